@@ -1,0 +1,9 @@
+"""The one exception that means "the user's input is at fault"."""
+
+
+class PfamnetError(Exception):
+    """A mistake in what the user gave: reported as one line, exit status 1.
+
+    The message names the file and, where there is one, the record or line:
+    ``FILE: record 17 'name': illegal character '1' at position 203``.
+    """
