@@ -1,0 +1,254 @@
+"""Profile HMMs on disk: read any, write a library, take one out of a library.
+
+A library is HMMER's own binary format (``.h3m``), one profile after another,
+so that HMMER's programs and pyhmmer read it too. A library whose name ends in
+``.gz`` holds one gzip member per profile: ``gunzip -c`` gives the plain
+library, and yet one profile can be read alone at its byte offset.
+"""
+
+import contextlib
+import gzip
+import io
+import mmap
+import os
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy
+from pyhmmer.easel import Alphabet, Randomness
+from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
+from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
+
+from .errors import PfamnetError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+# The length model for which hmmpress configures profiles. Every search sets
+# its own length later; with this one the stored filters are hmmpress's bytes.
+_PRESS_LENGTH = 400
+# What pyhmmer and gzip raise on bytes that are no profiles, or half of one.
+_FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, OSError)
+
+
+def read_hmms(path: str) -> Iterator[HMM]:
+    """Read the protein profiles of a file, one at a time.
+
+    Arguments:
+        path: HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain or gzip; the
+            format is told by the bytes, not by the name.
+
+    Raises:
+        PfamnetError: when the file is missing, empty, no profile file, cut
+            short, damaged, or holds profiles of nucleotides; the message
+            names the file and the number of the profile.
+
+    Note:
+        The file is opened by us and not by HMMER, which would silently read
+        a ``path.h3m`` lying beside instead, however old.
+    """
+    number = 0
+    with contextlib.ExitStack() as stack:
+        try:
+            raw = stack.enter_context(open(path, "rb", buffering=1 << 20))
+            zipped = raw.peek(2)[:2] == _GZIP_MAGIC
+            # The buffer is there because pyhmmer asks the stream it reads for
+            # more in a way that hides gzip's own complaints.
+            stream = io.BufferedReader(gzip.open(raw), 1 << 20) if zipped else raw
+            reader = stack.enter_context(HMMFile(stream))
+        except OSError as error:
+            raise PfamnetError(f"{path}: {error.strerror or error}") from error
+        except _FORMAT_ERRORS as error:
+            raise PfamnetError(f"{path}: {_reason(error)}") from error
+        while True:
+            number += 1
+            try:
+                hmm = reader.read()
+            except _FORMAT_ERRORS as error:
+                raise PfamnetError(f"{path}: profile {number}: {_reason(error)}") from error
+            if hmm is None:
+                break
+            _check(hmm, f"{path}: profile {number} '{hmm.name}'")
+            yield hmm
+    if number == 1:
+        raise PfamnetError(f"{path}: no profiles")
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in reading, in one line without a trailing dot."""
+    message = " ".join(str(error).split()).rstrip(".")
+    # This one ends in bytes from beyond the file.
+    if message.startswith("Unrecognized format tag"):
+        return "not a HMMER profile file"
+    return message or type(error).__name__
+
+
+def _check(hmm: HMM, where: str) -> None:
+    """Raise PfamnetError unless this is a sound profile of proteins."""
+    if not hmm.alphabet.is_amino():
+        raise PfamnetError(f"{where}: a profile of nucleotides, not of proteins")
+    # HMMER's own check passes NaN, which every comparison lets through.
+    tables = (hmm.match_emissions, hmm.insert_emissions, hmm.transition_probabilities)
+    if not all(numpy.isfinite(numpy.asarray(table)).all() for table in tables):
+        raise PfamnetError(f"{where}: damaged: a probability is not a number")
+    try:
+        hmm.validate(1e-3)
+    except InvalidHMM as error:
+        raise PfamnetError(f"{where}: damaged: {_reason(error)}") from error
+
+
+def write_profiles(path: str, hmms: Iterable[HMM]) -> list[int]:
+    """Write profiles one after another as a library.
+
+    Arguments:
+        path: the file to write, ``.h3m``; ending in ``.gz`` for one gzip
+            member per profile (without time or name: equal profiles give
+            equal bytes).
+        hmms: the profiles; taken one at a time.
+
+    Returns:
+        The byte offset of each profile in the file, for `ProfileStore`.
+    """
+    zipped = str(path).endswith(".gz")
+    offsets = []
+    with open(path, "wb") as library:
+        for hmm in hmms:
+            offsets.append(library.tell())
+            record = io.BytesIO()
+            hmm.write(record, binary=True)
+            library.write(_member(record.getvalue()) if zipped else record.getvalue())
+    return offsets
+
+
+def _member(data: bytes) -> bytes:
+    """One gzip member with an empty header."""
+    member = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=member, mtime=0) as writer:
+        writer.write(data)
+    return member.getvalue()
+
+
+def optimize(hmm: HMM) -> OptimizedProfile:
+    """The search profile of an HMM, as hmmpress stores it for hmmscan.
+
+    Multi-hit local, and equal to hmmpress's in every score (its ``.h3p``
+    part byte for byte), so that a search gives hmmscan's numbers.
+    """
+    background = Background(hmm.alphabet)
+    profile = hmm.to_profile(background, L=_PRESS_LENGTH, multihit=True, local=True)
+    return profile.to_optimized()
+
+
+class ProfileStore:
+    """The profiles of a library, each read only when asked for.
+
+    Arguments:
+        path: a library that `write_profiles` wrote.
+        offsets: what it returned.
+        keep: how many search profiles each thread keeps ready, the last used
+            ones; about 280 bytes per match state, 50 kB on average.
+
+    Raises:
+        PfamnetError: when the file cannot be read or is shorter than the
+            offsets say.
+
+    All methods may be called from any thread. Use as a context manager or
+    call `close`.
+    """
+
+    def __init__(self, path: str, offsets: Sequence[int], keep: int = 4096) -> None:
+        self.path = str(path)
+        self._keep = keep
+        self._local = threading.local()
+        try:
+            with open(path, "rb") as library:
+                size = os.fstat(library.fileno()).st_size
+                self._bytes = mmap.mmap(library.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        except OSError as error:
+            raise PfamnetError(f"{path}: {error.strerror or error}") from error
+        bounds = [*map(int, offsets), size]
+        if bounds[0] != 0 or any(a >= b for a, b in zip(bounds, bounds[1:])):
+            raise PfamnetError(f"{path}: the offsets of the profiles do not fit the file")
+        self._bounds = bounds
+
+    def __len__(self) -> int:
+        """The number of profiles."""
+        return len(self._bounds) - 1
+
+    def __enter__(self) -> "ProfileStore":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and forget this thread's search profiles."""
+        self._local = threading.local()
+        if isinstance(self._bytes, mmap.mmap):
+            self._bytes.close()
+
+    def hmm(self, index: int) -> HMM:
+        """Read one profile from the file, anew at each call (about 0.1 ms).
+
+        Raises:
+            IndexError: when there is no such profile.
+            PfamnetError: when its bytes are no profile.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"profile {index} of {len(self)}")
+        data = self._bytes[self._bounds[index]:self._bounds[index + 1]]
+        try:
+            if data.startswith(_GZIP_MAGIC):
+                data = gzip.decompress(data)
+            with HMMFile(io.BytesIO(data)) as reader:
+                hmm = reader.read()
+        except _FORMAT_ERRORS as error:
+            raise PfamnetError(f"{self.path}: profile {index + 1}: {_reason(error)}") from error
+        if hmm is None:
+            raise PfamnetError(f"{self.path}: profile {index + 1}: empty")
+        return hmm
+
+    def optimized(self, index: int) -> OptimizedProfile:
+        """The search profile, made when first asked for and then kept.
+
+        Each thread has its own: a search writes the length of the sequence
+        into the profile, so two threads must never search with the same one.
+
+        Raises: as `hmm`.
+        """
+        if not hasattr(self._local, "kept"):
+            self._local.kept = OrderedDict()
+        kept = self._local.kept
+        if index in kept:
+            kept.move_to_end(index)
+            return kept[index]
+        profile = kept[index] = optimize(self.hmm(index))
+        if len(kept) > self._keep:
+            kept.popitem(last=False)
+        return profile
+
+
+def emit_sequences(hmm: HMM, n: int, seed: int) -> list[str]:
+    """Draw sequences of one whole domain from a profile.
+
+    Arguments:
+        hmm: the profile; the core model emits, so there are no flanks.
+        n: how many.
+        seed: any integer; the same gives the same sequences. It is mixed
+            with the profile's name, or the profiles of a library would all
+            draw the same random numbers and so make the same "mutations".
+
+    Returns:
+        ``n`` strings of the 20 amino acids, none empty.
+    """
+    # Easel takes a seed of 0 as "arbitrary" and has 32 bits of it.
+    mixed = zlib.crc32(str(hmm.name).encode()) ^ seed * 0x9E3779B1
+    random = Randomness(mixed % (2**32 - 1) + 1)
+    alphabet: Alphabet = hmm.alphabet
+    sequences = []
+    while len(sequences) < n:
+        sequence = alphabet.decode(hmm.emit_sequence(random).sequence)
+        # A very short profile can take deletions only.
+        if sequence:
+            sequences.append(sequence)
+    return sequences
