@@ -1,0 +1,96 @@
+"""The light network: a small convolutional network for scanning on CPUs.
+
+Residues are embedded and downsampled by four at once (the stem); residual
+blocks of dilated convolutions follow at that resolution; average and maximum
+are pooled to blocks of 16 residues, where one more convolution and a linear
+head give a logit for each family and for "no family" (class 0).  About 1.2
+MFLOP a residue.  Batch normalisation stands behind every convolution, so that
+it folds into the convolution for inference (`pfamnet.light_graph`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .tokens import PAD
+
+STEM_STRIDE = 4
+
+
+@dataclass(frozen=True)
+class LightConfig:
+    """Shape of a light network; `families` does not count class 0."""
+
+    families: int
+    block: int = 16
+    embedding: int = 64
+    width: int = 256
+    kernel: int = 5
+    stem_kernel: int = 9
+    dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)
+    context: int = 384
+    vocabulary: int = 33
+
+    def to_json(self) -> dict:
+        return asdict(self) | {"dilations": list(self.dilations)}
+
+    @classmethod
+    def from_json(cls, fields: dict) -> "LightConfig":
+        return cls(**fields | {"dilations": tuple(fields["dilations"])})
+
+
+def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1):
+    """A convolution that keeps the length (but for its stride), normalised."""
+    return nn.Sequential(
+        nn.Conv1d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, bias=False),
+        nn.BatchNorm1d(outputs),
+    )
+
+
+class Residual(nn.Module):
+    """Two dilated convolutions with a way round them."""
+
+    def __init__(self, width: int, kernel: int, dilations: tuple[int, int]):
+        super().__init__()
+        self.first = convolution(width, width, kernel, dilations[0])
+        self.second = convolution(width, width, kernel, dilations[1])
+
+    def forward(self, x):
+        return F.relu(x + self.second(F.relu(self.first(x))))
+
+
+class LightNetwork(nn.Module):
+    """tokens (B, L) int64 -> block logits (B, ceil(L / block), families + 1).
+
+    Tokens are ESM-2 ids of residues, padded with `PAD` to any length; the
+    network pads on to a whole number of blocks itself.  `lengths` is taken
+    for the sake of the common interface and not needed: to this network
+    padding is a letter like others, and it has learnt what it means.
+    """
+
+    def __init__(self, config: LightConfig):
+        super().__init__()
+        self.config = config
+        self.block = config.block
+        width = config.width
+        self.embed = nn.Embedding(config.vocabulary, config.embedding, padding_idx=PAD)
+        self.stem = convolution(config.embedding, width, config.stem_kernel, stride=STEM_STRIDE)
+        pairs = zip(config.dilations[::2], config.dilations[1::2])
+        self.body = nn.ModuleList(Residual(width, config.kernel, pair) for pair in pairs)
+        self.context = convolution(2 * width, config.context, 3)
+        self.dropout = nn.Dropout(0.1)
+        self.head = nn.Linear(config.context, config.families + 1)
+
+    def forward(self, tokens, lengths=None):
+        tokens = F.pad(tokens, (0, -tokens.shape[1] % self.block), value=PAD)
+        x = F.relu(self.stem(self.embed(tokens).transpose(1, 2)))
+        for residual in self.body:
+            x = residual(x)
+        step = self.block // STEM_STRIDE
+        x = torch.cat([F.avg_pool1d(x, step), F.max_pool1d(x, step)], 1)
+        x = F.relu(self.context(x)).transpose(1, 2)
+        return self.head(self.dropout(x))
