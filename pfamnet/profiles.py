@@ -163,7 +163,9 @@ class ProfileStore:
         try:
             with open(path, "rb") as library:
                 size = os.fstat(library.fileno()).st_size
-                self._bytes = mmap.mmap(library.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+                self._bytes = b""
+                if size:
+                    self._bytes = mmap.mmap(library.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise PfamnetError(f"{path}: {error.strerror or error}") from error
         bounds = [*map(int, offsets), size]
