@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from pfamnet.errors import PfamnetError
-from pfamnet.textfile import numbered_lines
+from pfamnet.textfile import find_columns, numbered_lines
 
 CUTOFFS = ("ga", "tc", "nc")
 COLUMNS = (
@@ -18,13 +18,8 @@ COLUMNS = (
     + ["rows", "offset"]
 )
 ALIASES = {
-    "acc": "accession",
-    "pfam_acc": "accession",
-    "family_accession": "accession",
-    "id": "name",
-    "pfam_id": "name",
-    "family_id": "name",
-    "desc": "description",
+    "accession": ("pfam_acc", "family_accession", "acc"),
+    "name": ("id", "pfam_id", "family_id"),
 }
 MISSING = "-"
 
@@ -124,8 +119,9 @@ def read_families(path):
     try:
         number, header = next(rows)
     except StopIteration:
-        raise PfamnetError(f"{path}: the file is empty") from None
-    columns = _columns(f"{path}: line {number}", header)
+        raise PfamnetError(f"{path}: empty file") from None
+    wanted = {name: ALIASES.get(name, ()) for name in COLUMNS}
+    columns = find_columns(f"{path}: line {number}", header, wanted, ["accession"])
     families, first_line = [], {}
     for number, fields in rows:
         where = f"{path}: line {number}"
@@ -139,21 +135,6 @@ def read_families(path):
     if not families:
         raise PfamnetError(f"{path}: no families below the header line")
     return families
-
-
-def _columns(where, header):
-    """Map our column names to their positions; our own name wins over an alias of it."""
-    names = [name.strip().lstrip("#").strip().lower() for name in header]
-    columns = {}
-    for i, name in enumerate(names):
-        if name in COLUMNS:
-            columns[name] = i
-    for i, name in enumerate(names):
-        if name in ALIASES:
-            columns.setdefault(ALIASES[name], i)
-    if "accession" not in columns:
-        raise PfamnetError(f"{where}: no column named 'accession' in the header")
-    return columns
 
 
 def _family(where, fields):

@@ -95,8 +95,8 @@ def test_name_defaults_to_the_accession(tmp_path):
 @pytest.mark.parametrize(
     "table, message",
     [
-        ("", "{}: the file is empty"),
-        ("\n\n", "{}: the file is empty"),
+        ("", "{}: empty file"),
+        ("\n\n", "{}: empty file"),
         ("accession\tid\n", "{}: no families below the header line"),
         ("id\tclan\nKH_1\t-\n", "{}: line 1: no column named 'accession' in the header"),
         ("accession\tid\nPF00013\n", "{}: line 2: 1 fields, the header has 2"),
@@ -127,8 +127,8 @@ def test_bad_tables(tmp_path, table, message):
 def test_bad_files(tmp_path):
     table = gzip.compress(b"accession\tid\n" + b"".join(b"F%d\ta\n" % i for i in range(999)))
     bad = {
-        "truncated": (table[:-20], "the gzip data end too early"),
-        "damaged": (table[:20] + b"\xff" * 40 + table[60:], "damaged gzip data"),
+        "truncated": (table[:-20], "truncated gzip data after line"),
+        "corrupt": (table[:20] + b"\xff" * 40 + table[60:], "corrupt gzip data"),
         "latin1": ("accession\tid\nPF1\t\xe9\n".encode("latin1"), "line 2: not UTF-8 text"),
     }
     for name, (content, message) in bad.items():
@@ -136,7 +136,7 @@ def test_bad_files(tmp_path):
         path.write_bytes(content)
         with pytest.raises(PfamnetError, match=f"{name}: .*{message}"):
             read_families(path)
-    with pytest.raises(PfamnetError, match="nowhere: No such file or directory"):
+    with pytest.raises(PfamnetError, match="nowhere: no such file or directory"):
         read_families(tmp_path / "nowhere")
-    with pytest.raises(PfamnetError, match="Is a directory"):
+    with pytest.raises(PfamnetError, match="is a directory"):
         read_families(tmp_path)
