@@ -1,0 +1,204 @@
+"""What one family has on one query: the values behind every row of every table.
+
+Names of the fields are ours; what they mean is what they mean in hmmscan's
+tables. Coordinates are HMMER's: from 1, both ends included.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SOURCES = ("profile", "network", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One domain of a `Hit`, in the order of the query.
+
+    c_evalue, i_evalue  conditional and independent E-value
+    score, bias         bits, and how many of them the null2 correction took
+    hmm_from, hmm_to    aligned part of the profile
+    ali_from, ali_to    aligned part of the query
+    env_from, env_to    envelope on the query
+    accuracy            mean posterior probability of the aligned residues
+    log_p               natural logarithm of the P-value (i_evalue / Z)
+    reported, included  passed the reporting, the inclusion thresholds
+    """
+
+    c_evalue: float
+    i_evalue: float
+    score: float
+    bias: float
+    hmm_from: int
+    hmm_to: int
+    ali_from: int
+    ali_to: int
+    env_from: int
+    env_to: int
+    accuracy: float
+    log_p: float
+    reported: bool = True
+    included: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One family on one query.
+
+    family                  its index in the model
+    target_*                the family: name, accession ("" where it has none),
+                            match states, description
+    query_*                 the sequence; it never has an accession in FASTA
+    evalue, score, bias     of the whole sequence
+    log_p                   natural logarithm of the P-value (evalue / Z)
+    expected, regions, clustered, overlaps, envelopes
+                            hmmscan's exp, reg, clu, ov, env of the tblout table
+    best                    which of the domains scores best
+    domains                 every domain found, not only the reported ones
+    source                  'profile', 'network' or 'both'
+    reported, included      passed the reporting, the inclusion thresholds
+    """
+
+    family: int
+    target_name: str
+    target_accession: str
+    target_length: int
+    target_description: str
+    query_name: str
+    query_accession: str
+    query_length: int
+    query_description: str
+    evalue: float
+    score: float
+    bias: float
+    log_p: float
+    expected: float
+    regions: int
+    clustered: int
+    overlaps: int
+    envelopes: int
+    best: int
+    domains: tuple[Domain, ...]
+    source: str = "profile"
+    reported: bool = True
+    included: bool = True
+
+    @property
+    def best_domain(self) -> Domain:
+        """The domain with the highest score."""
+        return self.domains[self.best]
+
+    @property
+    def reported_domains(self) -> list[Domain]:
+        """The domains that have a row in domtblout, in the order of the query."""
+        return [domain for domain in self.domains if domain.reported]
+
+    @property
+    def n_domains(self) -> int:
+        """hmmscan's dom: all domains."""
+        return len(self.domains)
+
+    @property
+    def n_reported(self) -> int:
+        """hmmscan's rep: reported domains."""
+        return sum(domain.reported for domain in self.domains)
+
+    @property
+    def n_included(self) -> int:
+        """hmmscan's inc: included domains."""
+        return sum(domain.included for domain in self.domains)
+
+    @property
+    def order(self) -> tuple[float, str, int]:
+        """Sort key that puts hits in hmmscan's order: best E-value first."""
+        first = self.domains[0].ali_from if self.domains else 0
+        return self.log_p, self.target_name, first
+
+
+def network_domain(
+    start: int,
+    end: int,
+    evalue: float,
+    score: float,
+    hmm: tuple[int, int],
+    accuracy: float = 0.0,
+    log_p: float | None = None,
+    included: bool = True,
+) -> Domain:
+    """A domain that the network alone calls.
+
+    Arguments:
+        start, end: of the call on the query, 0-based half-open.
+        evalue, score: of this call, from the network's calibration.
+        hmm: first and last position of the profile it covers, from 1; the
+            whole profile where nothing better is known.
+        accuracy: 0 to 1, how sure the network is of its residues.
+        log_p: natural logarithm of the P-value; by default from the score,
+            which is -log2 P.
+        included: whether it passes the inclusion threshold.
+
+    The network makes no difference between conditional and independent
+    E-values, alignment and envelope, and has no bias.
+    """
+    return Domain(
+        c_evalue=evalue,
+        i_evalue=evalue,
+        score=score,
+        bias=0.0,
+        hmm_from=hmm[0],
+        hmm_to=hmm[1],
+        ali_from=start + 1,
+        ali_to=end,
+        env_from=start + 1,
+        env_to=end,
+        accuracy=accuracy,
+        log_p=-score * math.log(2) if log_p is None else log_p,
+        included=included,
+    )
+
+
+def network_hit(
+    index: int, family, record, domains: Iterable[Domain], included: bool = True
+) -> Hit:
+    """A hit that the network alone calls; every field is a finite number.
+
+    Arguments:
+        index: of the family in the model.
+        family: its `Family` (accession, name, length, description are used).
+        record: the query's `Record`.
+        domains: at least one, made by `network_domain`.
+        included: whether it passes the inclusion threshold.
+
+    The E-value and score of the whole sequence are those of the best domain.
+
+    Raises:
+        ValueError: when there is no domain.
+    """
+    domains = tuple(sorted(domains, key=lambda domain: (domain.env_from, domain.env_to)))
+    if not domains:
+        raise ValueError("a hit needs a domain")
+    best = max(range(len(domains)), key=lambda i: domains[i].score)
+    return Hit(
+        family=index,
+        target_name=family.name,
+        target_accession=family.accession,
+        target_length=family.length,
+        target_description=family.description,
+        query_name=record.name,
+        query_accession="",
+        query_length=len(record.sequence),
+        query_description=record.description,
+        evalue=domains[best].i_evalue,
+        score=domains[best].score,
+        bias=0.0,
+        log_p=domains[best].log_p,
+        expected=float(len(domains)),
+        regions=len(domains),
+        clustered=0,
+        overlaps=0,
+        envelopes=len(domains),
+        best=best,
+        domains=domains,
+        source="network",
+        included=included,
+    )
