@@ -1,0 +1,261 @@
+"""Profiles on disk: round trips, single access, threads, and what is refused."""
+
+import gzip
+import io
+import random
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequence
+from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, Pipeline
+
+from pfamnet.errors import PfamnetError
+from pfamnet.profiles import (
+    ProfileStore,
+    emit_sequences,
+    optimize,
+    read_hmms,
+    write_profiles,
+)
+
+AMINO = Alphabet.amino()
+
+
+def h3m(hmm):
+    stream = io.BytesIO()
+    hmm.write(stream, binary=True)
+    return stream.getvalue()
+
+
+def ascii_hmm(hmm):
+    stream = io.BytesIO()
+    hmm.write(stream, binary=False)
+    return stream.getvalue()
+
+
+def search_bytes(profile):
+    """The two parts that hmmpress stores of a search profile."""
+    filters, rest = io.BytesIO(), io.BytesIO()
+    profile.write(filters, rest)
+    return filters.getvalue(), rest.getvalue()
+
+
+@pytest.fixture(scope="module")
+def hmms():
+    draw = random.Random(1)
+    made = []
+    for number, length in enumerate((30, 1, 80, 45)):
+        text = "".join(draw.choices("ACDEFGHIKLMNPQRSTVWY", k=length))
+        sequence = TextSequence(name=f"family{number}", sequence=text).digitize(AMINO)
+        hmm, _, _ = Builder(AMINO).build(sequence, Background(AMINO))
+        hmm.accession = f"PF0000{number}.1"
+        hmm.cutoffs.gathering = (20.0 + number, 19.5)
+        made.append(hmm)
+    return made
+
+
+@pytest.fixture(params=["profiles.h3m", "profiles.h3m.gz"])
+def library(request, tmp_path, hmms):
+    path = tmp_path / request.param
+    return path, write_profiles(path, iter(hmms))
+
+
+def test_a_library_reads_back_byte_for_byte(library, hmms):
+    path, _ = library
+    assert [h3m(hmm) for hmm in read_hmms(path)] == [h3m(hmm) for hmm in hmms]
+
+
+def test_equal_profiles_give_equal_files(library, tmp_path, hmms):
+    path, offsets = library
+    again = tmp_path / f"again-{path.name}"
+    assert write_profiles(again, hmms) == offsets
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_gunzip_gives_the_plain_library(tmp_path, hmms):
+    write_profiles(tmp_path / "a.h3m", hmms)
+    write_profiles(tmp_path / "a.h3m.gz", hmms)
+    command = ["gunzip", "-c", tmp_path / "a.h3m.gz"]
+    plain = subprocess.run(command, capture_output=True, check=True).stdout
+    assert plain == (tmp_path / "a.h3m").read_bytes()
+    with HMMFile(io.BytesIO(plain)) as reader:
+        assert [hmm.name for hmm in reader] == [hmm.name for hmm in hmms]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_ascii_is_read_whatever_the_name(tmp_path, hmms, zipped):
+    data = b"".join(map(ascii_hmm, hmms))
+    path = tmp_path / "profiles.txt"
+    path.write_bytes(gzip.compress(data) if zipped else data)
+    got = list(read_hmms(path))
+    assert [(hmm.name, hmm.accession) for hmm in got] == [(h.name, h.accession) for h in hmms]
+    assert [hmm.cutoffs.gathering for hmm in got] == [hmm.cutoffs.gathering for hmm in hmms]
+
+
+def test_a_pressed_file_beside_is_not_read_instead(tmp_path, hmms):
+    (tmp_path / "a.hmm").write_bytes(ascii_hmm(hmms[0]))
+    (tmp_path / "a.hmm.h3m").write_bytes(h3m(hmms[2]))
+    assert [hmm.name for hmm in read_hmms(tmp_path / "a.hmm")] == [hmms[0].name]
+
+
+def refusals(hmms):
+    """Name, bytes of a bad file, and a word of the complaint."""
+    one, two, text = h3m(hmms[0]), h3m(hmms[2]), ascii_hmm(hmms[0])
+    dna = ascii_hmm(HMM.sample(Alphabet.dna(), 20, Randomness(1)))
+    nan = one[:300] + b"\xff" * 400 + one[700:]
+    zipped = gzip.compress(one + two)
+    return {
+        "empty": (b"", "empty"),
+        "empty gzip": (gzip.compress(b""), "empty"),
+        "words": (b"no profile\n" * 20, "not a HMMER profile file"),
+        "fasta": (b">a\nMKV\n", "not a HMMER profile file"),
+        "nucleotides": (dna, "nucleotides"),
+        "nucleotides after proteins": (text + dna, "profile 2"),
+        "cut short": (one + two[:-500], "profile 2"),
+        "cut short in ASCII": (text + text[:-200], "profile 2"),
+        "cut gzip": (zipped[: len(zipped) // 2], ""),
+        "not numbers": (nan, "profile 1 'family0': damaged"),
+        "something after it": (one + b"something else", "profile 2"),
+        "gzip of words": (gzip.compress(b"no profile\n" * 20), "not a HMMER profile file"),
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "empty",
+        "empty gzip",
+        "words",
+        "fasta",
+        "nucleotides",
+        "nucleotides after proteins",
+        "cut short",
+        "cut short in ASCII",
+        "cut gzip",
+        "not numbers",
+        "something after it",
+        "gzip of words",
+    ],
+)
+def test_rubbish_is_refused_with_one_line_that_names_the_file(tmp_path, hmms, case):
+    data, word = refusals(hmms)[case]
+    path = tmp_path / "bad.hmm"
+    path.write_bytes(data)
+    with pytest.raises(PfamnetError) as caught:
+        list(read_hmms(path))
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and word in message
+    assert "\n" not in message and not message.endswith(".")
+
+
+def test_a_missing_file_or_a_directory_is_refused(tmp_path):
+    for path in (tmp_path / "nothing.hmm", tmp_path):
+        with pytest.raises(PfamnetError, match=str(path)):
+            list(read_hmms(path))
+        with pytest.raises(PfamnetError, match=str(path)):
+            ProfileStore(path, [0])
+
+
+def test_the_store_gives_each_profile_alone(library, hmms):
+    path, offsets = library
+    with ProfileStore(path, offsets) as store:
+        assert len(store) == len(hmms)
+        for index in (3, 0, 2, 1):
+            assert h3m(store.hmm(index)) == h3m(hmms[index])
+            assert search_bytes(store.optimized(index)) == search_bytes(optimize(hmms[index]))
+        assert store.optimized(2) is store.optimized(2)
+        for index in (-1, len(hmms)):
+            with pytest.raises(IndexError):
+                store.hmm(index)
+
+
+def test_the_store_reads_nothing_but_the_profile_asked_for(tmp_path, hmms):
+    path = tmp_path / "a.h3m"
+    offsets = write_profiles(path, hmms)
+    data = bytearray(path.read_bytes())
+    data[offsets[1] : offsets[2]] = bytes(offsets[2] - offsets[1])
+    path.write_bytes(data)
+    with ProfileStore(path, offsets) as store:
+        assert store.hmm(2).name == hmms[2].name
+        with pytest.raises(PfamnetError, match="a.h3m: profile 2: "):
+            store.hmm(1)
+
+
+def test_the_store_keeps_no_more_search_profiles_than_told(library, hmms):
+    path, offsets = library
+    with ProfileStore(path, offsets, keep=2) as store:
+        first, second = store.optimized(0), store.optimized(1)
+        assert store.optimized(0) is first
+        store.optimized(2)  # the second was used longest ago
+        assert store.optimized(0) is first
+        assert store.optimized(1) is not second
+
+
+@pytest.mark.parametrize("offsets", [[], [5], [0, 0], [0, 10**9], [0, 500, 400]])
+def test_offsets_that_do_not_fit_are_refused(tmp_path, hmms, offsets):
+    path = tmp_path / "a.h3m"
+    write_profiles(path, hmms)
+    with pytest.raises(PfamnetError, match="a.h3m: the offsets"):
+        ProfileStore(path, offsets)
+
+
+def test_threads_share_a_store_but_no_search_profile(library, hmms):
+    path, offsets = library
+    want = [search_bytes(optimize(hmm)) for hmm in hmms]
+    with ProfileStore(path, offsets, keep=3) as store:
+
+        def work(seed):
+            draw = random.Random(seed)
+            picks = [draw.randrange(len(hmms)) for _ in range(200)]
+            right = all(search_bytes(store.optimized(i)) == want[i] for i in picks)
+            return right, store.optimized(0)
+
+        with ThreadPoolExecutor(4) as pool:
+            here = store.optimized(0)
+            results = list(pool.map(work, range(16)))
+    assert all(right for right, _ in results)
+    assert all(profile is not here for _, profile in results)
+
+
+def test_search_profiles_are_those_of_hmmpress(tmp_path, hmms):
+    """hmmscan reads what hmmpress wrote: ours must not differ but in file offsets."""
+    from pyhmmer.hmmer import hmmpress
+
+    hmmpress(hmms, tmp_path / "pressed")
+    with HMMFile(tmp_path / "pressed") as reader:
+        pressed = list(reader.optimized_profiles())
+    for hmm, theirs in zip(hmms, pressed, strict=True):
+        ours = search_bytes(optimize(hmm))
+        assert ours[1] == search_bytes(theirs)[1]
+        differing = sum(a != b for a, b in zip(ours[0], search_bytes(theirs)[0], strict=True))
+        assert differing <= 24  # three file offsets
+
+
+def test_emitted_sequences_are_found_by_their_profile(hmms):
+    drawn = emit_sequences(hmms[2], 40, seed=5)
+    assert len(drawn) == 40 and len(set(drawn)) == 40
+    assert all(set(text) <= set("ACDEFGHIKLMNPQRSTVWY") for text in drawn)
+    assert 60 <= sum(map(len, drawn)) / 40 <= 100
+
+    def found(texts):
+        named = [TextSequence(name=str(i), sequence=text) for i, text in enumerate(texts)]
+        block = DigitalSequenceBlock(AMINO, [sequence.digitize(AMINO) for sequence in named])
+        return len(Pipeline(AMINO, E=0.01).search_hmm(hmms[2], block))
+
+    draw = random.Random(1)
+    assert found(drawn) >= 38
+    assert found(["".join(draw.sample(text, len(text))) for text in drawn]) <= 1
+
+
+def test_emission_depends_on_seed_and_profile_only(hmms):
+    assert emit_sequences(hmms[0], 5, seed=0) == emit_sequences(hmms[0], 5, seed=0)
+    assert emit_sequences(hmms[0], 5, seed=0) != emit_sequences(hmms[0], 5, seed=1)
+    assert emit_sequences(hmms[0], 3, seed=7) == emit_sequences(hmms[0], 9, seed=7)[:3]
+    twin = hmms[0].copy()
+    twin.name = "another"
+    assert emit_sequences(twin, 5, seed=7) != emit_sequences(hmms[0], 5, seed=7)
+
+
+def test_no_emitted_sequence_is_empty(hmms):
+    assert all(emit_sequences(hmms[1], 200, seed=3))
