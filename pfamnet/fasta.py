@@ -177,7 +177,7 @@ class _Builder:
         self.path = path
         self.number = number
         self.in_header = True
-        self.header = b""
+        self.header = bytearray()
         self.name = self.description = ""
         self.length = 0
         self.parts = []
@@ -207,7 +207,7 @@ class _Builder:
         return Record(self.name, self.description, sequence, self.number)
 
     def _end_header(self):
-        line = self.header.lstrip(b" \t")
+        line = bytes(self.header).lstrip(b" \t")
         words = line.split(None, 1)
         name = words[0] if words and line.startswith(words[0]) else b""
         description = line[len(name) :].lstrip(b" \t")
