@@ -1,6 +1,8 @@
 """The `esm` network: an ESM-2 encoder with a head that names families."""
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -13,9 +15,11 @@ __all__ = [
     "EsmEncoder",
     "EsmNetwork",
     "load_encoder",
+    "load_network",
     "parameter_groups",
     "resolve_base",
     "save_encoder",
+    "save_head",
 ]
 
 
@@ -58,6 +62,23 @@ class EsmNetwork(nn.Module):
         framed, inside = add_ends(tokens, lengths)
         hidden = self.encoder(framed, lengths + 2)[:, 1:-1]
         return self.head(pool_blocks(hidden, inside, self.block))
+
+
+def save_head(network: EsmNetwork, path) -> None:
+    """Write the head's weights and the block size; the encoder has files of its own."""
+    save_file({name: tensor.detach().cpu().contiguous()
+               for name, tensor in network.head.state_dict().items()}, path,
+              {"block": str(network.block)})
+
+
+def load_network(encoder, head) -> EsmNetwork:
+    """The network of an encoder's directory and a head's file, in evaluation mode."""
+    with safe_open(head, "pt") as file:
+        block = int(file.metadata()["block"])
+    tensors = load_file(head)
+    network = EsmNetwork(load_encoder(encoder), len(tensors["2.bias"]) - 1, block)
+    network.head.load_state_dict(tensors)
+    return network.eval()
 
 
 def add_ends(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -21,8 +21,9 @@ import torch
 from safetensors.torch import save_file
 
 from .light import STEM_STRIDE, LightNetwork
+from .model import GRAPH, WEIGHTS
 
-WEIGHTS, GRAPH = "light.safetensors", "light.onnx"
+
 OPSET, IR_VERSION = 17, 8
 
 

@@ -58,6 +58,18 @@ class TrainSettings:
         return max(1, self.residues // (self.batch * self.accumulate))
 
 
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one; a device that is not there is refused."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise PfamnetError(f"--device {name}: there is no such device here") from None
+    return device
+
+
 def autocast(device: torch.device, precision: str):
     """The autocast context for a device, and whether gradients need scaling (fp16)."""
     if precision == "auto":
@@ -310,3 +322,10 @@ def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> Non
     temporary = path.with_suffix(".partial")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     os.replace(temporary, path)
+
+
+def write_training_log(work: Path, path: Path) -> None:
+    """The logs of all networks under a work directory as one table."""
+    logs = [log.read_text().splitlines() for log in sorted(Path(work).glob("*/log.tsv"))]
+    rows = [row for log in logs for row in log[1:]]
+    Path(path).write_text("\n".join(["\t".join(LOG_COLUMNS), *rows]) + "\n")

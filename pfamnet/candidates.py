@@ -1,0 +1,112 @@
+"""From block logits to candidate families, regions and P-values.
+
+The log-odds of a family in a block are its logit less that of "no family".
+Two figures of a family on a protein follow:
+
+peak     the largest log-odds of a block; families are proposed by it;
+score    the largest sum of log-odds over a run of blocks (Kadane's algorithm),
+         as a local alignment's score is a sum over its columns; the run is the
+         network's region, and the score's tail on decoys gives its P-value
+         (exponential, as for local alignments: Karlin & Altschul 1990).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+CONSIDERED = 256   # families for which runs are worked out at most
+SPAN = 64          # blocks; a protein of more of them may have more candidates
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Families proposed for one protein, best peak first.
+
+    `families` (n,) indices; `peaks` and `scores` (n,) in nats; `regions`
+    (n, 2) in residues, 0-based half-open.
+    """
+
+    families: np.ndarray
+    peaks: np.ndarray
+    scores: np.ndarray
+    regions: np.ndarray
+
+
+def propose(logits: np.ndarray, block: int, length: int, threshold: float = -np.inf,
+            most: int = CONSIDERED) -> Proposal:
+    """The families whose peak passes `threshold`: at most `most` a `SPAN` of blocks.
+
+    `logits` (blocks, F + 1), class 0 = no family; `length` residues.
+    """
+    odds = logits[:, 1:] - logits[:, :1]
+    peaks = odds.max(0)
+    passed = np.flatnonzero(peaks >= threshold)
+    order = passed[np.lexsort((passed, -peaks[passed]))]
+    families = order[:most * -(-len(logits) // SPAN)]
+    scores, starts, ends = best_runs(odds[:, families])
+    regions = np.stack([starts * block, np.minimum(ends * block, length)], 1)
+    return Proposal(families, peaks[families], scores, regions)
+
+
+def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The run of rows with the largest sum, for each column of (n, m).
+
+    Returns sums (m,), first rows (m,) and rows after the last (m,).
+
+    >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]))
+    (array([4.]), array([1]), array([4]))
+    """
+    best = np.full(odds.shape[1], -np.inf)
+    first = np.zeros(odds.shape[1], int)
+    last, begun, running = first.copy(), first.copy(), best.copy()
+    for row, values in enumerate(odds):
+        fresh = running <= 0
+        running = np.where(fresh, values, running + values)
+        begun[fresh] = row
+        better = running > best
+        best[better] = running[better]
+        first[better] = begun[better]
+        last[better] = row + 1
+    return best, first, last
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Tail of the scores of decoys: P(score >= s) = p * exp(-(s - location) / scale).
+
+    One row of `bins` for each length: (residues, p, location, scale), by
+    residues; between two lengths the logarithm of P is interpolated in the
+    logarithm of the length.  Below `location` the tail says nothing more than
+    P >= p, and p is given.
+    """
+
+    bins: tuple[tuple[float, float, float, float], ...]
+
+    def log_p(self, scores: np.ndarray, length: int) -> np.ndarray:
+        """Natural logarithm of the P-value of scores on a protein of `length` residues."""
+        scores = np.asarray(scores, float)
+        tails = np.array([np.log(p) - np.maximum(scores - location, 0) / scale
+                          for _, p, location, scale in self.bins])
+        places = np.log([bin[0] for bin in self.bins])
+        where = np.interp(np.log(max(length, 1)), places, np.arange(len(places)))
+        low = int(where)
+        high = min(low + 1, len(places) - 1)
+        return np.minimum(tails[low] + (where - low) * (tails[high] - tails[low]), 0)
+
+    @classmethod
+    def fit(cls, scores: dict[int, np.ndarray], families: int, tail: float = 0.5) -> "Calibration":
+        """Fit from decoys: length -> (decoys, n) best scores of each decoy, unordered.
+
+        The tail is where fewer than `tail` families a decoy score; its mean
+        excess is the scale (the maximum-likelihood estimate).
+        """
+        bins = []
+        for length, rows in sorted(scores.items()):
+            ranked = np.sort(rows.ravel())[::-1]
+            count = max(int(tail * len(rows)), 10)
+            location = ranked[count]
+            scale = max(float((ranked[:count] - location).mean()), 1e-3)
+            bins.append((float(length), count / (len(rows) * families), float(location), scale))
+        return cls(tuple(bins))

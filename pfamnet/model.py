@@ -1,0 +1,155 @@
+"""The model directory: what `pfamnet-build` writes and `pfamnet-scan` reads.
+
+    model.json          format, networks, thresholds, calibration, provenance,
+                        and the SHA-256 of every other file and of itself
+    families.tsv        the families, in the order of the networks' classes
+    profiles.h3m[.gz]   their profile HMMs in HMMER's binary format
+    light.onnx, light.safetensors          the light network
+    encoder/, head.safetensors             the ESM-2 network, where there is one
+    training.tsv        the log of the training
+
+A directory is made under a temporary name and renamed when whole; digests are
+checked when it is opened, so that a damaged or incomplete one is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .candidates import Calibration
+from .errors import PfamnetError
+from .families import Family, read_families
+from .profiles import ProfileStore
+
+FORMAT = 1
+DESCRIPTION = "model.json"
+GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
+ENCODER, HEAD = "encoder", "head.safetensors"
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """How to run one network of a model and how to read its scores.
+
+    block        residues
+    modes        for each mode of a scan: the log-odds that a family's best block
+                 needs to make it a candidate, and the most candidates for each
+                 span of blocks
+    """
+
+    block: int
+    modes: dict[str, tuple[float, int]]
+    calibration: Calibration
+
+    @classmethod
+    def from_json(cls, fields: dict) -> "NetworkInfo":
+        bins = tuple(tuple(row) for row in fields["calibration"])
+        modes = {name: (mode["threshold"], mode["candidates"])
+                 for name, mode in fields["modes"].items()}
+        return cls(fields["block"], modes, Calibration(bins))
+
+@dataclass(frozen=True)
+class Model:
+    """An opened model directory. `networks` holds "light", and "esm" where there is one."""
+
+    path: Path
+    families: list[Family]
+    store: ProfileStore
+    networks: dict[str, NetworkInfo]
+    description: dict
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def runtime(self, network: str, device: str = "cpu"):
+        """The network itself, ready to be run; `device` is for the esm network."""
+        from .runtime import EsmRuntime, LightRuntime
+        if network == "light":
+            return LightRuntime(self.path / GRAPH, self.networks["light"].block)
+        return EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
+
+def open_model(path: str | Path) -> Model:
+    """Open and check a model directory.
+
+    Raises PfamnetError, one line, when it is no model, of another format, when
+    a file is missing or differs from what was written.
+    """
+    path = Path(path)
+    description = read_description(path)
+    for name, digest in description["files"].items():
+        if not (path / name).is_file():
+            raise PfamnetError(f"{path}: {name} is missing")
+        if file_digest(path / name) != digest:
+            raise PfamnetError(f"{path}: {name} is damaged (its SHA-256 is not the one in {DESCRIPTION})")
+    families = read_families(path / "families.tsv")
+    store = ProfileStore(path / description["profiles"], [family.offset for family in families])
+    networks = {name: NetworkInfo.from_json(fields)
+                for name, fields in description["networks"].items()}
+    return Model(path, families, store, networks, description)
+
+def read_description(path: Path) -> dict:
+    """model.json of a directory, its own digest checked."""
+    if not path.is_dir():
+        raise PfamnetError(f"{path}: no such model directory")
+    try:
+        text = (path / DESCRIPTION).read_text(encoding="utf-8")
+        description = json.loads(text)
+        digest = description.pop("digest")
+    except FileNotFoundError:
+        raise PfamnetError(f"{path}: not a model directory ({DESCRIPTION} is missing)") from None
+    except (OSError, ValueError, KeyError, AttributeError):
+        raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
+    if digest != description_digest(description):
+        raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
+    if description["format"] != FORMAT:
+        raise PfamnetError(f"{path}: a model of format {description['format']}; this pfamnet "
+                           f"reads format {FORMAT}")
+    return description
+
+def description_digest(description: dict) -> str:
+    """SHA-256 of a description without its own digest, in one canonical form."""
+    canonical = json.dumps(description, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+def file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+class ModelWriter:
+    """A model directory in the making; `finish` gives it its name.
+
+    As a context manager it removes what was written if `finish` was not
+    reached: a model stands whole or not at all.
+    """
+
+    def __init__(self, out: str | Path):
+        self.out = Path(out)
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.", dir=self.out.parent))
+        os.chmod(self.folder, 0o755)
+
+    def __enter__(self) -> "ModelWriter":
+        return self
+
+    def __exit__(self, *error) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def finish(self, description: dict) -> None:
+        """Write model.json with the digests of all files, and rename the directory."""
+        files = {str(file.relative_to(self.folder)): file_digest(file)
+                 for file in sorted(self.folder.rglob("*")) if file.is_file()}
+        description = description | {"format": FORMAT, "files": files}
+        # through JSON once, so that the digest is of what will be read
+        description = json.loads(json.dumps(description))
+        whole = description | {"digest": description_digest(description)}
+        (self.folder / DESCRIPTION).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        if self.out.exists():
+            raise PfamnetError(f"{self.out}: exists already")
+        os.rename(self.folder, self.out)

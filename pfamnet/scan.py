@@ -1,0 +1,161 @@
+"""The scan of a protein: network -> candidates -> profiles -> hits.
+
+Each protein is handled alone, by one thread from end to end; several proteins
+are under way at once and come out in the order of the input.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Callable, Iterable, Iterator
+
+import numpy as np
+
+from .candidates import Proposal, propose
+from .fasta import Record
+from .hits import Hit, network_domain, network_hit
+from .model import Model
+from .search import ProfileSearch, Thresholds
+
+MODES = ("fast", "default", "sensitive")
+AHEAD = 8  # proteins under way for each thread
+
+
+class Scanner:
+    """Scans proteins with a model.
+
+    `mode`: fast (few candidates), default, or sensitive (more candidates,
+    their profiles without HMMER's heuristic filters, and the ESM network where
+    the model has one).  `network` overrides the choice of the network.
+    `hits` may be called from several threads.
+    """
+
+    def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
+                 network: str | None = None, device: str = "cpu"):
+        if network is None:
+            network = "esm" if mode == "sensitive" and "esm" in model.networks else "light"
+        self.model, self.mode, self.info = model, mode, model.networks[network]
+        if mode == "sensitive":
+            thresholds = thresholds.unfiltered()
+        self.search = ProfileSearch(model.store, model.families, thresholds=thresholds)
+        self.thresholds = self.search.thresholds
+        # to place what the network alone calls: any alignment, however poor
+        self.placing = ProfileSearch(
+            model.store, model.families, Z=self.search.Z,
+            thresholds=Thresholds(E=np.inf, domE=np.inf, seed=thresholds.seed).unfiltered())
+        self.runtime = model.runtime(network, device)
+
+    def hits(self, record: Record) -> list[Hit]:
+        """The hits of one protein, best first."""
+        if not record.sequence:
+            return []
+        proposal = self.propose(record)
+        log_p = self.info.calibration.log_p(proposal.scores, len(record.sequence))
+        evalues = self.search.Z * np.exp(log_p)
+        sure = self.sure(evalues, log_p)
+        called = set(proposal.families[sure].tolist())
+        found = [replace(hit, source="both") if hit.family in called else hit
+                 for hit in self.search.search(record, proposal.families.tolist())]
+        alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
+        return sorted(found + alone, key=lambda hit: hit.order)
+
+    def propose(self, record: Record) -> Proposal:
+        """The candidate families of a protein."""
+        threshold, most = self.info.modes[self.mode]
+        logits = self.runtime.logits(record.sequence)
+        return propose(logits, self.info.block, len(record.sequence), threshold, most)
+
+    def sure(self, evalues: np.ndarray, log_p: np.ndarray) -> np.ndarray:
+        """Which proposals the network is sure of: they pass inclusion and reporting.
+
+        Under bit cutoffs none: a profile's cutoffs say nothing of a network.
+        """
+        limits = self.thresholds
+        if limits.bit_cutoffs:
+            return np.zeros(len(evalues), bool)
+        sure = evalues <= min(limits.incE, limits.incdomE)
+        bits = -log_p / np.log(2)
+        for score, evalue in ((limits.T, limits.E), (limits.domT, limits.domE)):
+            sure &= evalues <= evalue if score is None else bits >= score
+        return sure
+
+    def network_hits(self, record, proposal, evalues, log_p, sure, found) -> list[Hit]:
+        """Calls of the network alone, where no profile has anything to report.
+
+        Of calls that share more than half of the shorter one, the best stays.
+        """
+        named = {hit.family for hit in found}
+        taken = [(domain.env_from - 1, domain.env_to)
+                 for hit in found for domain in hit.reported_domains]
+        alone = []
+        for place in sorted(np.flatnonzero(sure), key=lambda place: (log_p[place], place)):
+            family = int(proposal.families[place])
+            start, end = map(int, proposal.regions[place])
+            if family in named or any(overlap((start, end), other) > 0.5 for other in taken):
+                continue
+            taken.append((start, end))
+            domain = self.place(record, family, start, end, float(evalues[place]), float(log_p[place]))
+            alone.append(network_hit(family, self.model.families[family], record, [domain]))
+        return alone
+
+    def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
+        """A domain of the network alone, its coordinates from the profile where it aligns."""
+        placed, hmm, accuracy = (start, end), (1, self.model.families[family].length), 0.0
+        for hit in self.placing.search(record._replace(sequence=record.sequence[start:end]), [family]):
+            best = hit.best_domain
+            placed = (start + best.ali_from - 1, start + best.ali_to)
+            hmm, accuracy = (best.hmm_from, best.hmm_to), best.accuracy
+        return network_domain(*placed, evalue, -log_p / np.log(2), hmm, accuracy, log_p)
+
+
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """What two ranges share, as a share of the shorter.
+
+    >>> overlap((0, 10), (5, 25))
+    0.5
+    """
+    shared = min(one[1], other[1]) - max(one[0], other[0])
+    return max(shared, 0) / max(min(one[1] - one[0], other[1] - other[0]), 1)
+
+
+def in_order(records: Iterable[Record], work: Callable, threads: int) -> Iterator[tuple]:
+    """(record, work(record)) in the order of the records, from several threads.
+
+    Reads only a bounded number of records ahead, and hands on each result as
+    soon as it and all before it are ready, though the input may be slow.  What
+    the reader raises comes out after the results of the records before it.
+    """
+    pool = ThreadPoolExecutor(threads)
+    waiting: queue.Queue = queue.Queue(AHEAD * threads)
+    stopped = threading.Event()
+
+    def put(item) -> None:
+        while not stopped.is_set():
+            try:
+                return waiting.put(item, timeout=1)
+            except queue.Full:
+                continue
+
+    def feed() -> None:
+        try:
+            for record in records:
+                if stopped.is_set():
+                    return
+                put((record, pool.submit(work, record)))
+            put(None)
+        except BaseException as error:  # handed to the reader of the results
+            failed: Future = Future()
+            failed.set_exception(error)
+            put((None, failed))
+
+    threading.Thread(target=feed, daemon=True).start()
+    try:
+        while (item := waiting.get()) is not None:
+            record, future = item
+            yield record, future.result()
+    finally:
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)

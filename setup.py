@@ -1,0 +1,30 @@
+"""Installation of pfamnet; `pip install .` is all that scanning needs."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+BUILD = ["torch>=2.5", "safetensors>=0.4", "onnx>=1.15", "transformers>=4.40", "tqdm>=4.60"]
+
+setup(
+    name="pfamnet",
+    version=re.search(r'__version__ = "(.+)"', (HERE / "pfamnet/__init__.py").read_text())[1],
+    description="Protein domains: proposed by a network, placed by profile HMMs",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="BSD-3-Clause",
+    python_requires=">=3.11",
+    packages=["pfamnet", "pfamnet.data"],
+    package_dir={"pfamnet": "pfamnet", "pfamnet.data": "data"},
+    package_data={"pfamnet.data": ["*", "*/*"]},
+    scripts=["bin/pfamnet-scan", "bin/pfamnet-build"],
+    install_requires=["click>=8.1", "numpy>=1.26", "pyhmmer>=0.12,<0.13", "onnxruntime>=1.20"],
+    extras_require={
+        "build": BUILD,
+        "gpu": [*BUILD, "bitsandbytes>=0.43"],
+        "famsa": ["pyfamsa>=0.5"],
+        "test": [*BUILD, "pytest>=8", "hypothesis>=6", "biopython>=1.80", "pandas>=2"],
+    },
+)
