@@ -257,7 +257,8 @@ def _orders(trainset):
     """Gather each family's sequences and rows."""
     sequences = [[] for _ in trainset.families]
     for number, start, end, index in trainset.train.domains.tolist():
-        sequences[index].append(trainset.train.sequences[number][start:end])
+        if index >= 0:  # -1 marks residues of families that were left out
+            sequences[index].append(trainset.train.sequences[number][start:end])
     return [
         _Order(index, texts, [row for _, row in trainset.alignments.get(index, ())])
         for index, texts in enumerate(sequences)
