@@ -64,7 +64,7 @@ def accession_key(accession):
     Only a dot and digits at the end are a version; anything else is part of the name.
     """
     stem, dot, version = accession.rpartition(".")
-    return stem if dot and stem and version.isdigit() else accession
+    return stem if dot and stem and version.isdecimal() else accession
 
 
 def accession_version(accession):

@@ -1,5 +1,6 @@
 """Stockholm files of one or several alignments, as Pfam publishes its seeds."""
 
+import math
 from dataclasses import dataclass, field
 
 from pfamnet.errors import PfamnetError
@@ -44,7 +45,9 @@ class Alignment:
         try:
             sequence, domain = map(float, text.rstrip("; ").split())
         except ValueError:
-            raise PfamnetError(f"{self.where}: {feature} '{text}' is not two numbers") from None
+            sequence = domain = math.nan
+        if not (math.isfinite(sequence) and math.isfinite(domain)):
+            raise PfamnetError(f"{self.where}: {feature} '{text}' is not two numbers")
         return sequence, domain
 
 

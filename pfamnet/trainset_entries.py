@@ -47,22 +47,28 @@ class FamilyBook:
         self._families = {}
         self._keys = {}
 
-    def add(self, family):
-        """Note a family (a name of "" is not known) and return its key."""
+    def add(self, family, where):
+        """Note a family (a name of "" is not known) and return its key.
+
+        Raises PfamnetError, beginning with `where`, for white space in the accession,
+        which no table of hits could show.
+        """
+        if len(family.accession.split()) != 1:
+            raise PfamnetError(f"{where}: accession {family.accession!r} is not one word")
         key = family.key
         before = self._families.get(key)
         self._families[key] = _merged(before, family) if before else family
         return key
 
-    def add_named(self, accession, name=""):
-        """Note a family by accession and name alone and return its key.
+    def add_named(self, accession, name, where):
+        """Note a family by accession and name alone and return its key, as `add` does.
 
         A pair that was here before costs next to nothing: tables repeat them by
         the hundred thousand.
         """
         key = self._keys.get((accession, name))
         if key is None:
-            key = self._keys[accession, name] = self.add(Family(accession, name))
+            key = self._keys[accession, name] = self.add(Family(accession, name), where)
         return key
 
     def fill(self, families):
@@ -77,9 +83,13 @@ class FamilyBook:
                 self._families[family.key] = filled
 
     def family(self, key, rows):
-        """Return the family of that key, with its number of training rows."""
+        """Return the family of that key, with its number of training rows.
+
+        Its name is one word, as tables need it: blanks become underscores.
+        """
         family = self._families[key]
-        return replace(family, name=family.name or family.accession, rows=rows)
+        name = "_".join(family.name.split()) or family.accession
+        return replace(family, name=name, rows=rows)
 
 
 def _merged(first, second):

@@ -48,7 +48,7 @@ def read_input(path, book, table, warnings):
         return read_alignments(path, book)
     if first.lstrip().startswith(">"):
         return read_sequences(path, book, table)
-    if {"sequence_name", "family_accession"} & set(first.split(",")):
+    if {"sequence_name", "family_accession"} & set(_fields(first)):
         return list(read_shard(path, "", book))
     raise PfamnetError(f"{path}: neither FASTA nor Stockholm nor a table of seed sequences")
 
@@ -111,18 +111,25 @@ def read_shard(path, fold, book):
 
 def _fields(line):
     """Split a line of CSV; quotes are rare, and without them this is much faster."""
-    return next(csv.reader([line])) if '"' in line else line.split(",")
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line]))
+    except csv.Error:  # a stray carriage return, say: told by its number of fields
+        return [line]
 
 
 def _shard_entry(source, number, texts, fold, book):
     name, accession, family_name, aligned, residues = texts
     where = f"{source} {number} '{name}'"
+    if not name:
+        raise PfamnetError(f"{source} {number}: sequence name missing")
     if not accession:
         raise PfamnetError(f"{where}: family accession missing")
     sequence = clean_sequence(where, residues)
     if aligned and clean_row(f"{where}: aligned sequence", aligned) != sequence:
         raise PfamnetError(f"{where}: the aligned sequence is not the sequence with gaps")
-    key = book.add_named(accession, family_name)
+    key = book.add_named(accession, family_name, where)
     return Entry(name, sequence, [(0, len(sequence), key)], False, source, number, aligned, fold)
 
 
@@ -145,7 +152,8 @@ def read_alignments(path, book):
                 clan=features.get("CL", ""),
                 description=features.get("DE", ""),
                 **{cutoff.lower(): alignment.cutoff(cutoff) for cutoff in ("GA", "TC", "NC")},
-            )
+            ),
+            alignment.where,
         )
         if first.setdefault(key, alignment.number) != alignment.number:
             raise PfamnetError(f"{alignment.where}: alignment {first[key]} is of {key} too")
@@ -182,7 +190,7 @@ def _labelled(path, record, book):
     if len(words) > 1:
         raise PfamnetError(f"{where}: {len(words)} words after the name, not one accession")
     sequence = clean_sequence(where, record.sequence)
-    labels = [(0, len(sequence), book.add_named(words[0]))]
+    labels = [(0, len(sequence), book.add_named(words[0], "", where))]
     return Entry(record.name, sequence, labels, False, f"{path}: record", record.number)
 
 
@@ -214,7 +222,7 @@ class DomainTable:
                     f"{self.path}: line {line}: domain {start}-{end} is not within "
                     f"the {length} residues of '{protein}'"
                 )
-            labels.add((start - 1, end, book.add_named(accession, name)))
+            labels.add((start - 1, end, book.add_named(accession, name, self.path)))
         return sorted(labels)
 
     def unused(self):

@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
@@ -29,6 +29,7 @@ GLOBIN = Family(
         ("my.family", "my.family", -1),
         ("a.b.2", "a.b", 2),
         (".5", ".5", -1),
+        ("PF1.\u00b2", "PF1.\u00b2", -1),
         ("", "", -1),
     ],
 )
@@ -53,6 +54,7 @@ family = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(family, min_size=1, unique_by=lambda family: family.key))
 def test_round_trip(tmp_path_factory, families):
     path = tmp_path_factory.getbasetemp() / "families.tsv"
