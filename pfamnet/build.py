@@ -174,7 +174,7 @@ class Build:
     def train_light(self, train: Corpus, dev: Corpus, families: int) -> LightNetwork:
         options = self.options
         network = LightNetwork(LightConfig(families)).to(self.device)
-        settings = TrainSettings(options.light_residues, evaluate=500, patience=1000,
+        settings = TrainSettings(options.light_residues, evaluate=1000, patience=1000,
                                  precision=options.precision, optimizer=options.optimizer,
                                  balance=options.balance)
         groups = [{"params": list(network.parameters()), "lr": settings.lr,

@@ -119,21 +119,33 @@ class _Layer(nn.Module):
         batch, width, size = hidden.shape
         qkv = self.qkv(hidden).view(batch, width, -1, self.head_size)
         heads = qkv.shape[2] // 3
-        query, key = rotate(qkv[:, :, : 2 * heads], *rotation).transpose(1, 2).split(heads, dim=1)
+        turned = rotate(qkv[:, :, : 2 * heads], *rotation).transpose(1, 2)
         value = qkv[:, :, 2 * heads :].transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = attend(*turned.split(heads, dim=1), value, mask)
         return mixed.transpose(1, 2).reshape(batch, width, size)
 
 
 def rotate(vectors: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
-    """Turn each vector (…, L, heads, size) by its position's angles.
+    """Turn each vector (..., L, heads, size) by its position's angles.
 
-    Element ``i`` is paired with element ``i + size / 2``. Computed in single
-    precision, returned in the precision of ``vectors``.
+    Element ``i`` is paired with element ``i + size / 2``. Single precision,
+    whatever the vectors come in: angles grow with the position.
     """
     first, second = vectors.float().chunk(2, dim=-1)
-    turned = (first * cosine - second * sine, second * cosine + first * sine)
-    return torch.cat(turned, dim=-1).to(vectors.dtype)
+    return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+
+
+def attend(query, key, value, mask):
+    """Scaled dot-product attention (B, heads, L, size), in the precision of ``value``.
+
+    On a CPU it is computed in single precision: torch's backward pass in
+    bfloat16 takes three to four times longer there, its forward pass as long.
+    """
+    device = value.device.type
+    precision = torch.float32 if device == "cpu" else value.dtype
+    with torch.autocast(device, enabled=False):
+        parts = (part.to(precision) for part in (query, key, value))
+        return F.scaled_dot_product_attention(*parts, attn_mask=mask).to(value.dtype)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -231,6 +231,8 @@ class Sampler:
         count = -(-len(example.tokens) // self.block)
         claims: list[list] = [[] for _ in range(count)]
         for start, end, domain in example.spans:
+            if end == len(example.tokens):  # the last block may be short, but it is full
+                end = count * self.block
             first, last = block_range(start, end, self.block)
             for claim in claims[first:min(last, count)]:
                 claim.append(domain)

@@ -7,7 +7,7 @@ and with its surroundings, in the window that owns its middle.
 """
 
 from dataclasses import replace
-from math import exp
+from math import exp, log
 
 OVERLAP = 20_000
 
@@ -36,39 +36,57 @@ def merge_windows(record, found, thresholds, Z) -> list:
 
     Returns:
         Hits in hmmscan's order, with coordinates on the whole sequence. The
-        domains are those of all windows, each once. The numbers of the whole
-        sequence are those of its best window, which is what can be known of
-        them without a search across all of it; exp is a sum over the windows,
-        in the proportion of the domains kept from each.
+        domains are those of all windows, each once. In HMMER's length model a
+        domain costs log2(length) bits, so scores and P-values are brought
+        from a window's length to the sequence's. The score of the whole
+        sequence is its best window's, an estimate from below; exp, reg, clu
+        and ov are sums over the windows in proportion to the domains kept.
     """
     by_family = {}
-    for k, (start, _, hits) in enumerate(found):
+    for k, (start, end, hits) in enumerate(found):
         left = found[k - 1][1] if k else start
-        right = found[k + 1][0] if k + 1 < len(found) else found[k][1]
+        right = found[k + 1][0] if k + 1 < len(found) else end
         # Of an overlap with a neighbour each window owns the nearer half.
-        owned = (start + max(left, start)) / 2, (found[k][1] + min(right, found[k][1])) / 2
+        owned = (start + max(left, start)) / 2, (end + min(right, end)) / 2
+        excess = log(len(record.sequence) / (end - start))
         for hit in hits:
-            by_family.setdefault(hit.family, []).append((owned, _shifted(hit, start)))
-    domZ = thresholds.domZ or len(by_family)
-    merged = [_merge(parts, record, domZ, thresholds) for parts in by_family.values()]
+            part = owned, _on_whole(hit, start, excess, Z)
+            by_family.setdefault(hit.family, []).append(part)
+    merged = [_merge(parts, record) for parts in by_family.values()]
+    merged = [hit for hit in merged if _passes(hit.evalue, hit.score, thresholds, "")]
+    domZ = thresholds.domZ or len(merged)
+    merged = [_with_domZ(hit, domZ, thresholds) for hit in merged]
     return sorted(merged, key=lambda hit: hit.order)
 
 
-def _shifted(hit, by):
-    domains = tuple(
-        replace(
-            domain,
-            ali_from=domain.ali_from + by,
-            ali_to=domain.ali_to + by,
-            env_from=domain.env_from + by,
-            env_to=domain.env_to + by,
-        )
-        for domain in hit.domains
+def _on_whole(hit, shift, excess, Z):
+    """A window's hit in the coordinates and length model of the sequence.
+
+    ``excess`` is the natural logarithm of how much longer that is.
+    """
+    domains = tuple(_domain_on_whole(domain, shift, excess, Z) for domain in hit.domains)
+    bits = excess / log(2)
+    score = hit.score - bits * max(1, hit.n_included)
+    score = max(score, max(domain.score for domain in domains))
+    log_p = min(0.0, hit.log_p + (hit.score - score) * log(2))
+    return replace(hit, score=score, log_p=log_p, evalue=exp(log_p) * Z, domains=domains)
+
+
+def _domain_on_whole(domain, shift, excess, Z):
+    log_p = min(0.0, domain.log_p + excess)
+    return replace(
+        domain,
+        score=domain.score - excess / log(2),
+        log_p=log_p,
+        i_evalue=exp(log_p) * Z,
+        ali_from=domain.ali_from + shift,
+        ali_to=domain.ali_to + shift,
+        env_from=domain.env_from + shift,
+        env_to=domain.env_to + shift,
     )
-    return replace(hit, domains=domains)
 
 
-def _merge(parts, record, domZ, thresholds):
+def _merge(parts, record):
     best = max((hit for _, hit in parts), key=lambda hit: hit.score)
     kept = [[d for d in hit.domains if owned[0] < _middle(d) <= owned[1]] for owned, hit in parts]
     # Two windows may see a domain at the border of their realms differently,
@@ -78,7 +96,6 @@ def _merge(parts, record, domZ, thresholds):
             if not any(_overlap(domain, other) for others in kept for other in others):
                 mine.append(domain)
     domains = sorted((d for mine in kept for d in mine), key=lambda d: (d.env_from, d.env_to))
-    domains = tuple(_rethresholded(d, domZ, thresholds) for d in domains)
     shares = [(hit, len(mine) / len(hit.domains)) for (_, hit), mine in zip(parts, kept)]
     return replace(
         best,
@@ -89,8 +106,7 @@ def _merge(parts, record, domZ, thresholds):
         overlaps=round(sum(hit.overlaps * share for hit, share in shares)),
         envelopes=len(domains),
         best=max(range(len(domains)), key=lambda i: domains[i].score),
-        domains=domains,
-        included=any(hit.included for _, hit in parts),
+        domains=tuple(domains),
     )
 
 
@@ -102,15 +118,24 @@ def _overlap(a, b):
     return a.env_from <= b.env_to and b.env_from <= a.env_to
 
 
-def _rethresholded(domain, domZ, thresholds):
-    """Count the families of the whole sequence in the conditional E-value."""
-    c_evalue = exp(domain.log_p) * domZ
-    by_cutoff = thresholds.bit_cutoffs is not None
-    reported = by_cutoff or thresholds.domT is not None or c_evalue <= thresholds.domE
-    included = by_cutoff or thresholds.incdomT is not None or c_evalue <= thresholds.incdomE
-    return replace(
-        domain,
-        c_evalue=c_evalue,
-        reported=domain.reported and reported,
-        included=domain.included and included,
-    )
+def _with_domZ(hit, domZ, thresholds):
+    """Count the families of the whole sequence in the conditional E-values."""
+    domains = []
+    for domain in hit.domains:
+        c_evalue = exp(domain.log_p) * domZ
+        reported = domain.reported and _passes(c_evalue, domain.score, thresholds, "dom")
+        included = domain.included and _passes(c_evalue, domain.score, thresholds, "incdom")
+        domains.append(
+            replace(domain, c_evalue=c_evalue, reported=reported, included=included and reported)
+        )
+    included = hit.included and _passes(hit.evalue, hit.score, thresholds, "inc")
+    return replace(hit, domains=tuple(domains), included=included)
+
+
+def _passes(evalue, score, thresholds, kind):
+    """Test against -E or -T, --domE or --domT, and so on. Profiles' own
+    cutoffs have been applied in the windows, to scores not lower than these."""
+    if thresholds.bit_cutoffs is not None:
+        return True
+    least = getattr(thresholds, kind + "T")
+    return evalue <= getattr(thresholds, kind + "E") if least is None else score >= least

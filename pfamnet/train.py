@@ -136,7 +136,8 @@ def batch_loss(logits, batch, block: int, weights=None, offsets=None):
     if len(batch.pooled):
         rows, labels = torch.from_numpy(batch.pooled).to(device).T
         pooled = pool_logits(logits[rows], torch.from_numpy(batch.lengths).to(device)[rows], block)
-        loss = loss + F.cross_entropy(pooled, labels, weights)
+        # a mean over all examples, so that few such examples do not outweigh the blocks
+        loss = loss + F.cross_entropy(pooled, labels, weights, reduction="sum") / len(logits)
     return loss
 
 
