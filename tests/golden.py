@@ -1,0 +1,84 @@
+"""The golden fixtures: real profiles and proteins, and hmmscan's tables of them."""
+
+import functools
+from pathlib import Path
+
+from pfamnet.families import Family
+from pfamnet.fasta import read_fasta
+from pfamnet.profiles import optimize, read_hmms
+from pfamnet.search import ProfileSearch, Thresholds
+from pfamnet.tables import Trailer
+
+DATA = Path(__file__).parent / "data"
+SETS = {"default": Thresholds(), "cut_ga": Thresholds(bit_cutoffs="gathering")}
+
+
+class Store:
+    """Stands in for a ProfileStore: all search profiles, for one thread."""
+
+    def __init__(self):
+        self.profiles = [optimize(hmm) for hmm in hmms()]
+
+    def optimized(self, index):
+        return self.profiles[index]
+
+
+@functools.cache
+def hmms():
+    return list(read_hmms(DATA / "golden.hmm.gz"))
+
+
+@functools.cache
+def families():
+    return [
+        Family(
+            hmm.accession,
+            hmm.name,
+            hmm.M,
+            description=hmm.description,
+            ga=hmm.cutoffs.gathering,
+            tc=hmm.cutoffs.trusted,
+            nc=hmm.cutoffs.noise,
+        )
+        for hmm in hmms()
+    ]
+
+
+@functools.cache
+def records():
+    return list(read_fasta(DATA / "golden.fa"))
+
+
+def record(name):
+    return next(record for record in records() if record.name == name)
+
+
+def profile_search(thresholds=None):
+    return ProfileSearch(Store(), families(), thresholds=thresholds)
+
+
+@functools.cache
+def hits(name):
+    """The hits of each golden record, under the thresholds of that name."""
+    search = profile_search(SETS[name])
+    return [search.search(record, range(len(families()))) for record in records()]
+
+
+def table(name, kind):
+    """The bytes of hmmscan's table."""
+    return (DATA / f"golden.{name}.{kind}").read_bytes()
+
+
+def trailer(name, **changes):
+    flag = "" if name == "default" else f"--{name} "
+    values = dict(
+        program="hmmscan",
+        version="3.4 (Aug 2023)",
+        query="golden.fa",
+        target="golden.hmm",
+        options="hmmscan -o /dev/null --tblout tblout --domtblout domtblout "
+        f"--pfamtblout pfamtblout {flag}--cpu 0 golden.hmm golden.fa ",
+        directory="/golden",
+        date="Sun Nov 22 13:15:26 2026",
+    )
+    return Trailer(**values | changes)

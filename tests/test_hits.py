@@ -1,0 +1,71 @@
+"""Hits as values: counts, order, and hits of the network alone."""
+
+import dataclasses
+import math
+
+import golden
+import pytest
+
+from pfamnet.hits import Hit, network_domain, network_hit
+
+
+def numbers(value):
+    """Every number in a hit and its domains."""
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if isinstance(item, (int, float)):
+            yield item
+        elif isinstance(item, tuple):
+            for domain in item:
+                yield from numbers(domain)
+
+
+def test_values_are_plain_python():
+    for hits in golden.hits("default"):
+        for hit in hits:
+            assert all(type(number) in (int, float, bool) for number in numbers(hit))
+            assert type(hit.target_name) is str and type(hit.domains) is tuple
+            assert hash(hit)
+
+
+def test_hits_do_not_change():
+    hit = golden.hits("default")[0][0]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        hit.score = 0.0
+    assert not hasattr(hit, "__dict__")
+
+
+def test_counts_and_order():
+    reported = 0
+    for hits in golden.hits("default"):
+        assert hits == sorted(hits, key=lambda hit: hit.order)
+        for hit in hits:
+            assert hit.n_domains >= hit.n_reported >= hit.n_included >= 0
+            assert hit.best_domain.score == max(domain.score for domain in hit.domains)
+            assert [d.env_from for d in hit.domains] == sorted(d.env_from for d in hit.domains)
+            assert hit.evalue == pytest.approx(math.exp(hit.log_p) * len(golden.families()))
+            reported += len(hit.reported_domains)
+    table = golden.table("default", "domtblout").splitlines()
+    assert reported == sum(not line.startswith(b"#") for line in table)
+
+
+def test_network_hit():
+    record, family = golden.record("P42212"), golden.families()[5]
+    domains = [
+        network_domain(100, 150, 1e-3, 13.0, (1, family.length)),
+        network_domain(0, 50, 1e-6, 23.0, (3, 40), accuracy=0.8, included=False),
+    ]
+    hit = network_hit(5, family, record, domains)
+    assert isinstance(hit, Hit) and hit.source == "network" and hit.family == 5
+    assert all(map(math.isfinite, numbers(hit)))
+    assert [(d.ali_from, d.ali_to, d.env_from, d.env_to) for d in hit.domains] == [
+        (1, 50, 1, 50),
+        (101, 150, 101, 150),
+    ]
+    assert (hit.evalue, hit.score, hit.best) == (1e-6, 23.0, 0)
+    assert hit.log_p == pytest.approx(-23 * math.log(2))
+    assert (hit.n_domains, hit.n_reported, hit.n_included) == (2, 2, 1)
+    assert hit.query_length == len(record.sequence)
+    assert (hit.target_accession, hit.target_length) == (family.accession, family.length)
+    with pytest.raises(ValueError):
+        network_hit(5, family, record, [])
