@@ -59,7 +59,8 @@ class BuildOptions:
     lr: float = 4e-4
     head_lr: float = 4e-3
     layer_decay: float = 0.8
-    batch: int = 8192
+    batch: int = 4096
+    crop: int = 256
     accumulate: int = 1
     precision: str = "auto"
     optimizer: str = "adamw"
@@ -158,10 +159,10 @@ class Build:
         network = EsmNetwork(load_encoder(resolve_base(options.base)), families).to(self.device)
         groups = parameter_groups(network, options.lr, options.head_lr, options.layer_decay)
         settings = TrainSettings(
-            options.esm_residues, options.batch, options.accumulate, pool=16, evaluate=250,
+            options.esm_residues, options.batch, options.accumulate, pool=16, evaluate=200,
             precision=options.precision, optimizer=options.optimizer, balance=options.balance)
         sampler = Sampler(train, families, network.block,
-                          SamplerSettings(crop=512, alone=0.7, masked=0.03, substitutions=0.03),
+                          SamplerSettings(crop=options.crop, alone=0.8, masked=0.03, substitutions=0.03),
                           options.seed)
         self.train("esm", network, groups, sampler, dev, settings)
         return network
@@ -238,8 +239,9 @@ class Build:
     def provenance(self) -> dict:
         """How the model came to be: options, digests of the input files, versions."""
         given = [*self.options.trainsets, self.options.domains, self.options.families, self.options.hmm]
-        files = [file for path in map(Path, filter(None, given))
-                 for file in (sorted(path.glob("[td][re][av]*/data-*")) if path.is_dir() else [path])]
+        files = [file for path in map(Path, filter(None, given)) for file in (
+            [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
+            if path.is_dir() else [path])]
         return {"options": asdict(self.options),
                 "digests": {str(file): file_digest(file) for file in files},
                 "versions": {name: version(name) for name in ("torch", "pyhmmer", "numpy", "onnx")},
