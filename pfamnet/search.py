@@ -6,30 +6,23 @@ hmmscan derives from the hits it reports for the query: the conditional
 E-value of a domain is its P-value times the number of families reported.
 """
 
-import struct
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp
 
 from pyhmmer.easel import Alphabet, DigitalSequence
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 
 from .errors import PfamnetError
 from .fasta import Record
-from .hits import Domain, Hit
+from .hits import Hit
+from .hmmer_hits import to_hit
 from .longseq import merge_windows, windows
 
 # HMMER's pipeline refuses sequences of more residues than that.
 MAX_RESIDUES = 100_000
 
 _CUTOFF_FIELDS = {"gathering": ("GA", "ga"), "trusted": ("TC", "tc"), "noise": ("NC", "nc")}
-
-# HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only
-# way at the values that pyhmmer has no property for. Big-endian, no padding.
-_HIT_STATE = struct.Struct(">Iid fff ddd f 5i Iiii".replace(" ", ""))
-_DOMAIN_STATE = struct.Struct(">I 6q 5f d ii".replace(" ", ""))
-_LOG2R = 1.44269504088896341  # Easel's eslCONST_LOG2R: nats to bits
 
 
 @dataclass(frozen=True)
@@ -150,6 +143,7 @@ class ProfileSearch:
         self.thresholds = thresholds or Thresholds()
         check_cutoffs(families, self.thresholds.bit_cutoffs)
         self.Z = Z or self.thresholds.Z or len(families)
+        self._counted = not (Z or self.thresholds.Z)
         self._local = threading.local()
 
     def search(
@@ -167,8 +161,8 @@ class ProfileSearch:
             regions: for sequences over `MAX_RESIDUES` alone, where to look
                 for a family: lists of (start, end), 0-based half-open, by
                 family; families not in it are looked for everywhere.
-            unreported: also return hits below the reporting thresholds
-                (hmmscan's column widths depend on their names).
+            unreported: also return hits below the reporting thresholds, as
+                hmmscan keeps them: its column widths depend on their names.
 
         Returns:
             Hits in hmmscan's order.
@@ -181,13 +175,17 @@ class ProfileSearch:
 
     def _search(self, record, indices, unreported=False):
         pipeline = self._pipeline()
+        if unreported and self._counted and len(indices) == len(self.families):
+            # Without -Z, hmmscan counts as it goes, and so at first keeps
+            # hits that in the end are not significant enough.
+            pipeline.Z = None
         block, numbers = self._block(indices)
         try:
             top = pipeline.scan_seq(to_digital(record), block)
         except OverflowError:
             return self._search_one_by_one(record, indices)
         return [
-            _to_hit(hit, numbers[hit.name], record, top.Z, top.domZ)
+            to_hit(hit, numbers[hit.name], record, top.Z, top.domZ)
             for hit in top
             if hit.reported or unreported
         ]
@@ -220,6 +218,7 @@ class ProfileSearch:
         if not hasattr(self._local, "pipeline"):
             values = vars(self.thresholds) | {"Z": self.Z}
             self._local.pipeline = Pipeline(_AMINO, **values)
+        self._local.pipeline.Z = self.Z
         self._local.pipeline.clear()
         return self._local.pipeline
 
@@ -235,62 +234,3 @@ class ProfileSearch:
             last = (indices, OptimizedProfileBlock(_AMINO, profiles), numbers)
             self._local.block = last
         return last[1:]
-
-
-def _to_hit(hit, family, record, Z, domZ):
-    (
-        _, _, _, score, pre_score, _, log_p, _, _, expected,
-        regions, clustered, overlaps, envelopes, n_domains, _, _, _, best,
-    ) = _HIT_STATE.unpack_from(memoryview(hit.__getstate__()))  # fmt: skip
-    if score != hit.score or n_domains != len(hit.domains):
-        raise RuntimeError("this pyhmmer serializes hits in another way")
-    return Hit(
-        family=family,
-        target_name=hit.name,
-        target_accession=hit.accession or "",
-        target_length=hit.length,
-        target_description=hit.description or "",
-        query_name=record.name,
-        query_accession="",
-        query_length=len(record.sequence),
-        query_description=record.description,
-        evalue=exp(log_p) * Z,
-        score=score,
-        bias=hit.bias,
-        log_p=log_p,
-        expected=expected,
-        regions=regions,
-        clustered=clustered,
-        overlaps=overlaps,
-        envelopes=envelopes,
-        best=best,
-        domains=tuple(_to_domain(domain, Z, domZ) for domain in hit.domains),
-        reported=hit.reported,
-        included=hit.included,
-    )
-
-
-def _to_domain(domain, Z, domZ):
-    (
-        _, env_from, env_to, _, _, _, _, _, _, bias, accuracy, score, log_p, reported, included,
-    ) = _DOMAIN_STATE.unpack_from(memoryview(domain.__getstate__()))  # fmt: skip
-    if score != domain.score or env_from != domain.env_from:
-        raise RuntimeError("this pyhmmer serializes domains in another way")
-    alignment = domain.alignment
-    return Domain(
-        c_evalue=exp(log_p) * domZ,
-        i_evalue=exp(log_p) * Z,
-        score=score,
-        bias=bias * _LOG2R,
-        hmm_from=alignment.hmm_from,
-        hmm_to=alignment.hmm_to,
-        ali_from=alignment.target_from,
-        ali_to=alignment.target_to,
-        env_from=env_from,
-        env_to=env_to,
-        # Expected number of correctly aligned residues, by envelope length.
-        accuracy=accuracy / (1.0 + abs(env_to - env_from)),
-        log_p=log_p,
-        reported=bool(reported),
-        included=bool(included),
-    )

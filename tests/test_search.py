@@ -116,6 +116,18 @@ def test_unreported_hits_on_request():
     reported = search.search(record, everything())
     with_all = search.search(record, everything(), unreported=True)
     assert [hit for hit in with_all if hit.reported] == reported
+    # Counting as it goes, hmmscan keeps what would be significant among the
+    # profiles tried so far.
+    hits = golden.profile_search().search(record, everything())
+    first = min(hits, key=lambda hit: hit.family)
+    assert first.family < len(everything()) - 1 and len(hits) > 1
+    strict = golden.profile_search(Thresholds(E=first.evalue * 0.9))
+    assert first.family not in {hit.family for hit in strict.search(record, everything())}
+    with_all = strict.search(record, everything(), unreported=True)
+    (kept,) = [hit for hit in with_all if hit.family == first.family]
+    assert not kept.reported
+    again = strict.search(record, everything())
+    assert [hit for hit in with_all if hit.reported] == again
 
 
 def test_missing_cutoffs_are_refused_at_the_start():

@@ -1,0 +1,83 @@
+"""From pyhmmer's hits to ours, with every value of hmmscan's tables."""
+
+import struct
+from math import exp
+
+from .fasta import Record
+from .hits import Domain, Hit
+
+# HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only
+# way at the values that pyhmmer has no property for. Big-endian, no padding.
+_HIT_STATE = struct.Struct(">Iid fff ddd f 5i Iiii".replace(" ", ""))
+_DOMAIN_STATE = struct.Struct(">I 6q 5f d ii".replace(" ", ""))
+_LOG2R = 1.44269504088896341  # Easel's eslCONST_LOG2R: nats to bits
+
+
+def to_hit(hit, family: int, record: Record, Z: float, domZ: float) -> Hit:
+    """A `Hit` with every value of a pyhmmer hit of `Pipeline.scan_seq`.
+
+    Arguments:
+        hit: the `pyhmmer.plan7.Hit`.
+        family: index of the family in the model.
+        record: the query.
+        Z, domZ: of the `TopHits` that the hit belongs to.
+
+    Raises:
+        RuntimeError: this pyhmmer lays its hits out in another way.
+    """
+    (
+        _, _, _, score, _, _, log_p, _, _, expected,
+        regions, clustered, overlaps, envelopes, n_domains, _, _, _, best,
+    ) = _HIT_STATE.unpack_from(memoryview(hit.__getstate__()))  # fmt: skip
+    if score != hit.score or n_domains != len(hit.domains):
+        raise RuntimeError("this pyhmmer serializes hits in another way")
+    return Hit(
+        family=family,
+        target_name=hit.name,
+        target_accession=hit.accession or "",
+        target_length=hit.length,
+        target_description=hit.description or "",
+        query_name=record.name,
+        query_accession="",
+        query_length=len(record.sequence),
+        query_description=record.description,
+        evalue=exp(log_p) * Z,
+        score=score,
+        bias=hit.bias,
+        log_p=log_p,
+        expected=expected,
+        regions=regions,
+        clustered=clustered,
+        overlaps=overlaps,
+        envelopes=envelopes,
+        best=best,
+        domains=tuple(_to_domain(domain, Z, domZ) for domain in hit.domains),
+        reported=hit.reported,
+        included=hit.included,
+    )
+
+
+def _to_domain(domain, Z, domZ):
+    (
+        _, env_from, env_to, _, _, _, _, _, _, bias, accuracy, score, log_p, reported, included,
+    ) = _DOMAIN_STATE.unpack_from(memoryview(domain.__getstate__()))  # fmt: skip
+    if score != domain.score or env_from != domain.env_from:
+        raise RuntimeError("this pyhmmer serializes domains in another way")
+    alignment = domain.alignment
+    return Domain(
+        c_evalue=exp(log_p) * domZ,
+        i_evalue=exp(log_p) * Z,
+        score=score,
+        bias=bias * _LOG2R,
+        hmm_from=alignment.hmm_from,
+        hmm_to=alignment.hmm_to,
+        ali_from=alignment.target_from,
+        ali_to=alignment.target_to,
+        env_from=env_from,
+        env_to=env_to,
+        # Expected number of correctly aligned residues, by envelope length.
+        accuracy=accuracy / (1.0 + abs(env_to - env_from)),
+        log_p=log_p,
+        reported=bool(reported),
+        included=bool(included),
+    )
