@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 
 HERE = Path(__file__).parent
-BUILD = ["torch>=2.5", "safetensors>=0.4", "onnx>=1.15", "transformers>=4.40", "tqdm>=4.60"]
+BUILD = ["torch>=2.5", "safetensors>=0.4", "onnx>=1.15", "huggingface_hub>=0.23", "tqdm>=4.60"]
 
 setup(
     name="pfamnet",
@@ -25,6 +25,7 @@ setup(
         "build": BUILD,
         "gpu": [*BUILD, "bitsandbytes>=0.43"],
         "famsa": ["pyfamsa>=0.5"],
-        "test": [*BUILD, "pytest>=8", "hypothesis>=6", "biopython>=1.80", "pandas>=2"],
+        "test": [*BUILD, "transformers>=4.40", "hmmer>=3.4", "biopython>=1.80", "pandas>=2",
+                 "pytest>=8", "pytest-xdist>=3", "hypothesis>=6"],
     },
 )
