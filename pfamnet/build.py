@@ -25,6 +25,7 @@ from tqdm import tqdm
 from . import __version__
 from .align import build_profiles
 from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
+from .devices import autocast, pick_device
 from .distil import soft_labels
 from .errors import PfamnetError
 from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save_encoder,
@@ -37,7 +38,7 @@ from .measure import Measure
 from .model import ENCODER, GRAPH, HEAD, ModelWriter, file_digest
 from .profiles import emit_sequences, read_hmms, write_profiles
 from .runtime import EsmRuntime, LightRuntime
-from .train import Training, TrainSettings, autocast, pick_device, write_training_log
+from .train import Training, TrainSettings, write_training_log
 from .trainset import Fold, TrainSet, read_trainset
 
 

@@ -78,8 +78,8 @@ class Calibration:
 
     One row of `bins` for each length: (residues, p, location, scale), by
     residues; between two lengths the logarithm of P is interpolated in the
-    logarithm of the length.  Below `location` the tail says nothing more than
-    P >= p, and p is given.
+    logarithm of the length.  Below `location`, where P is over `p`, the same
+    exponential is used as far as P = 1; it is only roughly right there.
     """
 
     bins: tuple[tuple[float, float, float, float], ...]
@@ -87,7 +87,7 @@ class Calibration:
     def log_p(self, scores: np.ndarray, length: int) -> np.ndarray:
         """Natural logarithm of the P-value of scores on a protein of `length` residues."""
         scores = np.asarray(scores, float)
-        tails = np.array([np.log(p) - np.maximum(scores - location, 0) / scale
+        tails = np.array([np.log(p) - (scores - location) / scale
                           for _, p, location, scale in self.bins])
         places = np.log([bin[0] for bin in self.bins])
         where = np.interp(np.log(max(length, 1)), places, np.arange(len(places)))

@@ -143,6 +143,9 @@ class ModelWriter:
 
     def finish(self, description: dict) -> None:
         """Write model.json with the digests of all files, and rename the directory."""
+        for file in self.folder.rglob("*"):  # safetensors writes files for the owner alone
+            if file.is_file():
+                file.chmod(0o644)
         files = {str(file.relative_to(self.folder)): file_digest(file)
                  for file in sorted(self.folder.rglob("*")) if file.is_file()}
         description = description | {"format": FORMAT, "files": files}

@@ -80,8 +80,10 @@ class EsmRuntime:
     def __init__(self, encoder: Path, head: Path, device: str = "cpu"):
         import torch
 
+        from .devices import pick_device
         from .esm import load_network
-        self.torch, self.device = torch, torch.device(device)
+        torch.set_num_threads(1)  # several proteins are under way at once instead
+        self.torch, self.device = torch, pick_device(device)
         self.network = load_network(encoder, head).to(self.device).eval()
         self.block = self.network.block
 

@@ -17,7 +17,6 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from .devices import autocast
 from .errors import PfamnetError
 
 LOG_COLUMNS = ("network", "step", "residues", "seconds", "loss", "dev_accuracy", "lr",
@@ -56,39 +56,6 @@ class TrainSettings:
     @property
     def steps(self) -> int:
         return max(1, self.residues // (self.batch * self.accumulate))
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one; a device that is not there is refused."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise PfamnetError(f"--device {name}: there is no such device here") from None
-    return device
-
-
-def autocast(device: torch.device, precision: str):
-    """The autocast context for a device, and whether gradients need scaling (fp16)."""
-    if precision == "auto":
-        if device.type == "cuda":
-            precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-        else:
-            fast = torch.backends.cpu.get_cpu_capability() == "AVX512" and cpu_has_bf16()
-            precision = "bf16" if fast else "fp32"
-    if precision == "fp32":
-        return nullcontext(), False
-    if precision == "fp16" and device.type != "cuda":
-        raise PfamnetError("--precision fp16 needs a CUDA device; use bf16 or fp32 on a CPU")
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
-    return torch.autocast(device.type, dtype), precision == "fp16"
-
-
-def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (AVX512_BF16 or AMX)."""
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 def make_optimizer(groups: list[dict], settings: TrainSettings, device: torch.device):
