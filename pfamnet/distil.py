@@ -2,7 +2,7 @@
 
 Hinton et al. 2015, "Distilling the knowledge in a neural network": the
 teacher's probabilities tell which families resemble each other.  They are
-worked out once for every train domain and kept in a safetensors file.
+worked out once, for some domains of each family, and kept in a safetensors file.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from .examples import Corpus
 from .measure import region, region_logits
 
 KEPT = 8          # classes of each domain
+PER_FAMILY = 50   # domains of a family that the teacher looks at
 TEMPERATURE = 2.0
 
 
 def soft_labels(network, corpus: Corpus, path: Path, context, progress: bool = False):
-    """Classes (n, KEPT) int64 and probabilities (n, KEPT), which add up to one, of each domain.
+    """Classes (n, KEPT) int64 and probabilities (n, KEPT) of each domain.
 
-    Read from `path` where it exists, else worked out and written there.
+    Domains that the teacher did not look at have probabilities of zero.  Read
+    from `path` where it exists, else worked out and written there.
     `context` is the autocast context to run in.
     """
     path = Path(path)
@@ -34,7 +36,7 @@ def soft_labels(network, corpus: Corpus, path: Path, context, progress: bool = F
         kept = min(KEPT, network.families + 1)
         classes = np.zeros((len(corpus.domains), kept), np.int64)
         chances = np.zeros((len(corpus.domains), kept), np.float32)
-        rows = np.flatnonzero(corpus.domains[:, 3] >= 0)
+        rows = some_of_each(corpus.domains[:, 3], PER_FAMILY)
         regions = [region(corpus, row, network.block) for row in rows]
         with torch.inference_mode(), context:
             for view, logits in tqdm(region_logits(network.eval(), regions), "soft labels",
@@ -47,3 +49,12 @@ def soft_labels(network, corpus: Corpus, path: Path, context, progress: bool = F
         os.replace(partial, path)
     stored = load_file(path)
     return stored["classes"], stored["chances"]
+
+
+def some_of_each(families: np.ndarray, most: int) -> np.ndarray:
+    """Rows of at most `most` domains of each family, drawn evenly; -1 is no family."""
+    order = np.random.default_rng(0).permutation(len(families))
+    order = order[np.argsort(families[order], kind="stable")]
+    first = np.searchsorted(families[order], families[order])
+    kept = order[(np.arange(len(order)) - first < most) & (families[order] >= 0)]
+    return np.sort(kept)

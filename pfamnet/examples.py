@@ -33,7 +33,7 @@ class Corpus:
     """The sequences of a fold as one token array, with their domains.
 
     `soft`, where given, holds for each domain a teacher's view: classes
-    (n, k) and their probabilities (n, k).
+    (n, k) and their probabilities (n, k), all zero where it has none.
     """
 
     def __init__(self, fold):
@@ -251,7 +251,7 @@ class Sampler:
         family = int(self.corpus.domains[domain, 3])
         if family < 0:
             return []
-        if self.corpus.soft is None:
+        if self.corpus.soft is None or not self.corpus.soft[1][domain].any():
             return [(family + 1, 1.0)]
         share = self.settings.soft
         labels, chances = self.corpus.soft[0][domain], self.corpus.soft[1][domain]
