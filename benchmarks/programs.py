@@ -1,0 +1,80 @@
+"""The programs as a user runs them: whole commands, wall and CPU seconds."""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from common import Clock
+from pyhmmer.hmmer import hmmpress
+
+MODE_FLAGS = {"fast": ["--fast"], "default": [], "sensitive": ["--sensitive"]}
+
+
+@contextlib.contextmanager
+def hmmscan_program():
+    """The path of the hmmscan binary, or None.
+
+    The PyPI package `hmmer` starts it through Python, which would count
+    against it; so its binary is taken out.
+    """
+    try:
+        import hmmer
+    except ImportError:
+        yield shutil.which("hmmscan")
+        return
+    path = Path(hmmer.path(hmmer.Program.hmmscan))
+    try:
+        yield str(path)
+    finally:
+        path.unlink()
+
+
+def press(model, folder) -> Path:
+    """Press the profiles of a model for hmmscan; returns the name to give it."""
+    path = Path(folder) / "pressed"
+    hmmpress((model.store.hmm(i) for i in range(len(model.families))), path)
+    return path
+
+
+def write_fasta(records, path) -> Path:
+    path = Path(path)
+    path.write_text("".join(f">{record.name} {record.description}\n{record.sequence}\n"
+                            for record in records))
+    return path
+
+
+def timed(command) -> Clock:
+    """Run a command, which must end well, and time it."""
+    with Clock() as clock:
+        subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+    return clock
+
+
+def run_programs(model, model_path, records, mode, cpu) -> dict:
+    """`pfamnet-scan` and `hmmscan` with GA cutoffs on the same proteins, and their rows."""
+    with tempfile.TemporaryDirectory() as folder, hmmscan_program() as program:
+        folder = Path(folder)
+        query = write_fasta(records, folder / "query.fa")
+        ours, theirs = folder / "ours", folder / "theirs"
+        options = ["--cut_ga", "--cpu", cpu, "-o", "/dev/null", "--domtblout"]
+        mine = timed(["pfamnet-scan", *MODE_FLAGS[mode], *options, ours, model_path, query])
+        result = {"proteins": len(records), "residues": sum(len(r.sequence) for r in records),
+                  "pfamnet-scan": mine.seconds}
+        if program:
+            pressed = press(model, folder)
+            other = timed([program, *options, theirs, pressed, query])
+            result |= {"hmmscan": other.seconds, "rows": compare_rows(theirs, ours)}
+        return result
+
+
+def compare_rows(reference, reported) -> dict:
+    """How many domtblout rows of one table stand in another, byte for byte but for padding."""
+    wanted, there = table_rows(reference), table_rows(reported)
+    return {"hmmscan": len(wanted), "pfamnet-scan": len(there), "same": len(wanted & there)}
+
+
+def table_rows(path) -> set:
+    lines = Path(path).read_text().splitlines()
+    return {" ".join(line.split()) for line in lines if not line.startswith("#")}
