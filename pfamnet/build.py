@@ -186,7 +186,9 @@ class Build:
         return network
 
     def train(self, name, network, groups, sampler, dev, settings) -> None:
-        training = Training(name, network, groups, sampler, Measure(dev, network.block), settings,
+        limit = 2000 if name == "light" or self.device.type != "cpu" else 600
+        training = Training(name, network, groups, sampler,
+                            Measure(dev, network.block, limit), settings,
                             self.work / name, self.device, self.progress)
         best = training.run()
         self.say(f"{name}: dev accuracy {best:.4f} after {training.state['step']} steps, "
