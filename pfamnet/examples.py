@@ -130,14 +130,17 @@ class Sampler:
         """
         rng = np.random.default_rng([self.seed, step])
         examples, total = [], 0
-        while total < pool * residues:
+        while total < pool * residues or len(examples) < pool:
             examples.append(self.example(rng))
             total += len(examples[-1].tokens) if pool > 1 else self.settings.crop
         if pool == 1:
             return [self.collate(examples, rng, self.settings.crop)]
         examples.sort(key=lambda example: len(example.tokens))
         ends = np.cumsum([len(e.tokens) for e in examples])
-        cuts = np.searchsorted(ends, total * np.arange(1, pool) / pool) + 1
+        places = np.arange(1, pool)
+        cuts = np.searchsorted(ends, total * places / pool) + 1
+        # no batch without an example, where batches are hardly longer than these
+        cuts = np.minimum(np.maximum.accumulate(cuts - places), len(examples) - pool) + places
         batches = [self.collate(examples[a:b], rng)
                    for a, b in zip([0, *cuts], [*cuts, len(examples)])]
         return [batches[i] for i in rng.permutation(len(batches))]
@@ -158,7 +161,8 @@ class Sampler:
         return self.crop(index, int(np.clip(rng.integers(low, high + 1), 0, room)))
 
     def draw_domain(self, rng) -> int:
-        return int(np.searchsorted(self.domain_cdf, rng.random()))
+        row = int(np.searchsorted(self.domain_cdf, rng.random()))
+        return min(row, len(self.domain_cdf) - 1)  # the last sum may be a little below 1
 
     def crop(self, index: int, start: int) -> Example:
         """`settings.crop` residues of sequence `index` from `start`."""
