@@ -106,7 +106,7 @@ def read_fold(folder, model, first):
 
 def network_scores(runtime, sequences, name):
     """Mean block logits of the families, class 0 left out: (n, F)."""
-    return np.stack([runtime.logits(sequence).mean(0)[1:] for sequence in tqdm(sequences, name)])
+    return np.stack([runtime.logits(sequence).mean(0)[1:] for sequence in tqdm(sequences, name, disable=None)])
 
 
 def profile_bits(model, sequences, cpu):
@@ -126,7 +126,7 @@ def search(profiles, queries, cpu, settings, name):
     bits = {}
     block = DigitalSequenceBlock(Alphabet.amino(), queries)
     results = hmmsearch(profiles, block, cpus=cpu, **settings)
-    for family, top in enumerate(tqdm(results, name, len(profiles))):
+    for family, top in enumerate(tqdm(results, name, len(profiles), disable=None)):
         for hit in top:
             if hit.reported:
                 bits.setdefault(int(hit.name), {})[family] = hit.score

@@ -16,10 +16,11 @@ Z95 = 1.959963984540054  # 95 % of a normal distribution lie within
 
 
 def machine(cores: int, packages: Sequence[str] = PACKAGES) -> dict:
-    """CPU model, cores there and used, and the versions that matter."""
+    """CPU model, cores (there, given to this process, used), and the versions that matter."""
     return {
         "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
+        "cores_allowed": len(os.sched_getaffinity(0)),
         "cores_used": cores,
         "python": platform.python_version(),
         **{name: installed(name) for name in packages},
@@ -136,12 +137,12 @@ def by_bins(values: Iterable[int], counted: Iterable[bool], edges: Sequence[int]
 
 
 def save(result: dict, out: str | None) -> None:
-    """Print a result, and write it to a file if there is to be one."""
+    """Write a result to a file, if there is to be one, and print it."""
     text = json.dumps(result, indent=1)
-    print(text)
     if out:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
 def describe_model(model) -> dict:

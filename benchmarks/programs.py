@@ -10,6 +10,7 @@ from common import Clock
 from pyhmmer.hmmer import hmmpress
 
 MODE_FLAGS = {"fast": ["--fast"], "default": [], "sensitive": ["--sensitive"]}
+C_EVALUE = 11  # its column in domtblout, from 0
 
 
 @contextlib.contextmanager
@@ -70,11 +71,21 @@ def run_programs(model, model_path, records, mode, cpu) -> dict:
 
 
 def compare_rows(reference, reported) -> dict:
-    """How many domtblout rows of one table stand in another, byte for byte but for padding."""
+    """How many rows of one domtblout table stand in another, byte for byte but for padding.
+
+    The conditional E-value counts the families reported for the query, and so
+    differs for all of them where one is missing; rows are compared without it too.
+    """
     wanted, there = table_rows(reference), table_rows(reported)
-    return {"hmmscan": len(wanted), "pfamnet-scan": len(there), "same": len(wanted & there)}
+    return {"hmmscan": len(wanted), "pfamnet-scan": len(there),
+            "same": len(set(wanted) & set(there)),
+            "same_but_for_c_evalue": len(without_c_evalue(wanted) & without_c_evalue(there))}
 
 
-def table_rows(path) -> set:
+def table_rows(path) -> list[tuple[str, ...]]:
     lines = Path(path).read_text().splitlines()
-    return {" ".join(line.split()) for line in lines if not line.startswith("#")}
+    return [tuple(line.split()) for line in lines if not line.startswith("#")]
+
+
+def without_c_evalue(rows) -> set:
+    return {row[:C_EVALUE] + row[C_EVALUE + 1:] for row in rows}
