@@ -18,6 +18,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -58,17 +59,17 @@ class TrainSettings:
         return max(1, self.residues // (self.batch * self.accumulate))
 
 
-def make_optimizer(groups: list[dict], settings: TrainSettings, device: torch.device):
-    """AdamW over parameter groups; in 8 bits through bitsandbytes, on CUDA alone."""
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(groups, fused=device.type == "cuda")
+def optimizer_class(optimizer: str, device: torch.device):
+    """AdamW, or its 8-bit form of bitsandbytes, which is refused but on CUDA."""
+    if optimizer == "adamw":
+        return partial(torch.optim.AdamW, fused=device.type == "cuda")
     if device.type != "cuda":
         raise PfamnetError("--optim adamw8bit needs a CUDA device; this training runs on the CPU")
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError:
         raise PfamnetError("--optim adamw8bit needs bitsandbytes: pip install 'pfamnet[gpu]'") from None
-    return AdamW8bit(groups)
+    return AdamW8bit
 
 
 def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
@@ -124,13 +125,15 @@ class Training:
         self.settings, self.folder, self.device, self.progress = settings, Path(folder), device, progress
         self.context, scaled = autocast(device, settings.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=scaled)
-        self.optimizer = make_optimizer(groups, settings, device)
+        self.optimizer = optimizer_class(settings.optimizer, device)(groups)
         for group in self.optimizer.param_groups:
             group["peak"] = group["lr"]
         self.weights, self.offsets = (
             None if part is None else part.to(device)
             for part in class_weights(torch.from_numpy(sampler.class_counts()), settings.balance))
-        self.state = {"step": 0, "best": -1.0, "stale": 0, "seconds": 0.0, "done": False}
+        # `losses` and `loss`: how many steps since the last line of the log, and their sum
+        self.state = {"step": 0, "best": -1.0, "stale": 0, "seconds": 0.0, "done": False,
+                      "losses": 0, "loss": 0.0}
 
     def rate(self, step: int) -> float:
         """Share of the peak learning rate at a step."""
@@ -157,19 +160,21 @@ class Training:
     def loop(self, ahead: ThreadPoolExecutor, bar) -> None:
         settings, state = self.settings, self.state
         begun = saved = time.monotonic()
-        before, since, losses = state["seconds"], state["step"], []
+        before, since = state["seconds"], state["step"]
         queue = self.draws(ahead, state["step"])
         while state["step"] < settings.steps:
-            losses.append(self.step(next(queue)))
+            state["loss"] += self.step(next(queue))
+            state["losses"] += 1
             state["step"] += 1
             bar.update()
             now = time.monotonic()
             state["seconds"] = before + now - begun
             if state["step"] % settings.evaluate == 0 or state["step"] == settings.steps:
                 speed = (state["step"] - since) * settings.batch * settings.accumulate / (now - begun)
-                accuracy = self.look(sum(losses) / len(losses), speed)
-                bar.set_postfix(loss=f"{sum(losses) / len(losses):.3f}", dev=f"{accuracy:.4f}")
-                losses = []
+                loss = state["loss"] / state["losses"]
+                accuracy = self.look(loss, speed)
+                bar.set_postfix(loss=f"{loss:.3f}", dev=f"{accuracy:.4f}")
+                state.update(losses=0, loss=0.0)
                 if state["stale"] >= settings.patience:
                     break
             if now - saved > settings.checkpoint_seconds:
@@ -206,6 +211,9 @@ class Training:
             loss = batch_loss(logits, batch, self.network.block, self.weights, self.offsets)
             self.scaler.scale(loss / len(batches)).backward()
             total += loss.item() / len(batches)
+        if math.isnan(total):
+            raise PfamnetError(f"{self.name}: the loss is not a number at step {self.state['step'] + 1}; "
+                               "try lower learning rates")
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.scaler.step(self.optimizer)
@@ -247,8 +255,16 @@ class Training:
         meta = self.state | {"scalars": scalars, "settings": vars(self.settings),
                              "scaler": self.scaler.state_dict(),
                              "log": self.log_lines()}
+        tensors |= {f"random.{name}": state for name, state in self.random_states().items()}
         save_tensors(tensors, self.folder / "checkpoint.safetensors",
                      {"state": json.dumps(meta)})
+
+    def random_states(self) -> dict[str, torch.Tensor]:
+        """What dropout draws from: a resumed training draws what it would have drawn."""
+        states = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
 
     def log_lines(self) -> int:
         log = self.folder / "log.tsv"
@@ -262,7 +278,7 @@ class Training:
             return
         with safe_open(path, "pt") as file:
             meta = json.loads(file.metadata()["state"])
-        if meta.pop("settings") != json.loads(json.dumps(vars(self.settings))):
+        if compared(meta.pop("settings")) != compared(json.loads(json.dumps(vars(self.settings)))):
             raise PfamnetError(f"{path}: was made with other settings; give the same options "
                                "or start without --resume")
         tensors = load_file(path)
@@ -276,13 +292,25 @@ class Training:
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": states})
         self.scaler.load_state_dict(meta.pop("scaler"))
         self.trim_log(meta.pop("log"))
-        self.state = meta
+        self.state |= meta
+        random = part("random.")
+        if "cpu" in random:
+            torch.set_rng_state(random["cpu"])
+        if "cuda" in random and self.device.type == "cuda":
+            torch.cuda.set_rng_state(random["cuda"], self.device)
 
     def trim_log(self, lines: int) -> None:
         """Drop the lines written after the checkpoint: those steps are run again."""
         log = self.folder / "log.tsv"
         if log.exists():
             log.write_text("".join(line + "\n" for line in log.read_text().splitlines()[:lines]))
+        if not lines:
+            log.unlink(missing_ok=True)  # or its header would not be written
+
+
+def compared(settings: dict) -> dict:
+    """The settings in which a resumed training must agree."""
+    return {name: value for name, value in settings.items() if name != "checkpoint_seconds"}
 
 
 def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> None:
