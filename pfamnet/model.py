@@ -99,19 +99,24 @@ def read_description(path: Path) -> dict:
     if not path.is_dir():
         raise PfamnetError(f"{path}: no such model directory")
     try:
-        text = (path / DESCRIPTION).read_text(encoding="utf-8")
+        text = (path / DESCRIPTION).read_bytes().decode()
         description = json.loads(text)
+        intact = text == as_text(description)  # there are bytes that JSON would pass over
         digest = description.pop("digest")
     except FileNotFoundError:
         raise PfamnetError(f"{path}: not a model directory ({DESCRIPTION} is missing)") from None
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
-    if digest != description_digest(description):
+    if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
     if description["format"] != FORMAT:
         raise PfamnetError(f"{path}: a model of format {description['format']}; this pfamnet "
                            f"reads format {FORMAT}")
     return description
+
+def as_text(description: dict) -> str:
+    """A description as it stands in model.json."""
+    return json.dumps(description, indent=1) + "\n"
 
 def description_digest(description: dict) -> str:
     """SHA-256 of a description without its own digest, in one canonical form."""
@@ -125,14 +130,16 @@ def file_digest(path: Path) -> str:
 class ModelWriter:
     """A model directory in the making; `finish` gives it its name.
 
-    As a context manager it removes what was written if `finish` was not
-    reached: a model stands whole or not at all.
+    It is made in `within`, a directory of the same file system (that of `out`
+    where none is given).  As a context manager it removes what was written if
+    `finish` was not reached: a model stands whole or not at all.
     """
 
-    def __init__(self, out: str | Path):
+    def __init__(self, out: str | Path, within: str | Path | None = None):
         self.out = Path(out)
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.", dir=self.out.parent))
+        within = Path(within or self.out.parent)
+        within.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.", dir=within))
         os.chmod(self.folder, 0o755)
 
     def __enter__(self) -> "ModelWriter":
@@ -152,7 +159,7 @@ class ModelWriter:
         # through JSON once, so that the digest is of what will be read
         description = json.loads(json.dumps(description))
         whole = description | {"digest": description_digest(description)}
-        (self.folder / DESCRIPTION).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        (self.folder / DESCRIPTION).write_text(as_text(whole), encoding="utf-8")
         if self.out.exists():
             raise PfamnetError(f"{self.out}: exists already")
         os.rename(self.folder, self.out)
