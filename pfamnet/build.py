@@ -18,12 +18,12 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from . import __version__
 from .align import build_profiles
+from .build_data import describe, with_dev, with_emitted
 from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
 from .devices import autocast, pick_device
 from .distil import soft_labels
@@ -31,15 +31,17 @@ from .errors import PfamnetError
 from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save_encoder,
                   save_head)
 from .examples import Corpus, Sampler, SamplerSettings
-from .families import Family, accession_key, write_families
+from .families import accession_key, write_families
 from .light import LightConfig, LightNetwork
 from .light_graph import export_light
 from .measure import Measure
 from .model import ENCODER, GRAPH, HEAD, ModelWriter, file_digest
-from .profiles import emit_sequences, read_hmms, write_profiles
+from .profiles import read_hmms, write_profiles
 from .runtime import EsmRuntime, LightRuntime
-from .train import Training, TrainSettings, write_training_log
+from .train import Training, TrainSettings, optimizer_class, write_training_log
 from .trainset import Fold, TrainSet, read_trainset
+
+OPTIONS = "options.json"  # in the work directory: what the build was begun with
 
 
 @dataclass(frozen=True)
@@ -73,41 +75,61 @@ class BuildOptions:
 
 
 class Build:
-    """One build: `run` returns when the model directory stands."""
+    """One build: `run` returns when the model directory stands.
+
+    `checkpoint` is the number of seconds between two checkpoints of a training.
+    """
 
     def __init__(self, out: str, options: BuildOptions, cpus: int = 1, device: str = "auto",
-                 resume: bool = False, keep_work: bool = False, progress: bool = False):
+                 resume: bool = False, keep_work: bool = False, progress: bool = False,
+                 checkpoint: float = 240.0):
         self.out, self.work = Path(out), Path(f"{str(out).rstrip('/')}.work")
         self.options, self.cpus, self.progress, self.keep_work = options, cpus, progress, keep_work
+        self.resume, self.checkpoint = resume, checkpoint
         self.device = pick_device(device)
-        self.prepare(resume)
+        autocast(self.device, options.precision)
+        optimizer_class(options.optimizer, self.device)
+        self.check_work()
 
-    def prepare(self, resume: bool) -> None:
-        """Make the work directory, or check that it is one of the same options."""
+    def check_work(self) -> None:
+        """See that there is no model yet, and work to go on with where that is asked for."""
         if self.out.exists():
             raise PfamnetError(f"{self.out}: exists already; remove it or name another")
-        stored, wanted = self.work / "options.json", json.loads(json.dumps(asdict(self.options)))
-        if self.work.exists() and not resume:
-            raise PfamnetError(f"{self.work}: a build was begun there; go on with --resume, "
-                               "or remove it")
-        if resume and not stored.exists():
-            raise PfamnetError(f"{self.work}: nothing to resume")
-        if resume and json.loads(stored.read_text()) != wanted:
+        if not self.resume:
+            if self.work.exists():
+                raise PfamnetError(f"{self.work}: a build was begun there; go on with --resume, "
+                                   "or remove it")
+            return
+        try:
+            begun = json.loads((self.work / OPTIONS).read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            raise PfamnetError(f"{self.work}: nothing to resume") from None
+        except ValueError:
+            raise PfamnetError(f"{self.work}: {OPTIONS} is damaged; remove the directory "
+                               "and start anew") from None
+        if begun != as_json(self.options):
             raise PfamnetError(f"{self.work}: was begun with other options; repeat these, "
                                "or remove it and start anew")
-        if not resume:
+
+    def begin(self) -> None:
+        """Make the work directory: only now, when the input has been found good."""
+        if not self.resume:
             self.work.mkdir(parents=True)
-            stored.write_text(json.dumps(wanted, indent=1))
+            (self.work / OPTIONS).write_text(json.dumps(as_json(self.options), indent=1))
 
     def run(self) -> None:
         torch.set_num_threads(self.cpus)
-        torch.manual_seed(self.options.seed)
-        trainset, hmms = self.read()
+        base = self.options.base
+        encoder = load_encoder(resolve_base(base)) if base else None
+        trainset, given = self.read()
+        self.begin()
+        hmms = given or self.build_profiles(trainset)
+        trainset.families[:] = [describe(family, hmm) for family, hmm in zip(trainset.families, hmms)]
         trainset = with_emitted(trainset, hmms, self.options.emit, self.options.seed)
         self.say(f"{len(trainset.families)} families, {len(trainset.train.sequences)} sequences "
                  f"to train on, {len(trainset.dev.sequences)} to choose by")
         train, dev = Corpus(trainset.train), Corpus(trainset.dev)
-        esm = self.fine_tune(train, dev, len(trainset.families)) if self.options.base else None
+        esm = None if encoder is None else self.fine_tune(encoder, train, dev, len(trainset.families))
         if esm is not None:
             train.soft = self.teach(esm, train)
         light = self.train_light(train, dev, len(trainset.families))
@@ -121,7 +143,7 @@ class Build:
     # -- data and profiles
 
     def read(self) -> tuple[TrainSet, list]:
-        """The train set and a profile for each of its families."""
+        """The train set, and of `--hmm` the profile of each of its families."""
         options = self.options
         given = {}
         if options.hmm:
@@ -129,12 +151,10 @@ class Build:
         trainset = read_trainset(options.trainsets, options.domains, options.families,
                                  holdout=options.holdout, seed=options.seed, top=options.top,
                                  only=set(given) if given else None)
+        trainset = with_dev(trainset, options.seed)
         for warning in trainset.warnings:
             self.say(f"warning: {warning}")
-        hmms = ([given[family.key] for family in trainset.families] if given
-                else self.build_profiles(trainset))
-        trainset.families[:] = [describe(family, hmm) for family, hmm in zip(trainset.families, hmms)]
-        return trainset, hmms
+        return trainset, [given[family.key] for family in trainset.families] if given else []
 
     def build_profiles(self, trainset: TrainSet) -> list:
         """Profiles from the train rows; kept in the work directory as they are made."""
@@ -155,13 +175,15 @@ class Build:
 
     # -- networks
 
-    def fine_tune(self, train: Corpus, dev: Corpus, families: int) -> EsmNetwork:
+    def fine_tune(self, encoder, train: Corpus, dev: Corpus, families: int) -> EsmNetwork:
         options = self.options
-        network = EsmNetwork(load_encoder(resolve_base(options.base)), families).to(self.device)
+        torch.manual_seed(options.seed)
+        network = EsmNetwork(encoder, families).to(self.device)
         groups = parameter_groups(network, options.lr, options.head_lr, options.layer_decay)
         settings = TrainSettings(
             options.esm_residues, options.batch, options.accumulate, pool=16, evaluate=200,
-            precision=options.precision, optimizer=options.optimizer, balance=options.balance)
+            precision=options.precision, optimizer=options.optimizer, balance=options.balance,
+            checkpoint_seconds=self.checkpoint)
         sampler = Sampler(train, families, network.block,
                           SamplerSettings(crop=options.crop, alone=0.8, masked=0.03, substitutions=0.03),
                           options.seed)
@@ -175,10 +197,11 @@ class Build:
 
     def train_light(self, train: Corpus, dev: Corpus, families: int) -> LightNetwork:
         options = self.options
+        torch.manual_seed(options.seed)  # the same whether or not the fine-tuning was resumed
         network = LightNetwork(LightConfig(families)).to(self.device)
         settings = TrainSettings(options.light_residues, evaluate=1000, patience=1000,
                                  precision=options.precision, optimizer=options.optimizer,
-                                 balance=options.balance)
+                                 balance=options.balance, checkpoint_seconds=self.checkpoint)
         groups = [{"params": list(network.parameters()), "lr": settings.lr,
                    "weight_decay": settings.weight_decay}]
         sampler = Sampler(train, families, network.block, SamplerSettings(), options.seed)
@@ -199,7 +222,7 @@ class Build:
     def finish(self, trainset: TrainSet, hmms: list, light: LightNetwork,
                esm: EsmNetwork | None) -> None:
         """Write the model, calibrate each network as it will be run, and give it its name."""
-        with ModelWriter(self.out) as writer:
+        with ModelWriter(self.out, self.work) as writer:
             folder = writer.folder
             profiles = "profiles.h3m.gz" if self.options.compress else "profiles.h3m"
             offsets = write_profiles(str(folder / profiles), hmms)
@@ -211,7 +234,7 @@ class Build:
             if esm is not None:
                 save_encoder(esm.encoder, folder / ENCODER)
                 save_head(esm, folder / HEAD)
-                runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, self.device.type)
+                runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
             networks = {name: self.calibrated(name, runtime, trainset.dev, len(families))
                         for name, runtime in runtimes.items()}
             write_training_log(self.work, folder / "training.tsv")
@@ -251,26 +274,6 @@ class Build:
                 "python": platform.python_version()}
 
 
-def describe(family: Family, hmm) -> Family:
-    """A family with what its profile says of it, where the train set did not."""
-    cutoffs = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
-    return replace(family, accession=hmm.accession or family.accession, name=hmm.name,
-                   length=hmm.M, description=family.description or hmm.description or "",
-                   **{name: tuple(pair) if pair else None for name, pair in cutoffs.items()})
-
-
-def with_emitted(trainset: TrainSet, hmms: list, wanted: int, seed: int) -> TrainSet:
-    """The train set, families of fewer than `wanted` rows filled up from their profiles."""
-    fold = trainset.train
-    counts = np.bincount(fold.domains[fold.domains[:, 3] >= 0, 3], minlength=len(hmms))
-    sequences, names = list(fold.sequences), list(fold.names)
-    rows = [fold.domains]
-    for index, (hmm, count) in enumerate(zip(hmms, counts)):
-        for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed):
-            rows.append(np.array([[len(sequences), 0, len(sequence), index]], fold.domains.dtype))
-            names.append(f"emitted:{hmm.name}")
-            sequences.append(sequence)
-    emitted = len(sequences) - len(fold.sequences)
-    whole = np.concatenate([np.asarray(fold.whole, bool), np.zeros(emitted, bool)])
-    filled = Fold(sequences=sequences, names=names, domains=np.concatenate(rows), whole=whole)
-    return replace(trainset, train=filled)
+def as_json(options: BuildOptions) -> dict:
+    """Options as they come back from a JSON file."""
+    return json.loads(json.dumps(asdict(options)))
