@@ -113,6 +113,7 @@ def test_a_cast_network_keeps_its_rotary_frequencies(encoder):
     exact = encoder.inverse_frequencies.clone()
     assert torch.equal(encoder.bfloat16().inverse_frequencies, exact)
     assert encoder.norm.weight.dtype == torch.bfloat16
+    assert encoder(*random_rows([20, 9], 20)).dtype == torch.bfloat16
 
 
 # Learning rates
