@@ -78,10 +78,13 @@ class EsmRuntime:
     """The fine-tuned ESM-2 of a model directory, through torch."""
 
     def __init__(self, encoder: Path, head: Path, device: str = "cpu"):
-        import torch
+        try:
+            import torch
 
-        from .devices import pick_device
-        from .esm import load_network
+            from .devices import pick_device
+            from .esm import load_network
+        except ImportError:
+            raise PfamnetError("the esm network needs torch: pip install 'pfamnet[build]'") from None
         torch.set_num_threads(1)  # several proteins are under way at once instead
         self.torch, self.device = torch, pick_device(device)
         self.network = load_network(encoder, head).to(self.device).eval()

@@ -173,7 +173,7 @@ def test_class_counts_are_of_the_families_with_class_0_first():
     assert sampler(fold, 5).class_counts().tolist() == [0, 2, 2, 2, 6, 0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6))
 def test_what_an_example_says_of_its_residues_is_true(seed):
     made = sampler(protein_fold(), 4, crop=128, background=0.3)
@@ -189,7 +189,7 @@ def test_what_an_example_says_of_its_residues_is_true(seed):
         assert len(piece) == len(domain) or start == 0 or end == 128
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6))
 def test_an_isolated_domain_stands_alone_or_between_flanks(seed):
     made = sampler(isolated_fold(5, [4] * 5), 5, crop=256)

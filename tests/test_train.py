@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -397,7 +398,7 @@ def test_eight_bit_adamw_is_refused_on_a_cpu(tmp_path):
 
 
 def test_eight_bit_adamw_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "bitsandbytes.optim", None)
-    monkeypatch.setitem(__import__("sys").modules, "bitsandbytes", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(PfamnetError, match=r"pip install 'pfamnet\[gpu\]'"):
         optimizer_class("adamw8bit", SimpleNamespace(type="cuda"))

@@ -1,0 +1,148 @@
+"""Thresholds for a stated recall, ranks on dev, decoys and what they are for."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import synthetic
+from pfamnet.calibrate import (
+    DECOY_LENGTHS,
+    calibrate,
+    choose_threshold,
+    decoy_scores,
+    decoys,
+    dev_ranks,
+    recall_by_rank,
+)
+from pfamnet.trainset import Fold
+
+FAMILIES = 30
+
+
+class Runtime:
+    """Stands in for a network: logits that depend on the sequence and nothing else."""
+
+    block = 16
+
+    def logits(self, sequence):
+        seed = sum(ord(letter) * 31**i for i, letter in enumerate(sequence[:40])) + len(sequence)
+        rng = np.random.default_rng(seed)
+        return rng.normal(size=(-(-len(sequence) // 16), FAMILIES + 1)).astype(np.float32)
+
+
+class Knowing(Runtime):
+    """Has a large peak for the family that a sequence begins with ('A' is 0, 'C' is 1)."""
+
+    def logits(self, sequence):
+        logits = super().logits(sequence)
+        logits[0, 1 + "ACDEFGHIKL".index(sequence[0])] += 50
+        return logits
+
+
+def watch(items, total):
+    return items
+
+
+def make_fold(count=20):
+    rng = np.random.default_rng(0)
+    sequences = [letter + synthetic.random_sequence(rng, 30 + 20 * i)
+                 for i, letter in zip(range(count), "ACDEFGHIKL" * count)]  # fmt: skip
+    domains = [(i, 0, len(sequence), i % 10) for i, sequence in enumerate(sequences)]
+    return Fold(sequences, [str(i) for i in range(count)], np.array(domains, np.int32), np.ones(count, bool))
+
+
+# Threshold
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.floats(-10, 10)), min_size=1, max_size=60),
+       st.integers(1, 20), st.floats(0.5, 1))  # fmt: skip
+def test_the_threshold_keeps_the_recall_and_is_the_highest_that_does(pairs, most, recall):
+    ranks, peaks = np.array(pairs, float).T
+    threshold = choose_threshold(ranks, peaks, most, recall)
+    reachable = (ranks < most).sum()
+    kept = ((ranks < most) & (peaks >= threshold)).sum()
+    wanted = min(reachable, np.ceil(recall * len(ranks)))
+    assert kept >= wanted
+    higher = ((ranks < most) & (peaks > threshold)).sum()
+    assert not reachable or higher < wanted
+
+
+def test_where_no_family_is_ever_among_the_candidates_the_threshold_is_finite():
+    assert choose_threshold(np.array([np.inf, np.inf]), np.array([-np.inf, -np.inf]), 10, 0.99) == 0.0
+
+
+def test_recall_by_rank_counts_the_first():
+    recall = recall_by_rank(np.array([0, 0, 3, 5, np.inf]))
+    assert recall["1"] == 0.4 and recall["4"] == 0.6 and recall["8"] == recall["128"] == 0.8
+
+
+# Ranks
+
+
+def test_a_network_that_knows_has_every_family_first():
+    ranks, peaks = dev_ranks(Knowing(), make_fold(), 100, 1, watch)
+    assert len(ranks) == 20 and (ranks == 0).all() and (peaks > 30).all()
+
+
+def test_ranks_do_not_depend_on_the_number_of_threads():
+    one, three = (dev_ranks(Runtime(), make_fold(), 100, cpus, watch) for cpus in (1, 3))
+    assert np.array_equal(one[0], three[0]) and np.array_equal(one[1], three[1])
+
+
+def test_no_more_sequences_are_looked_at_than_the_limit():
+    assert len(dev_ranks(Runtime(), make_fold(), 7, 1, watch)[0]) == 7
+
+
+def test_families_left_out_are_not_asked_for():
+    fold = make_fold()
+    fold.domains[::2, 3] = -1
+    assert len(dev_ranks(Runtime(), fold, 100, 1, watch)[0]) == 10
+
+
+# Decoys
+
+
+@pytest.mark.parametrize("length", DECOY_LENGTHS)
+def test_decoys_have_their_length_and_the_folds_residues(length):
+    made = list(decoys(make_fold(), length, 40, 1))
+    assert len(made) == 40 and {len(decoy) for decoy in made} == {length}
+    assert len(set(made)) == 40
+
+
+def test_half_of_the_decoys_are_reversed_windows_and_half_shuffled():
+    fold = make_fold()
+    made = list(decoys(fold, 64, 200, 1))
+    long = [sequence[::-1] for sequence in fold.sequences if len(sequence) >= 64]
+    whole = lambda decoy: any(decoy in sequence for sequence in long)
+    assert not any(map(whole, made[::2]))
+    assert sum(map(whole, made[1::2])) > 50  # others are put together from short sequences
+
+
+def test_shuffling_keeps_the_composition():
+    fold = Fold(["AC" * 32], ["a"], np.zeros((0, 4), np.int32), np.ones(1, bool))
+    for decoy in decoys(fold, 64, 4, 0):
+        assert Counter(decoy) == {"A": 32, "C": 32}
+
+
+def test_decoys_depend_on_the_seed_alone():
+    fold = make_fold()
+    assert list(decoys(fold, 128, 5, 3)) == list(decoys(fold, 128, 5, 3))
+    assert list(decoys(fold, 128, 5, 3)) != list(decoys(fold, 128, 5, 4))
+
+
+def test_every_decoy_has_as_many_scores_as_families():
+    assert decoy_scores(Runtime(), list(decoys(make_fold(), 64, 6, 0)), 2, watch).shape == (6, FAMILIES)
+
+
+# Calibration
+
+
+def test_calls_on_fresh_decoys_are_as_many_as_the_evalue_says():
+    calibration, check = calibrate(Runtime(), make_fold(), FAMILIES, 300, 0, 1, watch)
+    assert [row[0] for row in calibration.bins] == list(DECOY_LENGTHS)
+    observed = {row["nominal"]: row["observed"] for row in check}
+    assert observed[0.1] == pytest.approx(0.1, rel=0.5)
+    assert list(observed.values()) == sorted(observed.values())

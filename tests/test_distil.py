@@ -1,0 +1,67 @@
+"""A teacher's view of the train domains: which, what, and once."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+
+from pfamnet.distil import KEPT, PER_FAMILY, TEMPERATURE, soft_labels, some_of_each
+from pfamnet.measure import region, region_logits
+from test_measure import Reader, letters, make_corpus
+
+
+def corpus_of(rows):
+    """`rows[i]` domains of family i, of different lengths."""
+    labels = [family for family, count in enumerate(rows) for _ in range(count)]
+    sequences = [letters(family, 40 + i) for i, family in enumerate(labels)]
+    return make_corpus(sequences, [(i, 0, len(s), f) for i, (s, f) in enumerate(zip(sequences, labels, strict=True))])
+
+
+def test_each_domain_has_its_likeliest_classes(tmp_path):
+    corpus, network = corpus_of([2, 1, 3]), Reader()
+    classes, chances = soft_labels(network, corpus, tmp_path / "soft.safetensors", nullcontext())
+    assert classes.shape == chances.shape == (6, KEPT)
+    np.testing.assert_allclose(chances.sum(1), 1, rtol=1e-5)
+    assert (np.diff(chances, axis=1) <= 0).all()
+    assert classes[:, 0].tolist() == [1, 1, 2, 3, 3, 3]  # class 0 is no family
+    regions = [region(corpus, row, network.block) for row in range(6)]
+    with torch.inference_mode():
+        for view, logits in region_logits(network, regions):
+            expected = torch.softmax(logits / TEMPERATURE, -1)[classes[view.row]].numpy()
+            np.testing.assert_allclose(chances[view.row], expected / expected.sum(), rtol=1e-4)
+
+
+def test_with_few_families_there_are_as_many_classes_as_there_can_be(tmp_path):
+    classes, chances = soft_labels(Reader(families=2), corpus_of([1, 1]), tmp_path / "soft", nullcontext())
+    assert classes.shape == (2, 3)
+    assert [sorted(row) for row in classes.tolist()] == [[0, 1, 2]] * 2
+
+
+def test_families_left_out_have_no_view(tmp_path):
+    corpus = corpus_of([2, 2])
+    corpus.domains[1, 3] = -1
+    _, chances = soft_labels(Reader(), corpus, tmp_path / "soft", nullcontext())
+    assert [bool(row.any()) for row in chances] == [True, False, True, True]
+
+
+def test_what_was_worked_out_is_read_again(tmp_path):
+    class Silent(Reader):
+        def forward(self, tokens, lengths):
+            raise AssertionError("asked again")
+
+    corpus, path = corpus_of([2, 2]), tmp_path / "soft.safetensors"
+    first = soft_labels(Reader(), corpus, path, nullcontext())
+    again = soft_labels(Silent(), corpus, path, nullcontext())
+    assert all(map(np.array_equal, first, again))
+    assert [file.name for file in tmp_path.iterdir()] == ["soft.safetensors"]
+
+
+def test_some_domains_of_each_family_are_looked_at():
+    families = np.repeat([0, 1, 2, -1, 3], [500, 3, PER_FAMILY, 40, PER_FAMILY + 1])
+    rows = some_of_each(families, PER_FAMILY)
+    assert (np.diff(rows) > 0).all()
+    assert np.bincount(families[rows], minlength=4).tolist() == [PER_FAMILY, 3, PER_FAMILY, PER_FAMILY]
+    assert (families[rows] >= 0).all()
+    # not simply the first ones
+    assert rows[:PER_FAMILY].max() > 2 * PER_FAMILY
+    assert np.array_equal(rows, some_of_each(families, PER_FAMILY))

@@ -1,0 +1,65 @@
+"""The light network: the contract's shapes, padding, and how far it sees."""
+
+import pytest
+import torch
+
+from pfamnet.light import LightConfig, LightNetwork
+from pfamnet.runtime import OVERLAP
+from pfamnet.tokens import PAD
+
+CONFIG = LightConfig(families=5, embedding=16, width=32, context=48)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return LightNetwork(CONFIG).eval()
+
+
+def random_tokens(*shape, seed=0):
+    return torch.randint(4, 24, shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("length, blocks", [(1, 1), (15, 1), (16, 1), (17, 2), (160, 10), (250, 16)])
+def test_logits_have_the_shape_of_the_contract(network, length, blocks):
+    assert network(random_tokens(3, length), torch.full((3,), length)).shape == (3, blocks, 6)
+
+
+@pytest.mark.parametrize("length", [1, 20, 33, 47])
+def test_a_last_block_that_is_not_full_is_padded(network, length):
+    tokens = random_tokens(1, length)
+    padded = torch.full((1, -(-length // 16) * 16), PAD)
+    padded[:, :length] = tokens
+    torch.testing.assert_close(network(tokens), network(padded), atol=0, rtol=0)
+
+
+def test_rows_of_a_batch_do_not_see_each_other(network):
+    tokens = random_tokens(4, 200)
+    together = network(tokens)
+    for row in range(4):
+        torch.testing.assert_close(together[row : row + 1], network(tokens[row : row + 1]), atol=1e-5, rtol=1e-5)
+
+
+def test_the_network_sees_less_than_half_a_windows_overlap():
+    """With every weight positive, whatever is in reach changes the result."""
+    network = LightNetwork(LightConfig(families=2, embedding=8, width=8, context=8)).double().eval()
+    for parameter in network.parameters():
+        parameter.data.uniform_(0.01, 0.02)
+    length, middle = 2048, 1024
+    tokens = random_tokens(1, length)
+    changed = tokens.clone()
+    changed[0, middle] = torch.where(tokens[0, middle] == 5, 6, 5)
+    moved = (network(tokens) != network(changed)).any(-1)[0].nonzero().flatten()
+    reach = max(middle - 16 * int(moved.min()), 16 * int(moved.max()) + 15 - middle)
+    assert 16 < reach <= OVERLAP // 2
+
+
+def test_a_configuration_survives_json():
+    import json
+
+    assert LightConfig.from_json(json.loads(json.dumps(CONFIG.to_json()))) == CONFIG
+
+
+def test_the_default_network_is_of_the_size_that_was_planned():
+    size = sum(p.numel() for p in LightNetwork(LightConfig(families=2652)).parameters())
+    assert 3_300_000 < size < 4_500_000
