@@ -58,7 +58,10 @@ def read_fasta(path, stdin=None):
     """
     path = str(path)
     if path == "-":
-        yield from _records(_open_chunks(stdin or sys.stdin.buffer, path), path)
+        stream = stdin or getattr(sys.stdin, "buffer", None)
+        if stream is None:
+            raise PfamnetError("-: stdin is closed")
+        yield from _records(_open_chunks(stream, path), path)
         return
     try:
         stream = open(path, "rb")

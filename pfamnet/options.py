@@ -1,12 +1,14 @@
 """Command-line manners shared by the two programs.
 
-Help in HMMER's groups, one line on stderr for what went wrong, and exit
-statuses: 0 done, 1 failed, 2 usage, 130 interrupted, 141 closed pipe.
+Help in HMMER's groups, long options that may be cut short and none given
+twice, as in HMMER; one line on stderr for what went wrong, and exit statuses:
+0 done, 1 failed, 2 usage, 130 interrupted, 141 closed pipe, 143 terminated.
 """
 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
 
@@ -14,6 +16,9 @@ import click
 
 from . import __version__
 from .errors import PfamnetError
+from .signals import Terminated
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class GroupedOption(click.Option):
@@ -37,6 +42,66 @@ class GroupedCommand(click.Command):
             with formatter.section(name):
                 formatter.write_dl(records, col_max=28)
 
+    def parse_args(self, context, args):
+        return super().parse_args(context, complete(args, self.get_params(context)))
+
+
+def complete(args: list[str], params) -> list[str]:
+    """The arguments with long options written out, as HMMER lets them be cut short.
+
+    Raises click.UsageError where a short form fits several options, or an
+    option is given twice.
+    """
+    options = {name: param for param in params if isinstance(param, click.Option)
+               for name in (*param.opts, *param.secondary_opts)}
+    given, whole, rest = set(), [], list(args)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*whole, word, *rest]
+        name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], "", "")
+        if name not in options and word.startswith("--"):
+            name = written_out(name, options)
+            word = name + equals + value
+        whole.append(word)
+        option = options.get(name)
+        if option is None:
+            continue
+        if option.name in given and not option.multiple:
+            raise click.UsageError(f"option {name} is given twice")
+        given.add(option.name)
+        if not option.is_flag and rest and word == name:
+            whole.append(rest.pop(0))
+    return whole
+
+
+def written_out(name: str, options) -> str:
+    """The long option that begins with `name`; `name` itself where none does."""
+    fits = sorted(option for option in options if option.startswith(name))
+    if len(fits) > 1:
+        raise click.UsageError(f"option {name} may be any of {', '.join(fits)}")
+    return fits[0] if fits else name
+
+
+class Number(click.ParamType):
+    """A real number; `above` is a bound that it must exceed."""
+
+    name = "number"
+
+    def __init__(self, above: float | None = None):
+        self.above = above
+
+    def convert(self, value, param, context):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, context)
+        if self.above is not None and not number > self.above:
+            self.fail(f"{value} is not over {self.above:g}", param, context)
+        return number
+
 
 def grouped(group: str):
     """A decorator factory like `click.option`, for options of one group."""
@@ -54,17 +119,28 @@ def version_option():
 
 
 def default_cpus() -> int:
-    """Processors this process may use; HMMER_NCPU goes before them, as in HMMER."""
-    asked = os.environ.get("HMMER_NCPU", "")
-    return int(asked) if asked.isdigit() and int(asked) else len(os.sched_getaffinity(0))
+    """Processors this process may use; HMMER_NCPU goes before them, as in HMMER.
+
+    Raises click.UsageError where HMMER_NCPU is not a whole number.
+    """
+    asked = os.environ.get("HMMER_NCPU")
+    if asked is None:
+        return len(os.sched_getaffinity(0))
+    if not (asked.isascii() and asked.isdigit()):
+        raise click.UsageError(f"HMMER_NCPU={asked}: a number of threads is wanted")
+    return max(1, int(asked))
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status; what is wrong is said in one line."""
     name = command.name
     try:
-        command.main(arguments, prog_name=name, standalone_mode=False)
-        sys.stdout.flush()
+        # not click's main, which has its own ways with closed pipes and SIGINT
+        words = sys.argv[1:] if arguments is None else arguments
+        with command.make_context(name, list(words)) as context:
+            command.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return 0
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -72,19 +148,29 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         return complain(name, f"{one_line(error.format_message())} (see {name} --help)", 2)
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except Terminated:
+        return 143
     except PfamnetError as error:
         return complain(name, one_line(str(error)), 1)
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            return 141
-        where = f"{error.filename}: " if error.filename else ""
-        return complain(name, f"{where}{(error.strerror or str(error)).lower()}", 1)
+        return 141 if error.errno == errno.EPIPE else complain(name, os_reason(error), 1)
     except MemoryError:
         return complain(name, "out of memory", 1)
 
 
-def complain(name: str, message: str, status: int) -> int:
-    print(f"{name}: {message}", file=sys.stderr)
+def os_reason(error: OSError) -> str:
+    """What the system refused, and of which file where that is known."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{(error.strerror or str(error)).lower()}"
+
+
+def complain(name: str, message: str, status: int = 0) -> int:
+    """Say something on stderr, where there is one."""
+    if sys.stderr is not None:
+        try:
+            print(f"{name}: {message}", file=sys.stderr, flush=True)
+        except OSError:
+            pass
     return status
 
 
@@ -95,6 +181,7 @@ def one_line(text: str) -> str:
 def leave(status: int) -> None:
     """End the process at once: a reader thread may wait for input that never comes."""
     try:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
     finally:
         os._exit(status)

@@ -24,13 +24,31 @@ MODES = ("fast", "default", "sensitive")
 AHEAD = 8  # proteins under way for each thread
 
 
-class Scanner:
-    """Scans proteins with a model.
+class ProfileScanner:
+    """Scans proteins with every profile of a model, as hmmscan does.
 
-    `mode`: fast (few candidates), default, or sensitive (more candidates,
-    their profiles without HMMER's heuristic filters, and the ESM network where
-    the model has one).  `network` overrides the choice of the network.
-    `hits` may be called from several threads.
+    `effort` sensitive leaves HMMER's heuristic filters out.  `hits` may be
+    called from several threads.
+    """
+
+    def __init__(self, model: Model, thresholds: Thresholds, effort: str = "default"):
+        if effort == "sensitive":
+            thresholds = thresholds.unfiltered()
+        self.search = ProfileSearch(model.store, model.families, thresholds=thresholds)
+        self.everything = range(len(model.families))
+
+    def hits(self, record: Record) -> list[Hit]:
+        """The hits of one protein, best first; also those below the reporting
+        thresholds, by whose names hmmscan sets the width of its columns."""
+        return self.search.search(record, self.everything, unreported=True)
+
+
+class NetworkScanner:
+    """Scans proteins with a network of a model alone.
+
+    `mode`: fast, default or sensitive (the ESM network where the model has
+    one).  `network` overrides the choice of the network.  `hits` may be called
+    from several threads.
     """
 
     def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
@@ -38,29 +56,24 @@ class Scanner:
         if network is None:
             network = "esm" if mode == "sensitive" and "esm" in model.networks else "light"
         self.model, self.mode, self.info = model, mode, model.networks[network]
-        if mode == "sensitive":
-            thresholds = thresholds.unfiltered()
-        self.search = ProfileSearch(model.store, model.families, thresholds=thresholds)
-        self.thresholds = self.search.thresholds
-        # to place what the network alone calls: any alignment, however poor
-        self.placing = ProfileSearch(
-            model.store, model.families, Z=self.search.Z,
-            thresholds=Thresholds(E=np.inf, domE=np.inf, seed=thresholds.seed).unfiltered())
+        self.thresholds = thresholds
+        self.Z = thresholds.Z or len(model.families)
         self.runtime = model.runtime(network, device)
 
     def hits(self, record: Record) -> list[Hit]:
-        """The hits of one protein, best first."""
+        """The network's calls on one protein, best first."""
         if not record.sequence:
             return []
+        proposal, evalues, log_p, sure = self.calls(record)
+        found = self.network_hits(record, proposal, evalues, log_p, sure, [])
+        return sorted(found, key=lambda hit: hit.order)
+
+    def calls(self, record: Record) -> tuple:
+        """Proposal, E-values, logarithms of P-values, and which it is sure of."""
         proposal = self.propose(record)
         log_p = self.info.calibration.log_p(proposal.scores, len(record.sequence))
-        evalues = self.search.Z * np.exp(log_p)
-        sure = self.sure(evalues, log_p)
-        called = set(proposal.families[sure].tolist())
-        found = [replace(hit, source="both") if hit.family in called else hit
-                 for hit in self.search.search(record, proposal.families.tolist())]
-        alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
-        return sorted(found + alone, key=lambda hit: hit.order)
+        evalues = self.Z * np.exp(log_p)
+        return proposal, evalues, log_p, self.sure(evalues, log_p)
 
     def propose(self, record: Record) -> Proposal:
         """The candidate families of a protein."""
@@ -76,9 +89,10 @@ class Scanner:
         limits = self.thresholds
         if limits.bit_cutoffs:
             return np.zeros(len(evalues), bool)
-        sure = evalues <= min(limits.incE, limits.incdomE)
+        sure = np.ones(len(evalues), bool)
         bits = -log_p / np.log(2)
-        for score, evalue in ((limits.T, limits.E), (limits.domT, limits.domE)):
+        for score, evalue in ((limits.T, limits.E), (limits.domT, limits.domE),
+                              (limits.incT, limits.incE), (limits.incdomT, limits.incdomE)):
             sure &= evalues <= evalue if score is None else bits >= score
         return sure
 
@@ -100,6 +114,41 @@ class Scanner:
             domain = self.place(record, family, start, end, float(evalues[place]), float(log_p[place]))
             alone.append(network_hit(family, self.model.families[family], record, [domain]))
         return alone
+
+    def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
+        """A domain of the network: its blocks on the protein, all of the family's profile."""
+        whole = (1, max(1, self.model.families[family].length))
+        return network_domain(start, end, evalue, -log_p / np.log(2), whole, 0.0, log_p)
+
+
+class Scanner(NetworkScanner):
+    """Scans proteins with a model: the network proposes, profiles decide.
+
+    Of modes, fast tries few candidates, and sensitive more of them, their
+    profiles without HMMER's heuristic filters.
+    """
+
+    def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
+                 network: str | None = None, device: str = "cpu"):
+        if mode == "sensitive":
+            thresholds = thresholds.unfiltered()
+        self.search = ProfileSearch(model.store, model.families, thresholds=thresholds)
+        super().__init__(model, thresholds, mode, network, device)
+        # to place what the network alone calls: any alignment, however poor
+        self.placing = ProfileSearch(
+            model.store, model.families, Z=self.search.Z,
+            thresholds=Thresholds(E=np.inf, domE=np.inf, seed=thresholds.seed).unfiltered())
+
+    def hits(self, record: Record) -> list[Hit]:
+        """The hits of one protein, best first."""
+        if not record.sequence:
+            return []
+        proposal, evalues, log_p, sure = self.calls(record)
+        called = set(proposal.families[sure].tolist())
+        found = [replace(hit, source="both") if hit.family in called else hit
+                 for hit in self.search.search(record, proposal.families.tolist())]
+        alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
+        return sorted(found + alone, key=lambda hit: hit.order)
 
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
         """A domain of the network alone, its coordinates from the profile where it aligns."""

@@ -6,13 +6,8 @@ query; each query's rows have column widths of their own; a trailer ending in
 because C counts names in bytes when it pads them.
 """
 
-import sys
-from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
-from .errors import PfamnetError
-from .fasta import Record
-from .hits import Hit
 from .table_headers import (
     Trailer,
     domain_header,
@@ -20,6 +15,7 @@ from .table_headers import (
     pfam_target_header,
     target_header,
 )
+from .writer import Writer
 
 TSV_COLUMNS = (
     "target_name target_accession tlen query_name query_accession qlen "
@@ -41,86 +37,7 @@ _TSV_ROW = (
 )
 
 
-class _Writer:
-    """A table under way: `write` once per query, then `close`.
-
-    Arguments:
-        out: file name, ``-`` for stdout, or a binary stream (left open).
-
-    A query's rows go out in one piece. Once a write has failed nothing more
-    is written: an unfinished table never ends like a finished one. As a
-    context manager, `close` runs only where the block ended well.
-
-    Raises:
-        PfamnetError: the file cannot be opened.
-        OSError: as soon as something cannot be written.
-    """
-
-    def __init__(self, out: str | BinaryIO) -> None:
-        self._owned = not hasattr(out, "write") and out != "-"
-        self._broken = False
-        self._queries = 0
-        if not self._owned:
-            self._out = sys.stdout.buffer if out == "-" else out
-            return
-        try:
-            self._out = open(out, "wb")
-        except OSError as error:
-            raise PfamnetError(f"{out}: cannot write: {error.strerror.lower()}") from None
-
-    def __enter__(self) -> "_Writer":
-        return self
-
-    def __exit__(self, kind, *_: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
-
-    def write(self, record: Record, hits: Sequence[Hit]) -> None:
-        """Write the rows of one query; hits in the order they shall have."""
-        self._queries += 1
-        self._put(self._rows(record, hits))
-
-    def flush(self) -> None:
-        """Hand everything written so far to the system."""
-        self._guarded(self._out.flush)
-
-    def close(self) -> None:
-        """Write what ends the table, and close the file if it was opened here."""
-        self._put(self._end())
-        self.flush()
-        if self._owned:
-            self._guarded(self._out.close)
-
-    def abandon(self) -> None:
-        """Close the file without what would end the table."""
-        self._broken = True
-        if self._owned:
-            try:
-                self._out.close()
-            except OSError:
-                pass
-
-    def _put(self, data):
-        if data:
-            self._guarded(self._out.write, data)
-
-    def _guarded(self, action, *args):
-        if self._broken:
-            raise OSError("an earlier write to this table failed")
-        self._broken = True
-        action(*args)
-        self._broken = False
-
-    def _rows(self, record, hits):
-        raise NotImplementedError
-
-    def _end(self):
-        return b""
-
-
-class TsvWriter(_Writer):
+class TsvWriter(Writer):
     """The main table: domtblout's columns and ``source``, between tabs.
 
     Numbers are printed as in domtblout, without its padding. Arguments: as
@@ -143,6 +60,10 @@ class TsvWriter(_Writer):
     def _end(self):
         return self._head()
 
+    def _mark(self, reason):
+        # With its header still to come, an empty table looks like none.
+        return b"" if self._header else b"# incomplete: " + _bytes(reason) + b"\n"
+
     def _head(self):
         """The header line, the first time."""
         line = b"#" + "\t".join(TSV_COLUMNS).encode() + b"\n" if self._header else b""
@@ -150,7 +71,7 @@ class TsvWriter(_Writer):
         return line
 
 
-class _HmmscanWriter(_Writer):
+class _HmmscanWriter(Writer):
     """What hmmscan's tables have in common: a trailer."""
 
     mode = "SCAN"

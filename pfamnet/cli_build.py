@@ -1,0 +1,62 @@
+"""The command line of `pfamnet-build`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .options import CONTEXT, GroupedCommand, default_cpus, grouped, version_option
+
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
+expert = grouped("Other expert options")
+inputs = grouped("Options for the train sets")
+training = grouped("Options for training")
+profiles = grouped("Options for the profiles")
+reading = grouped("Options for thresholds")
+
+
+@click.command("pfamnet-build", cls=GroupedCommand, context_settings=CONTEXT)
+@click.argument("model_out", metavar="<model_out>")
+@click.argument("trainsets", metavar="<trainset> ...", nargs=-1, required=True)
+@version_option()
+@click.option("--resume", is_flag=True, help="Go on with a build of the same options that was stopped.")
+@click.option("--keep-work", is_flag=True, help="Keep the work directory <model_out>.work when done.")
+@inputs("--domains", metavar="<f>", help="Table of the domains of full-length proteins (protein, start, end, accession).")
+@inputs("--families", metavar="<f>", help="Table of names, clans and descriptions, where the train sets have none.")
+@inputs("--top", type=click.IntRange(min=1), metavar="<n>", help="Take the <n> families with the most rows.")
+@inputs("--holdout", type=click.FloatRange(0, 0.5, min_open=True), default=0.1, show_default=True, metavar="<x>", help="Share held out as dev where the train set has no dev fold.")
+@profiles("--hmm", metavar="<f>", help="Take the profiles of this file (HMMER ASCII or .h3m), GA cutoffs included.")
+@profiles("--aligner", type=click.Choice(["hmmalign", "famsa"]), default="hmmalign", show_default=True, help="How to align rows that are not aligned; famsa needs pfamnet[famsa].")
+@profiles("--emit", type=click.IntRange(min=0), default=50, show_default=True, metavar="<n>", help="Fill up families of fewer train rows with sequences emitted from their profiles.")
+@profiles("--compress", is_flag=True, help="Write the profiles gzip-compressed.")
+@training("--base", metavar="<s>", help="ESM-2 to fine-tune: a local directory or a Hugging Face name; without it only the light network is trained.")
+@training("--esm-residues", type=click.IntRange(min=1), default=40_000_000, show_default=True, metavar="<n>", help="Residues ESM-2 is fine-tuned on.")
+@training("--light-residues", type=click.IntRange(min=1), default=150_000_000, show_default=True, metavar="<n>", help="Residues the light network is trained on.")
+@training("--lr", type=POSITIVE, default=4e-4, show_default=True, metavar="<x>", help="Learning rate of the encoder's last layer.")
+@training("--head-lr", type=POSITIVE, default=4e-3, show_default=True, metavar="<x>", help="Learning rate of the head.")
+@training("--layer-decay", type=click.FloatRange(0, 1, min_open=True), default=0.8, show_default=True, metavar="<x>", help="Each layer below learns slower by this factor.")
+@training("--crop", type=click.IntRange(min=64), default=256, show_default=True, metavar="<n>", help="Residues an example of ESM-2 has at most.")
+@training("--batch", type=click.IntRange(min=256), default=4096, show_default=True, metavar="<n>", help="Residues in a batch of ESM-2.")
+@training("--accumulate", type=click.IntRange(min=1), default=1, show_default=True, metavar="<n>", help="Batches in a step (gradient accumulation).")
+@training("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), default="auto", show_default=True, help="Arithmetic of training; auto takes what the device is fast in.")
+@training("--optim", "optimizer", type=click.Choice(["adamw", "adamw8bit"]), default="adamw", show_default=True, help="Optimizer; adamw8bit needs CUDA and pfamnet[gpu].")
+@training("--balance", type=click.Choice(["none", "inverse", "logit"]), default="none", show_default=True, help="Weights for unbalanced families: inverse frequency, or logit adjustment.")
+@training("--device", metavar="<s>", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes CUDA where there is one.")
+@reading("--recall", type=click.FloatRange(0.5, 1), default=0.99, show_default=True, metavar="<x>", help="Share of dev domains whose family must become a candidate.")
+@reading("--candidates", type=click.IntRange(min=1), default=64, show_default=True, metavar="<n>", help="Most candidates for each 1,024 residues (fast: a quarter; sensitive: twice).")
+@expert("--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="<n>", help="Seed of all that is random.")
+@expert("--checkpoint", type=click.FloatRange(min=0), default=240, show_default=True, metavar="<s>", help="Seconds between two checkpoints of a training.")
+@expert("--cpu", type=click.IntRange(min=0), metavar="<n>", help="Number of threads.  [HMMER_NCPU, or all processors]")
+def build(model_out, trainsets, resume, keep_work, device, cpu, checkpoint, **options):
+    """Train the networks and build the profiles of <trainset>, and write the model <model_out>.
+
+    A train set is a directory in the layout of the Pfam seed split, Stockholm
+    alignments (Pfam-A.seed), FASTA whose descriptions begin with the family's
+    accession, or full-length proteins with --domains.
+    """
+    from .build import Build, BuildOptions
+
+    Build(model_out, BuildOptions(trainsets=trainsets, **options), cpu or default_cpus(), device,
+          resume, keep_work, sys.stderr.isatty(), checkpoint).run()

@@ -1,0 +1,75 @@
+"""An HMM database in the place of a model: every profile, no network.
+
+hmmscan's users have such files. They are read whole, as HMMER ASCII or
+`.h3m`, plain or gzip; hmmpress is not needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from .errors import PfamnetError
+from .families import Family
+from .model import Model
+from .profiles import optimize, read_hmms
+
+PRESSED = ".h3m"
+
+
+def find_library(path: Path) -> Path | None:
+    """The file of an HMM database, which may be named as hmmscan takes it:
+    without the `.h3m` of a pressed one. None where `path` is no file."""
+    pressed = Path(f"{path}{PRESSED}")
+    if path.is_dir():
+        return None
+    if not path.exists() and pressed.is_file():
+        return pressed
+    return path if path.exists() else None
+
+
+def open_library(path: Path) -> Model:
+    """A `Model` without networks, of all profiles of a file.
+
+    Raises PfamnetError, one line, where the file holds anything else, or two
+    profiles of one name.
+    """
+    hmms, families, numbers = [], [], {}
+    for number, hmm in enumerate(read_hmms(str(path)), 1):
+        first = numbers.setdefault(hmm.name, number)
+        if first != number:
+            raise PfamnetError(f"{path}: profile {number} '{hmm.name}': has the name of profile {first}")
+        hmms.append(hmm)
+        families.append(family_of(hmm))
+    return Model(path, families, LibraryStore(hmms), {}, {})
+
+
+def family_of(hmm) -> Family:
+    """What a profile says of its family."""
+    cutoffs = hmm.cutoffs
+    return Family(hmm.accession or "", hmm.name, hmm.M, description=hmm.description or "",
+                  ga=cutoffs.gathering, tc=cutoffs.trusted, nc=cutoffs.noise)
+
+
+class LibraryStore:
+    """Stands where a model has its `ProfileStore`; the profiles are in memory."""
+
+    def __init__(self, hmms: list):
+        self._hmms = hmms
+        self._local = threading.local()
+
+    def __len__(self) -> int:
+        return len(self._hmms)
+
+    def hmm(self, index: int):
+        """The profile of a family."""
+        return self._hmms[index]
+
+    def optimized(self, index: int):
+        """Its search profile, each thread's own: a search changes it."""
+        if not hasattr(self._local, "kept"):
+            self._local.kept = {}
+        kept = self._local.kept
+        if index not in kept:
+            kept[index] = optimize(self._hmms[index])
+        return kept[index]

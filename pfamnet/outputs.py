@@ -1,0 +1,133 @@
+"""All output files of a scan: written query by query, whole or marked as not.
+
+A run that fails leaves no table that looks whole: hmmscan's formats then lack
+their trailer, and the others end in a line that says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from . import __version__
+from .errors import PfamnetError
+from .options import os_reason
+from .table_headers import Trailer
+from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+
+TABLES = ("tblout", "domtblout", "pfamtblout")
+
+
+class Outputs:
+    """The files that the options of a scan ask for.
+
+    Arguments:
+        options: of the command line.
+        query, target: the sequence file, and the model's name, for trailers.
+        thresholds: of the scan.
+
+    Raises:
+        PfamnetError: a file cannot be written.
+        click.UsageError: a file is named twice, or is the one to be read.
+    """
+
+    def __init__(self, options: dict, query: str, target: str, thresholds):
+        self.all_at_once = options["line_buffered"]
+        check_paths([query], [options[name] for name in ("out", *TABLES) if options[name]])
+        self.main = TsvWriter(main_stream(options["out"]), header=options["header"])
+        self.live = options["out"] is None and is_live(sys.stdout)
+        self.writers = [self.main]
+        trailer = make_trailer(query, target, with_date=not options["no_date"])
+        try:
+            if options["tblout"]:
+                self.writers.append(TblWriter(options["tblout"], trailer))
+            if options["domtblout"]:
+                self.writers.append(DomtblWriter(options["domtblout"], trailer))
+            if options["pfamtblout"]:
+                self.writers.append(PfamtblWriter(options["pfamtblout"], trailer,
+                                                  by_score=thresholds.inclusion_by_score))
+        except BaseException as error:
+            self.abandon(error)
+            raise
+
+    def write(self, record, hits) -> None:
+        """Write one query to all of them."""
+        for writer in self.writers:
+            writer.write(record, hits)
+            if self.all_at_once or self.live and hits and writer is self.main:
+                writer.flush()
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def __exit__(self, kind, error, _) -> None:
+        if kind is not None:
+            return self.abandon(error)
+        try:
+            # None is whole before all of them are.
+            for step in ("flush", "end", "finish"):
+                for writer in self.writers:
+                    getattr(writer, step)()
+        except BaseException as error:
+            self.abandon(error)
+            raise
+
+    def abandon(self, error: BaseException) -> None:
+        """Close everything as not whole, and say why."""
+        for writer in self.writers:
+            writer.abandon(reason(error))
+
+
+def reason(error: BaseException) -> str:
+    """Why a run ended, in a few words."""
+    if isinstance(error, OSError):
+        return os_reason(error)
+    if isinstance(error, PfamnetError):
+        return str(error)
+    return {"KeyboardInterrupt": "interrupted"}.get(type(error).__name__, type(error).__name__.lower())
+
+
+def main_stream(out: str | None):
+    """Where the main table goes: a file name, or stdout."""
+    if out is not None:
+        return out
+    if sys.stdout is None:
+        raise PfamnetError("stdout is closed; -o names a file for the main table")
+    return "-"
+
+
+def is_live(stream) -> bool:
+    """Whether someone may be reading along: a terminal, a pipe, a socket."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+
+
+def check_paths(inputs: list[str], outputs: list[str]) -> None:
+    """Raise click.UsageError where an output would overwrite another, or an input."""
+    seen = {identity(path): path for path in inputs if path != "-"}
+    for path in outputs:
+        if Path(path).exists() and not Path(path).is_file():
+            continue  # /dev/null, a named pipe: as often as one likes
+        if identity(path) in seen:
+            raise click.UsageError(f"{path}: named twice, and one would overwrite the other")
+        seen[identity(path)] = path
+
+
+def identity(path: str) -> str:
+    return os.path.realpath(path)
+
+
+def make_trailer(query: str, target: str, with_date: bool = True) -> Trailer:
+    """What the last lines of hmmscan's tables say."""
+    command = shlex.join(["pfamnet-scan", *sys.argv[1:]])
+    where = (str(Path.cwd()), time.ctime()) if with_date else (None, None)
+    return Trailer("pfamnet-scan", __version__, query, target, command, *where)

@@ -1,0 +1,163 @@
+"""A table under way, and what becomes of it when a run fails.
+
+A table that is not whole must never look whole: one with a trailer lacks it,
+and one without ends in a line that says so, even where the disk was full.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from .errors import PfamnetError
+from .fasta import Record
+from .hits import Hit
+
+_LONGEST_ROW = 1 << 16
+
+
+class Writer:
+    """A table under way: `write` once per query, then `close`.
+
+    Arguments:
+        out: file name, ``-`` for stdout, or a binary stream (left open).
+
+    A query's rows go out in one piece. Once a write has failed nothing more
+    is written: an unfinished table never ends like a finished one. As a
+    context manager, `close` runs only where the block ended well.
+
+    Raises:
+        PfamnetError: the file cannot be opened.
+        OSError: as soon as something cannot be written.
+    """
+
+    def __init__(self, out: str | BinaryIO) -> None:
+        self._owned = not hasattr(out, "write") and out != "-"
+        self._broken = False
+        self._queries = 0
+        self._whole_at = None  # where the end of the table begins, once it is written
+        self._path = out if self._owned else None
+        if not self._owned:
+            self._out = sys.stdout.buffer if out == "-" else out
+            return
+        try:
+            self._out = open(out, "wb")
+        except OSError as error:
+            raise PfamnetError(f"{out}: cannot write: {error.strerror.lower()}") from None
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, kind, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def write(self, record: Record, hits: Sequence[Hit]) -> None:
+        """Write the rows of one query; hits in the order they shall have."""
+        self._queries += 1
+        self._put(self._rows(record, hits))
+
+    def flush(self) -> None:
+        """Hand everything written so far to the system."""
+        self._guarded(self._out.flush)
+
+    def close(self) -> None:
+        """Write what ends the table, and close the file if it was opened here."""
+        self.end()
+        self.finish()
+
+    def end(self) -> None:
+        """Write what ends the table; `abandon` can still take it back."""
+        if self._owned and self._out.seekable():
+            self._whole_at = self._out.tell()
+        self._put(self._end())
+        self.flush()
+
+    def finish(self) -> None:
+        """Close the file if it was opened here."""
+        if self._owned:
+            self._guarded(self._out.close)
+
+    def abandon(self, reason: str = "") -> None:
+        """Close the file as one that is not whole, for this reason.
+
+        What `end` wrote is taken back where the file allows it.
+        """
+        broken, self._broken = self._broken, True
+        mark = self._mark(" ".join(reason.split()))
+        if not self._owned:
+            if not broken and mark:
+                _quietly(self._out.write, mark)
+                _quietly(self._out.flush)
+            return
+        if broken:  # what is still in the buffer shall not go out later
+            self._out.raw.close()
+        else:
+            _quietly(self._out.close)
+        _quietly(_mark_file, self._path, self._whole_at, mark)
+
+    def _put(self, data):
+        if data:
+            self._guarded(self._out.write, data)
+
+    def _guarded(self, action, *args):
+        if self._broken:
+            raise OSError("an earlier write to this table failed")
+        self._broken = True
+        try:
+            action(*args)
+        except OSError as error:
+            error.filename = error.filename or self._path or "stdout"
+            raise
+        self._broken = False
+
+    def _rows(self, record, hits):
+        raise NotImplementedError
+
+    def _end(self):
+        return b""
+
+    def _mark(self, reason):
+        """What stands at the end of a table that is not whole."""
+        return b""
+
+
+def _quietly(action, *args):
+    try:
+        action(*args)
+    except (OSError, ValueError):
+        pass
+
+
+def _mark_file(path, whole_at, mark):
+    """Cut the end off a file and put a mark there, or over its last rows
+    where a full disk has no room for more."""
+    with open(path, "r+b", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return
+        if whole_at is not None and whole_at < file.seek(0, 2):
+            file.truncate(whole_at)
+        if not mark:
+            return
+        end = _last_line_end(file, file.seek(0, 2))
+        file.truncate(end)
+        try:
+            file.seek(end)
+            if file.write(mark) == len(mark):
+                return
+        except OSError:
+            pass
+        end = _last_line_end(file, max(0, end - len(mark)))
+        file.seek(end)
+        file.write(mark)
+        file.truncate(end + len(mark))
+
+
+def _last_line_end(file, before):
+    """The end of the last whole line that ends at ``before`` or earlier."""
+    start = max(0, before - _LONGEST_ROW)
+    file.seek(start)
+    return start + file.read(before - start).rfind(b"\n") + 1

@@ -1,0 +1,218 @@
+"""Exit statuses, closed pipes, signals, full disks: how a run ends."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here, start
+
+from pfamnet import outputs, writer
+from pfamnet.tables import TsvWriter
+
+GOOD = records("P15056", "P06213")
+BAD = GOOD + b">broken what it is\nACDEF1GH\n" + records("P07949")
+
+
+@pytest.fixture
+def good(tmp_path):
+    path = tmp_path / "good.fa"
+    path.write_bytes(GOOD)
+    return path
+
+
+def ended(process, timeout=60):
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err
+
+
+def test_done_is_0_and_quiet(good):
+    status, out, err = ended(start(LIBRARY, good, "--mode", "profiles"))
+    assert (status, err) == (0, b"") and len(rows(out)) > 3
+    for word in (b"error", b"exception", b"incomplete"):
+        assert word not in out.lower()
+
+
+def test_verbose_speaks_on_stderr_without_words_of_alarm(good, capfdbinary):
+    assert scan_here("--verbose", LIBRARY, good) == 0
+    said = capfdbinary.readouterr()
+    assert b"22 families" in said.err and b"2 sequences" in said.err
+    assert b"error" not in said.err.lower() and b"exception" not in said.err.lower()
+
+
+def test_rows_before_the_bad_record_appear(tmp_path, capfdbinary):
+    bad = tmp_path / "bad.fa"
+    bad.write_bytes(BAD)
+    names = [name for name in ("out", "dom", "tbl", "pfam")]
+    files = {name: tmp_path / name for name in names}
+    assert scan_here(LIBRARY, bad) == 1
+    said = capfdbinary.readouterr()
+    reason = b"%s: record 3 'broken': illegal character '1' at position 6" % os.fsencode(bad)
+    assert said.err == b"pfamnet-scan: " + reason + b"\n"
+    assert said.out.splitlines()[-1] == b"# incomplete: " + reason
+    assert {row.split(b"\t")[3] for row in rows(said.out)} == {b"P15056", b"P06213"}
+    assert scan_here("-o", files["out"], "--domtblout", files["dom"], "--tblout", files["tbl"],
+                     "--pfamtblout", files["pfam"], LIBRARY, bad) == 1  # fmt: skip
+    assert files["out"].read_bytes() == said.out
+    for name in names[1:]:
+        text = files[name].read_bytes()
+        assert b"P06213" in text or name == "pfam"
+        assert b"[ok]" not in text and len(rows(text)) > 2
+
+
+def test_nothing_on_stdout_where_nothing_was_found_out(tmp_path, capfdbinary):
+    for text in (b"", b"no fasta", b">a\nAC-\n", b">\nAC\n"):
+        path = tmp_path / "x.fa"
+        path.write_bytes(text)
+        assert scan_here(LIBRARY, path) == 1
+        said = capfdbinary.readouterr()
+        assert said.out == b"" and said.err.count(b"\n") == 1
+
+
+def test_usage_is_2(capfd):
+    assert scan_here() == 2
+    assert scan_here("a", "b", "c") == 2
+    assert capfd.readouterr().out == ""
+
+
+def test_closed_pipe_is_quiet(tmp_path):
+    many = tmp_path / "many.fa"
+    many.write_bytes(GOOD * 40)
+    process = start(LIBRARY, many, "--mode", "profiles")
+    assert process.stdout.readline().startswith(b"#target_name")
+    process.stdout.close()
+    assert process.wait(60) in (0, 141)
+    assert process.stderr.read() == b""
+    process = start("--help")
+    process.stdout.close()
+    assert process.wait(60) in (0, 141)
+    assert process.stderr.read() == b""
+
+
+def test_rows_come_query_by_query(tmp_path):
+    for options in ([], ["--line-buffered"]):
+        process = start("--mode", "profiles", LIBRARY, "-", *options, "--domtblout", tmp_path / "d",
+                        stdin=subprocess.PIPE)  # fmt: skip
+        process.stdin.write(GOOD + b">next\n")
+        process.stdin.flush()
+        lines = [process.stdout.readline() for _ in range(4)]
+        assert lines[1].split(b"\t")[3] == b"P15056" and process.poll() is None
+        while options and not rows((tmp_path / "d").read_bytes()):
+            time.sleep(0.05)
+        process.stdin.close()
+        assert process.wait(60) == 0
+        process.stdout.close()
+        process.stderr.close()
+
+
+@pytest.mark.parametrize("number, status", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
+def test_signals_end_a_run_in_order(tmp_path, number, status):
+    out, table = tmp_path / "out", tmp_path / "table"
+    process = start("--mode", "profiles", "--line-buffered", "-o", out, "--domtblout", table, LIBRARY,
+                    "-", stdin=subprocess.PIPE)  # fmt: skip
+    process.stdin.write(GOOD + b">next\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 30
+    while not (out.exists() and b"P06213" in out.read_bytes()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert ended(process) == (status, b"", b"")
+    assert out.read_bytes().splitlines()[-1].startswith(b"# incomplete: ")
+    assert b"[ok]" not in table.read_bytes() and b"P15056" in table.read_bytes()
+
+
+def test_a_signal_in_the_start_is_quiet():
+    code = ("from pfamnet.signals import stop_at_once; stop_at_once(); print(flush=True); "
+            "import time; time.sleep(60)")  # fmt: skip
+    process = subprocess.Popen([PROGRAM[0], "-c", code], stdout=-1, stderr=-1, env=ENVIRONMENT)
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("option", ("-o", "--tblout", "--domtblout", "--pfamtblout"))
+def test_a_full_disk_is_1_and_nothing_looks_whole(tmp_path, option, good, capfdbinary):
+    others = [name for name in ("-o", "--tblout", "--domtblout", "--pfamtblout") if name != option]
+    arguments = [word for name in others for word in (name, tmp_path / name)]
+    assert scan_here(LIBRARY, good, option, "/dev/full", *arguments) == 1
+    said = capfdbinary.readouterr()
+    assert said.err == b"pfamnet-scan: /dev/full: no space left on device\n"
+    for name in others:
+        text = (tmp_path / name).read_bytes()
+        assert b"[ok]" not in text and rows(text)
+        assert name != "-o" or text.splitlines()[-1].startswith(b"# incomplete: ")
+
+
+def test_a_full_disk_under_stdout():
+    with open("/dev/full", "wb") as full:
+        process = start(LIBRARY, PROTEINS, "--mode", "profiles", stdout=full)
+        assert ended(process)[0::2] == (1, b"pfamnet-scan: stdout: no space left on device\n")
+
+
+def test_closed_streams(good):
+    shell = 'exec "$@" {}'
+    command = ["sh", "-c", None, "sh", *PROGRAM, "--mode", "profiles", str(LIBRARY)]
+    for redirection, query, said in ((">&-", str(good), b"stdout is closed"), ("<&-", "-", b"stdin is closed")):
+        command[2] = shell.format(redirection)
+        done = subprocess.run([*command, query], capture_output=True)
+        assert done.returncode == 1 and said in done.stderr and done.stderr.count(b"\n") == 1
+    command[2] = shell.format("2>&-")
+    done = subprocess.run([*command, "none.fa"], capture_output=True)
+    assert done.returncode == 1 and done.stdout == b""
+
+
+def test_outputs_that_cannot_be_opened(tmp_path, good, capfd):
+    assert scan_here(LIBRARY, good, "-o", tmp_path / "out", "--tblout", tmp_path / "no" / "t") == 1
+    said = capfd.readouterr()
+    assert "cannot write: no such file" in said.err and said.out == ""
+    assert scan_here(LIBRARY, good, "-o", tmp_path) == 1
+    assert "is a directory" in capfd.readouterr().err
+
+
+def test_outputs_over_each_other_are_refused(tmp_path, good, capfd):
+    before = good.read_bytes()
+    assert scan_here(LIBRARY, good, "-o", good) == 2
+    assert scan_here(LIBRARY, good, "-o", tmp_path / "x", "--tblout", tmp_path / ".." / tmp_path.name / "x") == 2
+    assert good.read_bytes() == before and not (tmp_path / "x").exists()
+    assert capfd.readouterr().err.count("\n") == 2
+    assert scan_here(LIBRARY, good, "-o", "/dev/null", "--tblout", "/dev/null") == 0
+
+
+def test_a_trailer_is_taken_back(tmp_path):
+    path = tmp_path / "table"
+
+    class Trailed(TsvWriter):
+        def _end(self):
+            return super()._end() + b"# [ok]\n"
+
+    table = Trailed(str(path))
+    table.end()
+    table.abandon("no more\nroom")
+    assert path.read_bytes().splitlines() == [b"# incomplete: no more room"]
+    table = Trailed(str(path))
+    table.end()
+    table.finish()
+    assert path.read_bytes().endswith(b"[ok]\n")
+    table.abandon("another table failed")
+    assert path.read_bytes().endswith(b"# incomplete: another table failed\n")
+
+
+def test_a_mark_goes_over_the_last_rows_of_a_full_disk(tmp_path, monkeypatch):
+    path, mark = tmp_path / "table", b"# incomplete: no space left\n"
+    path.write_bytes(b"#header\n" + b"row\n" * 20 + b"half a r")
+
+    class Full(type(open(path, "r+b", buffering=0))):  # a file that cannot grow
+        def write(self, data):
+            if self.tell() + len(data) > 96:
+                raise OSError(28, "No space left on device")
+            return super().write(data)
+
+    monkeypatch.setattr(writer, "open", lambda path, mode, buffering: Full(path, mode), raising=False)
+    writer._mark_file(str(path), None, mark)
+    assert path.read_bytes() == b"#header\n" + b"row\n" * 13 + mark
+
+
+def test_reasons():
+    assert outputs.reason(KeyboardInterrupt()) == "interrupted"
+    assert outputs.reason(MemoryError()) == "memoryerror"
