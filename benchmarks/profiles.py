@@ -40,6 +40,8 @@ def main(data, fold, aligners, out):
     """Top-pick error of profiles built with each aligner."""
     trainset = dataclasses.replace(read_trainset([data]), alignments={})
     queries, labels = read_fold(Path(data) / fold, trainset)
+    if not labels:
+        raise click.ClickException(f"{data}: no shards in its {fold} fold")
     result = {
         "benchmark": "profiles",
         "machine": machine(1, ("pfamnet", "numpy", "pyhmmer", "pyfamsa")),
@@ -86,7 +88,9 @@ def top_picks(hmms, queries, settings):
     """Return {sequence name: index of the profile with the lowest E-value}."""
     best = {}
     for index, hmm in enumerate(tqdm(hmms, desc="search")):
-        for hit in Pipeline(queries.alphabet, **settings).search_hmm(hmm, queries):
+        hits = Pipeline(queries.alphabet, **settings).search_hmm(hmm, queries)
+        # The others passed while few sequences had been seen, and so E was small.
+        for hit in hits.reported:
             rank = (hit.evalue, -hit.score, index)
             best[hit.name] = min(best.get(hit.name, rank), rank)
     return {name: index for name, (_, _, index) in best.items()}

@@ -50,7 +50,7 @@ def found(hmm, texts):
     """How many of the sequences a search with the profile reports, in 1000 for E <= 0.01."""
     named = [TextSequence(name=str(i), sequence=text) for i, text in enumerate(texts)]
     block = DigitalSequenceBlock(AMINO, [sequence.digitize(AMINO) for sequence in named])
-    return len(Pipeline(AMINO, E=0.01, Z=1000).search_hmm(hmm, block))
+    return len(Pipeline(AMINO, E=0.01, Z=1000).search_hmm(hmm, block).reported)
 
 
 @pytest.fixture(scope="module")

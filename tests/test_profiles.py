@@ -241,7 +241,7 @@ def test_emitted_sequences_are_found_by_their_profile(hmms):
     def found(texts):
         named = [TextSequence(name=str(i), sequence=text) for i, text in enumerate(texts)]
         block = DigitalSequenceBlock(AMINO, [sequence.digitize(AMINO) for sequence in named])
-        return len(Pipeline(AMINO, E=0.01).search_hmm(hmms[2], block))
+        return len(Pipeline(AMINO, E=0.01, Z=40).search_hmm(hmms[2], block).reported)
 
     draw = random.Random(1)
     # HMMER's filters lose some: a profile of one sequence emits distant relatives.
