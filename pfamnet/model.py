@@ -105,7 +105,7 @@ def read_description(path: Path) -> dict:
         digest = description.pop("digest")
     except FileNotFoundError:
         raise PfamnetError(f"{path}: not a model directory ({DESCRIPTION} is missing)") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
     if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")

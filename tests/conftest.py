@@ -62,11 +62,11 @@ def trainset(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def light_model(tmp_path_factory, trainset):
-    """A model of 8 families with the light network alone."""
-    out = tmp_path_factory.mktemp("light") / "made"
-    build("--light-residues", 400_000, "--keep-work", out, *trainset)
-    return out
+def labelled(tmp_path_factory):
+    """A train set of 8 families without alignments, cutoffs or names."""
+    path = tmp_path_factory.mktemp("labelled") / "domains.fa"
+    synthetic.write_labelled(path)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +80,66 @@ def base(tmp_path_factory):
     path = tmp_path_factory.mktemp("base") / "esm2_tiny"
     save_encoder(EsmEncoder(EncoderConfig(32, 2, 4, 64)), path)
     return path
+
+
+ESM_OPTIONS = ["--esm-residues", 256 * 330, "--batch", 256, "--crop", 64, "--lr", 2e-3, "--head-lr", 1e-2,
+               "--light-residues", 100_000, "--emit", 20, "--compress", "--candidates", 4]  # fmt: skip
+
+
+class Begun:
+    """A build that goes on while other tests run; `result` waits for its end."""
+
+    def __init__(self, folder, options, trainsets):
+        self.out, self.folder = folder / "made", folder
+        self.process = start_build(*options, self.out, *trainsets, folder=folder)
+
+    def result(self):
+        status = self.process.wait(600)
+        said = (self.folder / "stderr").read_text()
+        assert status == 0, said
+        return self.out
+
+
+def start_build(*arguments, folder):
+    """pfamnet-build under way, its stderr in a file of `folder`."""
+    with open(folder / "stderr", "a") as stderr:
+        return subprocess.Popen([*program("pfamnet-build"), "--cpu", "1", "--device", "cpu",
+                                 *map(str, arguments)], stderr=stderr, env=environment())  # fmt: skip
+
+
+def models_of(item):
+    return {"light_model", "esm_model"} & set(item.fixturenames)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that need models come last: these are built meanwhile."""
+    items.sort(key=lambda item: len(models_of(item)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun(request, tmp_path_factory):
+    """The builds of the models that any of the tests need, under way."""
+    needed = set().union(*map(models_of, request.session.items))
+    builds = {}
+    if "light_model" in needed:
+        options = ["--light-residues", 300_000, "--keep-work"]
+        builds["light_model"] = Begun(tmp_path_factory.mktemp("light"), options,
+                                      request.getfixturevalue("trainset"))  # fmt: skip
+    if "esm_model" in needed:
+        base, labelled = map(request.getfixturevalue, ("base", "labelled"))
+        builds["esm_model"] = Begun(tmp_path_factory.mktemp("esm"), ["--base", base, *ESM_OPTIONS], [labelled])
+    yield builds
+    for build in builds.values():
+        build.process.kill()
+
+
+@pytest.fixture(scope="session")
+def light_model(begun):
+    """A model of 8 families with the light network alone; its work directory is kept."""
+    return begun["light_model"].result()
+
+
+@pytest.fixture(scope="session")
+def esm_model(begun):
+    """A model of 8 families with a fine-tuned ESM-2 and a light network that learnt from it."""
+    return begun["esm_model"].result()

@@ -1,0 +1,121 @@
+"""What a build adds to its train set: a dev fold, facts of profiles, emitted sequences."""
+
+import numpy as np
+import pytest
+
+import synthetic
+from pfamnet.align import build_profile
+from pfamnet.build_data import STAND_IN, describe, with_dev, with_emitted
+from pfamnet.families import Family
+from pfamnet.trainset import Fold, TrainSet, read_trainset
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(holdout=0.1, **changes):
+        synthetic.write_labelled(tmp_path / "d.fa", **{"families": 3, "rows": 6} | changes)
+        synthetic.write_proteins(tmp_path / "p.fa", tmp_path / "t.tsv", families=3, count=8)
+        return read_trainset([tmp_path / "d.fa", tmp_path / "p.fa"], tmp_path / "t.tsv", holdout=holdout)
+
+    return read
+
+
+def profiles(trainset):
+    rng = np.random.default_rng(0)
+    return [build_profile(family, [synthetic.domain(i, rng) for _ in range(5)])
+            for i, family in enumerate(trainset.families)]  # fmt: skip
+
+
+# Dev
+
+
+def test_a_dev_fold_that_is_there_is_used(read):
+    trainset = read()
+    assert trainset.dev is not None and with_dev(trainset, 1) is trainset
+
+
+def test_where_nothing_was_held_out_train_sequences_stand_in(read):
+    trainset = read(holdout=0)
+    assert trainset.dev is None
+    made = with_dev(trainset, 1)
+    assert len(made.dev.sequences) == len(trainset.train.sequences) == 26
+    assert made.warnings[-1].startswith("no dev fold: 26 of the train sequences stand in for it")
+    assert made.train is trainset.train
+    check(made.dev, trainset.train)
+
+
+def check(dev, train):
+    """The sequences of a dev fold have the domains that they have in train."""
+    places = {name: i for i, name in enumerate(train.names)}
+    for i, (name, sequence) in enumerate(zip(dev.names, dev.sequences, strict=True)):
+        there = places[name]
+        assert train.sequences[there] == sequence and train.whole[there] == dev.whole[i]
+        assert (dev.domains[dev.domains[:, 0] == i, 1:] == train.domains[train.domains[:, 0] == there, 1:]).all()
+    assert len(dev.domains) == sum((train.domains[:, 0] == places[name]).sum() for name in dev.names)
+
+
+def test_a_dev_fold_without_a_known_family_is_none(read):
+    trainset = read()
+    trainset.dev.domains[:, 3] = -1
+    made = with_dev(trainset, 1)
+    assert "no dev fold" in made.warnings[-1] and (made.dev.domains[:, 3] >= 0).any()
+
+
+def test_not_more_sequences_stand_in_than_it_takes():
+    count = STAND_IN + 200
+    sequences = [synthetic.random_sequence(np.random.default_rng(i), 30) for i in range(count)]
+    domains = np.array([(i, 0, 30, i % 2 - (i % 3 == 0)) for i in range(count)], np.int32)
+    domains[domains[:, 3] < 0, 3] = -1
+    fold = Fold(sequences, [f"s{i}" for i in range(count)], domains, np.zeros(count, bool))
+    train_set = TrainSet([Family("A", "a"), Family("B", "b")], fold, None)
+    dev = with_dev(train_set, 1).dev
+    assert len(dev.sequences) == min(STAND_IN, (domains[:, 3] >= 0).sum())
+    assert (dev.domains[:, 3] >= 0).all()  # sequences of families left out are of no use
+    check(dev, fold)
+    assert dev.names == with_dev(train_set, 1).dev.names != with_dev(train_set, 2).dev.names
+    assert (fold.domains == domains).all()
+
+
+# Families
+
+
+def test_a_family_learns_from_its_profile():
+    hmm = build_profile(Family("PF1.2", "One", ga=(20.0, 19.0), description="from the profile"), [synthetic.ancestor(0)])
+    described = describe(Family("PF1", "PF1", rows=7, clan="CL1"), hmm)
+    assert described == Family("PF1.2", "One", 60, "CL1", "from the profile", ga=(20.0, 19.0), rows=7)
+    assert describe(Family("PF1", "PF1", description="mine"), hmm).description == "mine"
+
+
+# Emitted sequences
+
+
+def test_families_with_few_rows_are_filled_up(read):
+    trainset = read()
+    counts = np.bincount(trainset.train.domains[:, 3])
+    filled = with_emitted(trainset, profiles(trainset), 12, 42)
+    assert np.bincount(filled.train.domains[:, 3]).tolist() == [max(12, count) for count in counts]
+    assert filled.dev is trainset.dev and filled.alignments is trainset.alignments
+
+
+def test_emitted_sequences_are_isolated_domains_of_their_family(read):
+    trainset = read()
+    filled = with_emitted(trainset, profiles(trainset), 30, 42).train
+    old = len(trainset.train.sequences)
+    assert filled.sequences[:old] == trainset.train.sequences
+    assert len(filled.sequences) == len(filled.names) == len(filled.whole) > old
+    assert not filled.whole[old:].any()
+    for index, start, end, family in filled.domains[len(trainset.train.domains) :]:
+        assert index >= old and (start, end) == (0, len(filled.sequences[index]))
+        assert filled.names[index] == f"emitted:{trainset.families[family].name}"
+
+
+def test_the_same_is_emitted_each_time_and_something_else_for_another_seed(read):
+    trainset = read()
+    hmms = profiles(trainset)
+    one, same, other = (with_emitted(trainset, hmms, 20, seed).train.sequences for seed in (1, 1, 2))
+    assert one == same != other
+
+
+def test_nothing_is_emitted_where_there_is_enough(read):
+    trainset = read()
+    assert with_emitted(trainset, profiles(trainset), 0, 42).train.sequences == trainset.train.sequences

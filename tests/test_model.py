@@ -1,0 +1,257 @@
+"""The model directory: whole or not at all, and any damage told in one line."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from conftest import ROOT, refused, scan
+from pfamnet.errors import PfamnetError
+from pfamnet.model import FORMAT, ModelWriter, description_digest, file_digest, open_model
+
+
+@pytest.fixture
+def copy(light_model, tmp_path):
+    return shutil.copytree(light_model, tmp_path / "copy")
+
+
+def files_of(model):
+    return sorted(str(path.relative_to(model)) for path in model.rglob("*") if path.is_file())
+
+
+def refusal(path):
+    """The message with which a model is refused; always of one line that names it."""
+    with pytest.raises(PfamnetError) as error:
+        open_model(path)
+    message = str(error.value)
+    assert "\n" not in message and message.startswith(str(path))
+    return message.removeprefix(f"{path}: ")
+
+
+def rewrite(model, **changes):
+    """Change model.json as a program would, with the digest that belongs to it."""
+    path = model / "model.json"
+    fields = json.loads(path.read_text()) | changes
+    del fields["digest"]
+    path.write_text(json.dumps(fields | {"digest": description_digest(fields)}, indent=1) + "\n")
+
+
+# What a build writes
+
+
+def test_a_light_model_holds_what_the_module_says(light_model):
+    assert files_of(light_model) == [
+        "families.tsv", "light.onnx", "light.safetensors", "model.json", "profiles.h3m", "training.tsv",
+    ]  # fmt: skip
+
+
+def test_a_model_with_esm_holds_the_encoder_too(esm_model):
+    assert files_of(esm_model) == [
+        "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer_config.json", "encoder/vocab.txt",
+        "families.tsv", "head.safetensors", "light.onnx", "light.safetensors", "model.json", "profiles.h3m.gz",
+        "training.tsv",
+    ]  # fmt: skip
+
+
+def test_anyone_may_read_a_model(light_model, esm_model):
+    for model in (light_model, esm_model):
+        assert all(path.stat().st_mode & 0o444 == 0o444 for path in [model, *model.rglob("*")])
+
+
+@pytest.mark.parametrize("which", ["light_model", "esm_model"])
+def test_an_opened_model_has_families_profiles_and_networks(which, request):
+    model = open_model(request.getfixturevalue(which))
+    assert model.name == "made" and len(model.families) == len(model.store) == 8
+    for index, family in enumerate(model.families):
+        hmm = model.store.hmm(index)
+        assert (hmm.accession, hmm.name, hmm.M) == (family.accession, family.name, family.length)
+    assert sorted(model.networks) == (["light"] if which == "light_model" else ["esm", "light"])
+    for name, info in model.networks.items():
+        assert info.block == model.runtime(name).block == 16
+        assert sorted(info.modes) == ["default", "fast", "sensitive"]
+        assert info.modes["fast"][1] < info.modes["default"][1] < info.modes["sensitive"][1]
+        assert info.modes["fast"][0] >= info.modes["default"][0] >= info.modes["sensitive"][0]
+        assert np.isfinite(info.calibration.bins).all() and len(info.calibration.bins) == 5
+        assert model.runtime(name).logits("ACDEFGHIKLMNPQRSTVWY").shape == (2, 9)
+
+
+def test_model_json_says_how_the_model_came_to_be(light_model, trainset):
+    fields = json.loads((light_model / "model.json").read_text())
+    assert fields["format"] == FORMAT and fields["families"] == 8
+    provenance = fields["provenance"]
+    assert provenance["options"]["light_residues"] == 300_000 and provenance["options"]["seed"] == 42
+    paths = [str(path) for path in trainset[1:]]
+    assert provenance["digests"] == {path: file_digest(path) for path in paths}
+    assert {"torch", "pyhmmer", "numpy", "onnx"} <= set(provenance["versions"])
+    network = fields["networks"]["light"]
+    assert network["dev"]["recall"]["8"] == 1.0 and network["dev"]["domains"] > 10
+    assert [row["nominal"] for row in network["check"]] == [0.01, 0.1, 1.0, 10.0]
+
+
+def test_the_profiles_are_a_library_for_hmmer_itself(light_model, esm_model):
+    from pyhmmer.plan7 import HMMFile
+
+    for path in (light_model / "profiles.h3m", esm_model / "profiles.h3m.gz"):
+        with HMMFile(str(path)) if path.suffix == ".h3m" else open_gzip(path) as library:
+            assert len(list(library)) == 8
+
+
+def open_gzip(path):
+    import gzip
+    import io
+
+    from pyhmmer.plan7 import HMMFile
+
+    return HMMFile(io.BytesIO(gzip.decompress(path.read_bytes())))
+
+
+# Damage
+
+
+@pytest.mark.parametrize("which", ["light_model", "esm_model"])
+def test_a_missing_file_is_named(which, request, tmp_path):
+    whole = request.getfixturevalue(which)
+    for name in files_of(whole):
+        model = shutil.copytree(whole, tmp_path / "copy")
+        (model / name).unlink()
+        message = refusal(model)
+        assert name in message and "missing" in message
+        shutil.rmtree(model)
+
+
+@pytest.mark.parametrize("which", ["light_model", "esm_model"])
+def test_a_flipped_byte_is_noticed_wherever_it_is(which, request, tmp_path):
+    model = shutil.copytree(request.getfixturevalue(which), tmp_path / "copy")
+    rng = np.random.default_rng(0)
+    for name in files_of(model):
+        path = model / name
+        data = path.read_bytes()
+        places = {0, 1, len(data) // 2, len(data) - 1, *rng.integers(0, len(data), 3).tolist()}
+        for place in places:
+            for mask in (0x01, 0x20, 0x80):
+                damaged = bytearray(data)
+                damaged[place] ^= mask
+                path.write_bytes(damaged)
+                assert name in refusal(model)
+        path.write_bytes(data)
+    open_model(model)
+
+
+def test_no_byte_of_model_json_can_be_another(copy):
+    """Not even white space, or the case of a letter in a number."""
+    path = copy / "model.json"
+    data = path.read_bytes()
+    # the digests of the other files take time; only those bytes count here
+    for place in range(0, len(data), 5):
+        for mask in (0x20, 0x04, 0x29):
+            damaged = bytearray(data)
+            damaged[place] ^= mask
+            path.write_bytes(damaged)
+            assert "model.json" in refusal(copy) or "format" in refusal(copy)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "17", '{"digest": 3}', "\xff", '{"digest": "00"} x', "[" * 5000])
+def test_rubbish_in_model_json_is_damage(copy, text):
+    (copy / "model.json").write_bytes(text.encode("latin-1"))
+    assert "model.json is damaged" in refusal(copy)
+
+
+@pytest.mark.parametrize("name", ["profiles.h3m", "light.safetensors", "model.json"])
+def test_a_file_cut_short_is_noticed(copy, name):
+    data = (copy / name).read_bytes()
+    for size in (0, len(data) // 2, len(data) - 1):
+        (copy / name).write_bytes(data[:size])
+        assert name in refusal(copy)
+
+
+def test_a_directory_in_the_place_of_a_file_is_damage(copy):
+    for name in ("families.tsv", "model.json"):
+        (copy / name).unlink()
+        (copy / name).mkdir()
+        assert name in refusal(copy)
+        (copy / name).rmdir()
+
+
+def test_another_format_is_named(copy):
+    rewrite(copy, format=FORMAT + 1)
+    assert refusal(copy) == f"a model of format {FORMAT + 1}; this pfamnet reads format {FORMAT}"
+
+
+def test_files_that_do_not_belong_to_a_model_do_no_harm(copy):
+    (copy / "notes.txt").write_text("mine")
+    open_model(copy)
+
+
+def test_what_is_no_model_directory_is_refused(tmp_path, light_model):
+    assert "no such model directory" in refusal(tmp_path / "none")
+    assert "model.json is missing" in refusal(tmp_path)
+    assert "no such model directory" in refusal(light_model / "model.json")
+
+
+@pytest.mark.parametrize("damage", ["missing", "flipped", "empty"])
+def test_the_program_refuses_damage_in_one_line(copy, tmp_path, damage):
+    path = copy / "profiles.h3m"
+    if damage == "missing":
+        path.unlink()
+    if damage == "flipped":
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    if damage == "empty":
+        for name in files_of(copy):
+            (copy / name).unlink()
+    (tmp_path / "q.fa").write_text(">q\nACDEFGHIKL\n")
+    message = refused(scan(copy, tmp_path / "q.fa", check=False))
+    assert str(copy) in message
+
+
+# The writer
+
+
+def test_a_model_has_its_name_only_when_it_is_whole(tmp_path):
+    out = tmp_path / "deep" / "model"
+    with ModelWriter(out) as writer:
+        (writer.folder / "part").write_text("x")
+        assert not out.exists()
+        writer.finish({"made": "for a test"})
+    assert files_of(out) == ["model.json", "part"]
+    assert [path.name for path in out.parent.iterdir()] == ["model"]
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), ModelWriter(tmp_path / "model") as writer:
+        (writer.folder / "part").write_text("x")
+        1 / 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_came_to_stand_there_meanwhile_is_kept(tmp_path):
+    with pytest.raises(PfamnetError, match="exists already"), ModelWriter(tmp_path / "model") as writer:
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "precious").write_text("x")
+        writer.finish({})
+    assert files_of(tmp_path) == ["model/precious"]
+
+
+def test_a_model_is_made_in_the_directory_that_is_given(tmp_path):
+    work = tmp_path / "work"
+    with ModelWriter(tmp_path / "model", work) as writer:
+        assert writer.folder.parent == work
+        writer.finish({})
+    assert (tmp_path / "model" / "model.json").exists() and list(work.iterdir()) == []
+
+
+def test_numbers_survive_the_description(tmp_path):
+    value = {"bins": [(0.1 + 0.2, 1e-300, np.pi, 5e20)]}
+    with ModelWriter(tmp_path / "model") as writer:
+        writer.finish(value)
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["bins"] == [list(value["bins"][0])]
+
+
+def test_the_model_that_ships_is_sound():
+    shipped = sorted((ROOT / "data").glob("*/model.json"))
+    if not shipped:
+        pytest.skip("no model in data/")
+    for path in shipped:
+        assert len(open_model(path.parent).families) >= 1000
