@@ -208,6 +208,8 @@ class Sampler:
 
     def collate(self, examples: list[Example], rng, length: int = 0) -> Batch:
         length = max(length, max(len(e.tokens) for e in examples))
+        # whole blocks, so that few shapes occur: each costs the processor's kernels anew
+        length += -length % self.block
         tokens = np.full((len(examples), length), PAD, np.int64)
         lengths = np.array([len(e.tokens) for e in examples], np.int64)
         for row, example in enumerate(examples):

@@ -49,7 +49,7 @@ def region_logits(network, regions: list[Region]) -> Iterator[tuple[Region, torc
         group = regions[begin:begin + min(64, max(1, BATCH // longest))]
         begin += len(group)
         lengths = np.array([len(region.tokens) for region in group])
-        tokens = np.full((len(group), lengths.max()), PAD, np.int64)
+        tokens = np.full((len(group), lengths.max() + -lengths.max() % network.block), PAD, np.int64)
         for place, region in enumerate(group):
             tokens[place, :len(region.tokens)] = region.tokens
         logits = network(torch.from_numpy(tokens).to(device),
