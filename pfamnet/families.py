@@ -12,9 +12,10 @@ from pfamnet.errors import PfamnetError
 from pfamnet.textfile import find_columns, numbered_lines
 
 CUTOFFS = ("ga", "tc", "nc")
+PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in CUTOFFS}
 COLUMNS = (
     ["accession", "name", "length", "clan", "description"]
-    + [f"{cutoff}_{scope}" for cutoff in CUTOFFS for scope in ("sequence", "domain")]
+    + [column for pair in PAIRS.values() for column in pair]
     + ["rows", "offset"]
 )
 ALIASES = {
@@ -122,12 +123,13 @@ def read_families(path):
         raise PfamnetError(f"{path}: empty file") from None
     wanted = {name: ALIASES.get(name, ()) for name in COLUMNS}
     columns = find_columns(f"{path}: line {number}", header, wanted, ["accession"])
-    families, first_line = [], {}
+    families, first_line, places = [], {}, list(columns.items())
     for number, fields in rows:
         where = f"{path}: line {number}"
         if len(fields) != len(header):
             raise PfamnetError(f"{where}: {len(fields)} fields, the header has {len(header)}")
-        family = _family(where, {name: fields[i].strip() for name, i in columns.items()})
+        texts = {name: "" if (text := fields[i].strip()) == MISSING else text for name, i in places}
+        family = _family(where, texts)
         before = first_line.setdefault(family.key, number)
         if before != number:
             raise PfamnetError(f"{where}: family {family.key} stands already in line {before}")
@@ -137,8 +139,7 @@ def read_families(path):
     return families
 
 
-def _family(where, fields):
-    texts = {name: "" if text == MISSING else text for name, text in fields.items()}
+def _family(where, texts):
     accession = texts.get("accession", "")
     if not accession:
         raise PfamnetError(f"{where}: accession missing")
@@ -164,14 +165,14 @@ def _count(where, texts, column):
 
 
 def _pair(where, texts, cutoff):
-    columns = [f"{cutoff}_{scope}" for scope in ("sequence", "domain")]
-    values = [texts.get(column, "") for column in columns]
-    if not any(values):
+    of_sequence, of_domain = PAIRS[cutoff]
+    values = [texts.get(of_sequence, ""), texts.get(of_domain, "")]
+    if not (values[0] or values[1]):
         return None
     try:
-        pair = tuple(float(value) for value in values)
+        pair = float(values[0]), float(values[1])
     except ValueError:
-        pair = (math.nan, math.nan)
-    if not all(map(math.isfinite, pair)):
+        pair = math.nan, math.nan
+    if not (math.isfinite(pair[0]) and math.isfinite(pair[1])):
         raise PfamnetError(f"{where}: {cutoff} cutoffs {values} are not two numbers")
     return pair
