@@ -1,0 +1,39 @@
+"""A model directory of the golden profiles and an untrained network, made in a moment.
+
+It proposes about half of the families for each protein, at random but always
+the same ones, and is now and then sure of one.
+"""
+
+from dataclasses import replace
+
+import golden
+import torch
+
+from pfamnet.families import write_families
+from pfamnet.light import LightConfig, LightNetwork
+from pfamnet.light_graph import export_light
+from pfamnet.model import ModelWriter
+from pfamnet.profiles import write_profiles
+
+CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
+
+
+def write_model(path, candidates=12):
+    """Write the model; `candidates` are for each 64 blocks."""
+    families = golden.families()
+    torch.manual_seed(1)
+    network = LightNetwork(LightConfig(len(families), embedding=8, width=16, context=16)).eval()
+    network.head.weight.data *= 40  # untrained logits are all but equal
+    modes = {mode: {"threshold": -1e9, "candidates": n, "recall": 1.0}
+             for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))}
+    calibration = [[64.0, 0.025, 0.0, 0.3], [1024.0, 0.025, 1.0, 0.3]]
+    light = {"block": network.block, "modes": modes, "calibration": calibration, "check": []}
+    with ModelWriter(path) as writer:
+        offsets = write_profiles(str(writer.folder / "profiles.h3m"), golden.hmms())
+        write_families(writer.folder / "families.tsv",
+                       [replace(family, offset=offset, clan=CLANS.get(family.name, ""))
+                        for family, offset in zip(families, offsets)])
+        export_light(network, writer.folder)
+        writer.finish({"pfamnet": "test", "profiles": "profiles.h3m", "networks": {"light": light},
+                       "families": len(families), "provenance": {}})
+    return path
