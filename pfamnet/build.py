@@ -69,7 +69,7 @@ class BuildOptions:
     optimizer: str = "adamw"
     balance: str = "none"
     recall: float = 0.99
-    candidates: int = 64
+    candidates: int = 128
     compress: bool = False
     seed: int = 42
 
