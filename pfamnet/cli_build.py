@@ -6,7 +6,9 @@ import sys
 
 import click
 
+from .errors import PfamnetError
 from .options import CONTEXT, GroupedCommand, default_cpus, grouped, version_option
+from .signals import stopping_in_order
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
@@ -45,7 +47,7 @@ reading = grouped("Options for thresholds")
 @training("--balance", type=click.Choice(["none", "inverse", "logit"]), default="none", show_default=True, help="Weights for unbalanced families: inverse frequency, or logit adjustment.")
 @training("--device", metavar="<s>", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes CUDA where there is one.")
 @reading("--recall", type=click.FloatRange(0.5, 1), default=0.99, show_default=True, metavar="<x>", help="Share of dev domains whose family must become a candidate.")
-@reading("--candidates", type=click.IntRange(min=1), default=64, show_default=True, metavar="<n>", help="Most candidates for each 1,024 residues (fast: a quarter; sensitive: twice).")
+@reading("--candidates", type=click.IntRange(min=1), default=128, show_default=True, metavar="<n>", help="Most candidates for each 1,024 residues (fast: a quarter; sensitive: twice).")
 @expert("--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="<n>", help="Seed of all that is random.")
 @expert("--checkpoint", type=click.FloatRange(min=0), default=240, show_default=True, metavar="<s>", help="Seconds between two checkpoints of a training.")
 @expert("--cpu", type=click.IntRange(min=0), metavar="<n>", help="Number of threads.  [HMMER_NCPU, or all processors]")
@@ -56,7 +58,12 @@ def build(model_out, trainsets, resume, keep_work, device, cpu, checkpoint, **op
     alignments (Pfam-A.seed), FASTA whose descriptions begin with the family's
     accession, or full-length proteins with --domains.
     """
-    from .build import Build, BuildOptions
+    try:
+        from .build import Build, BuildOptions
+    except ModuleNotFoundError as error:
+        raise PfamnetError(f"{error.name} is not installed; for building: "
+                           "pip install 'pfamnet[build]'") from None
 
-    Build(model_out, BuildOptions(trainsets=trainsets, **options), cpu or default_cpus(), device,
-          resume, keep_work, sys.stderr.isatty(), checkpoint).run()
+    with stopping_in_order():
+        Build(model_out, BuildOptions(trainsets=trainsets, **options), cpu or default_cpus(), device,
+              resume, keep_work, sys.stderr.isatty(), checkpoint).run()
