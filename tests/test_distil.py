@@ -57,11 +57,11 @@ def test_what_was_worked_out_is_read_again(tmp_path):
 
 
 def test_some_domains_of_each_family_are_looked_at():
-    families = np.repeat([0, 1, 2, -1, 3], [500, 3, PER_FAMILY, 40, PER_FAMILY + 1])
-    rows = some_of_each(families, PER_FAMILY)
+    families = np.repeat([0, 1, 2, -1, 3], [500, 3, PER_FAMILY["cpu"], 40, PER_FAMILY["cpu"] + 1])
+    rows = some_of_each(families, PER_FAMILY["cpu"])
     assert (np.diff(rows) > 0).all()
-    assert np.bincount(families[rows], minlength=4).tolist() == [PER_FAMILY, 3, PER_FAMILY, PER_FAMILY]
+    assert np.bincount(families[rows], minlength=4).tolist() == [PER_FAMILY["cpu"], 3, PER_FAMILY["cpu"], PER_FAMILY["cpu"]]
     assert (families[rows] >= 0).all()
     # not simply the first ones
-    assert rows[:PER_FAMILY].max() > 2 * PER_FAMILY
-    assert np.array_equal(rows, some_of_each(families, PER_FAMILY))
+    assert rows[:PER_FAMILY["cpu"]].max() > 2 * PER_FAMILY["cpu"]
+    assert np.array_equal(rows, some_of_each(families, PER_FAMILY["cpu"]))
