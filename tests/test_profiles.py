@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequence
-from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, Pipeline
+from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, OptimizedProfileBlock, Pipeline
 
 from pfamnet.errors import PfamnetError
 from pfamnet.profiles import (
@@ -216,6 +216,21 @@ def test_threads_share_a_store_but_no_search_profile(library, hmms):
             results = list(pool.map(work, range(16)))
     assert all(right for right, _ in results)
     assert all(profile is not here for _, profile in results)
+
+
+def test_a_search_in_one_thread_leaves_the_profiles_of_others_alone(library, hmms):
+    path, offsets = library
+    sequence = TextSequence(sequence=hmms[2].consensus.upper()).digitize(AMINO)
+    with ProfileStore(path, offsets) as store, ThreadPoolExecutor(1) as other:
+        mine = store.optimized(2)
+        theirs = other.submit(store.optimized, 2).result()  # from here on, one is kept to copy
+        for profile in (mine, theirs):
+            block = OptimizedProfileBlock(AMINO, [profile])
+            assert len(Pipeline(AMINO).scan_seq(sequence, block)) == 1
+        with ThreadPoolExecutor(1) as third:
+            copied = third.submit(store.optimized, 2).result()
+    assert copied is not mine and copied is not theirs
+    assert search_bytes(copied) == search_bytes(optimize(hmms[2]))
 
 
 def test_search_profiles_are_those_of_hmmpress(tmp_path, hmms):
