@@ -22,6 +22,7 @@ def machine(cores: int, packages: Sequence[str] = PACKAGES) -> dict:
         "cores": os.cpu_count(),
         "cores_allowed": len(os.sched_getaffinity(0)),
         "cores_used": cores,
+        "load_average": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         **{name: installed(name) for name in packages},
     }

@@ -129,7 +129,7 @@ def domains_of(record, hits):
     return [Found(record.name, hit.family, (domain.ali_from, domain.ali_to),
                   (domain.env_from, domain.env_to), (domain.hmm_from, domain.hmm_to),
                   domain.score, domain.i_evalue, hit.source)
-            for hit in hits for domain in hit.reported_domains]
+            for hit in hits if hit.reported for domain in hit.reported_domains]
 
 
 def check(model, records, reference):

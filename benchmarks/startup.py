@@ -1,13 +1,12 @@
 """One protein, cold start: wall time of the whole command.
 
-Every command is a new process; files lie in the system's cache, as they do for
-anyone who runs it twice. The commands take turns, so that a busy machine is
+Every command is a new process; files lie in the system's cache and Python's byte
+code is compiled, as they are for anyone who runs it twice. The commands take turns, so that a busy machine is
 unfair to none; the median of the runs counts.
 
     python benchmarks/startup.py --model DIR --protein FASTA --out FILE
 """
 
-import os
 import re
 import shutil
 import statistics
@@ -18,8 +17,8 @@ from itertools import islice
 from pathlib import Path
 
 import click
-from common import Clock, describe_model, machine, save
-from programs import hmmscan_program, press, write_fasta
+from common import describe_model, machine, save
+from programs import environment, hmmscan_program, press, run, timed, write_fasta
 
 from pfamnet.fasta import read_fasta
 from pfamnet.model import open_model
@@ -44,8 +43,9 @@ def main(model_path, protein, runs, out):
                     "python -c pass": [sys.executable, "-c", "pass"]}
         if hmmscan:
             commands["hmmscan"] = [hmmscan, "--cpu", "1", press(model, folder), query]
-        times = measure(commands, runs)
-        imports = import_times(scan)
+        variables = environment(Path(folder) / "cache")
+        times = measure(commands, runs, variables)
+        imports = import_times(scan, variables)
     save({
         "benchmark": "startup",
         "machine": machine(1),
@@ -57,16 +57,14 @@ def main(model_path, protein, runs, out):
     }, out)
 
 
-def measure(commands, runs):
+def measure(commands, runs, variables):
     """Wall and CPU seconds of each command: median, and the extremes of wall."""
     for command in commands.values():  # once for nothing: byte code, file cache
-        run(command)
+        run(command, variables)
     clocks = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
-            with Clock() as clock:
-                run(command)
-            clocks[name].append(clock)
+            clocks[name].append(timed(command, variables))
     return {name: {"wall_s": round(statistics.median(c.wall for c in several), 3),
                    "wall_least_s": round(min(c.wall for c in several), 3),
                    "wall_most_s": round(max(c.wall for c in several), 3),
@@ -74,15 +72,11 @@ def measure(commands, runs):
             for name, several in clocks.items()}
 
 
-def run(command):
-    subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
-
-
-def import_times(command, largest=12):
+def import_times(command, variables, largest=12):
     """Milliseconds that packages take when the command imports them (-X importtime)."""
     done = subprocess.run([sys.executable, "-X", "importtime", *map(str, command)], check=True,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          env=os.environ | {"PYTHONUNBUFFERED": "1"})
+                          env=variables)
     own = package_times(done.stderr)
     first = sorted(own, key=own.get, reverse=True)[:largest]
     return {"all_ms": round(sum(own.values()) / 1000, 1),
