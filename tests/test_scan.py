@@ -1,0 +1,342 @@
+"""What a scan makes of proposals and profiles, with a stand-in for the network."""
+
+import math
+import threading
+import time
+from itertools import count
+
+import numpy as np
+import pytest
+
+import synthetic
+from pfamnet.align import build_profile
+from pfamnet.candidates import Calibration
+from pfamnet.families import Family
+from pfamnet.fasta import Record
+from pfamnet.model import NetworkInfo
+from pfamnet.profiles import ProfileStore, write_profiles
+from pfamnet.scan import AHEAD, NetworkScanner, ProfileScanner, Scanner, in_order, overlap
+from pfamnet.search import Thresholds
+
+FAMILIES = 6
+BLOCK = 16
+# P = 1e-6 for a score of 20 nats at any length
+CALIBRATION = Calibration(((100.0, 1e-2, 10.0, 10 / math.log(1e4)),))
+MODES = {"fast": (3.0, 1), "default": (2.0, 4), "sensitive": (1.0, 6)}
+
+
+class Network:
+    """Log-odds of -5 everywhere but where `calls` says: (family, first, last block, odds)."""
+
+    block = BLOCK
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def logits(self, sequence):
+        logits = np.full((-(-len(sequence) // BLOCK), FAMILIES + 1), -5.0)
+        logits[:, 0] = 0
+        for family, first, last, odds in self.calls:
+            logits[first:last, family + 1] = odds
+        return logits
+
+
+class Model:
+    """Stands in for an opened model; what `runtime` is asked for is remembered."""
+
+    def __init__(self, store, families, calls=(), networks=("light",)):
+        self.store, self.families, self.calls, self.asked = store, families, calls, []
+        self.networks = {name: NetworkInfo(BLOCK, MODES, CALIBRATION) for name in networks}
+
+    def runtime(self, network, device="cpu"):
+        self.asked.append((network, device))
+        return Network(self.calls)
+
+
+@pytest.fixture(scope="module")
+def profiles(tmp_path_factory):
+    path = tmp_path_factory.mktemp("profiles") / "profiles.h3m"
+    named = [Family(synthetic.accession(i), f"Made_{i}", description=f"number {i}", ga=(25.0, 25.0))
+             for i in range(FAMILIES)]  # fmt: skip
+    hmms = [build_profile(family, [synthetic.ancestor(i)]) for i, family in enumerate(named)]
+    families = [Family(f.accession, f.name, hmm.M, description=f.description, ga=f.ga)
+                for f, hmm in zip(named, hmms, strict=True)]  # fmt: skip
+    return ProfileStore(path, write_profiles(path, hmms)), families
+
+
+@pytest.fixture
+def scan(profiles):
+    """Hits of a sequence under these calls of the network."""
+
+    def scan(sequence, calls, mode="default", kind=Scanner, **thresholds):
+        model = Model(*profiles, calls)
+        return list(kind(model, Thresholds(**thresholds), mode).hits(Record("q", "a query", sequence, 1)))
+
+    return scan
+
+
+def domain_at_32(family=2):
+    """A sequence of 256 residues with a close relative of a family at 32."""
+    rng = np.random.default_rng(1)
+    domain = synthetic.domain(family, rng, changed=0.2)
+    return (synthetic.random_sequence(rng, 32) + domain + synthetic.random_sequence(rng, 256))[:256], len(domain)
+
+
+NOISE = synthetic.random_sequence(np.random.default_rng(8), 320)
+
+
+# Who is right: profiles, network, both
+
+
+def test_a_profile_finds_what_the_network_merely_proposes(scan):
+    sequence, length = domain_at_32()
+    (hit,) = scan(sequence, [(2, 2, 4, 2.5)])
+    assert (hit.family, hit.source, hit.target_name) == (2, "profile", "Made_2")
+    assert abs(hit.domains[0].env_from - 33) < 6 and abs(hit.domains[0].env_to - 32 - length) < 6
+
+
+def test_where_both_are_sure_the_source_is_both(scan):
+    sequence, _ = domain_at_32()
+    (hit,) = scan(sequence, [(2, 2, 7, 6)])
+    (alone,) = scan(sequence, [(2, 2, 4, 2.5)])
+    assert hit.source == "both"
+    assert (hit.evalue, hit.score, hit.domains) == (alone.evalue, alone.score, alone.domains)
+
+
+def test_numbers_are_those_of_a_scan_with_every_profile(scan):
+    sequence, _ = domain_at_32()
+    (hit,) = scan(sequence, [(2, 2, 4, 2.5), (4, 0, 1, 2.5)])
+    (every,) = [hit for hit in scan(sequence, [], kind=ProfileScanner) if hit.reported]
+    assert hit == every
+
+
+def test_a_family_that_is_not_proposed_is_not_found(scan):
+    sequence, _ = domain_at_32()
+    assert scan(sequence, [(2, 2, 4, 1.9)]) == []
+
+
+def test_the_network_alone_is_reported_with_its_own_numbers(scan):
+    (hit,) = scan(NOISE, [(3, 4, 9, 6)])
+    assert hit.source == "network" and hit.family == 3 and hit.target_accession == synthetic.accession(3)
+    p = 1e-2 * math.exp(-(30 - 10) * math.log(1e4) / 10)
+    assert hit.evalue == pytest.approx(FAMILIES * p) and hit.score == pytest.approx(-math.log2(p))
+    (domain,) = hit.domains
+    assert 65 <= domain.env_from < domain.env_to <= 144
+    assert (domain.ali_from, domain.ali_to) == (domain.env_from, domain.env_to)
+    assert 1 <= domain.hmm_from <= domain.hmm_to <= hit.target_length
+    assert domain.c_evalue == domain.i_evalue == hit.evalue and 0 <= domain.accuracy <= 1
+    values = [getattr(part, name) for part in (hit, domain) for name in part.__dataclass_fields__]
+    assert all(math.isfinite(value) for value in values if isinstance(value, (int, float)))
+
+
+def test_a_call_that_no_profile_aligns_keeps_the_networks_region(scan):
+    sequence = NOISE[:64] + "X" * 80 + NOISE[144:]
+    (hit,) = scan(sequence, [(3, 4, 9, 6)])
+    (domain,) = hit.domains
+    assert (domain.env_from, domain.env_to) == (65, 144)
+    assert (domain.hmm_from, domain.hmm_to) == (1, hit.target_length) and domain.accuracy == 0
+
+
+def test_a_call_is_placed_where_its_profile_aligns(scan):
+    """A stretch of a family too weak for its profile to report."""
+    weak = synthetic.ancestor(5)[40:51]
+    sequence = NOISE[:90] + weak + NOISE[90:]
+    assert not scan(sequence, [(5, 2, 10, 2.5)], incE=1e-99)
+    (hit,) = scan(sequence, [(5, 2, 10, 6)])
+    assert hit.source == "network"
+    # the network's region is 33 to 160
+    placed, aligned = hit.domains[0], (hit.domains[0].hmm_from, hit.domains[0].hmm_to)
+    assert (placed.ali_from, placed.ali_to) == pytest.approx((91, 101), abs=2)
+    assert aligned == pytest.approx((41, 51), abs=2) and placed.accuracy > 0
+
+
+def test_a_call_over_a_profiles_domain_is_not_reported(scan):
+    sequence, _ = domain_at_32()
+    hits = scan(sequence, [(2, 2, 4, 2.5), (4, 2, 6, 9)])
+    assert [(hit.family, hit.source) for hit in hits] == [(2, "profile")]
+    elsewhere = scan(sequence, [(2, 2, 4, 2.5), (4, 9, 15, 9)])
+    assert {(hit.family, hit.source) for hit in elsewhere} == {(2, "profile"), (4, "network")}
+
+
+def test_of_calls_that_overlap_the_best_stays(scan):
+    hits = scan(NOISE, [(1, 4, 9, 6), (3, 5, 9, 9), (0, 12, 17, 7)])
+    assert [hit.family for hit in hits] == [3, 0]
+    assert [hit.log_p for hit in hits] == sorted(hit.log_p for hit in hits)
+
+
+@pytest.mark.parametrize("one, other, share", [((0, 10), (5, 25), 0.5), ((0, 10), (10, 20), 0), ((3, 5), (0, 9), 1),
+                                               ((0, 4), (3, 100), 0.25), ((0, 5), (7, 9), 0)])  # fmt: skip
+def test_overlap_is_a_share_of_the_shorter(one, other, share):
+    assert overlap(one, other) == overlap(other, one) == share
+
+
+def test_a_sequence_without_residues_has_no_hits(scan):
+    for kind in (Scanner, NetworkScanner, ProfileScanner):
+        assert scan("", [(0, 0, 1, 9)], kind=kind) == []
+
+
+def test_hits_come_best_first_whatever_their_source(scan):
+    sequence, _ = domain_at_32()
+    hits = scan(sequence, [(2, 2, 7, 3), (4, 9, 15, 6)])
+    assert len(hits) == 2 and hits[0].log_p <= hits[1].log_p
+
+
+# Thresholds
+
+
+@pytest.mark.parametrize("thresholds, called", [
+    ({}, True),
+    ({"incE": 1e-12}, False), ({"incdomE": 1e-12}, False), ({"E": 1e-12}, False), ({"domE": 1e-12}, False),
+    ({"T": 30.0}, True), ({"T": 40.0}, False), ({"domT": 40.0}, False), ({"incT": 40.0}, False),
+    ({"incE": 1e-12, "incT": 30.0}, True),
+    ({"bit_cutoffs": "gathering"}, False),
+])  # fmt: skip
+def test_a_call_must_pass_reporting_and_inclusion(scan, thresholds, called):
+    """The call has P = 1e-10, 33.2 bits."""
+    hits = scan(NOISE, [(3, 4, 9, 6)], **thresholds)
+    assert [hit.source for hit in hits] == (["network"] if called else [])
+
+
+def test_a_profiles_cutoffs_still_count_for_the_profiles(scan):
+    sequence, _ = domain_at_32()
+    (hit,) = scan(sequence, [(2, 2, 7, 6)], bit_cutoffs="gathering")
+    assert hit.source == "profile"
+
+
+def test_z_counts_for_both(scan):
+    sequence, _ = domain_at_32()
+    calls = [(2, 2, 4, 2.5), (4, 9, 15, 6)]
+    for one, other in zip(scan(sequence, calls), scan(sequence, calls, Z=6000), strict=True):
+        assert other.evalue == pytest.approx(1000 * one.evalue) and one.score == other.score
+
+
+# Modes and networks
+
+
+def test_modes_differ_in_their_candidates(scan):
+    sequence, _ = domain_at_32()
+    calls = [(2, 2, 4, 3.1), (4, 9, 12, 3.2)]
+    assert scan(sequence, calls, "fast") == []  # the one candidate is another
+    assert [hit.family for hit in scan(sequence, calls, "default")] == [2]
+    faint = [(2, 2, 4, 1.5)]
+    assert scan(sequence, faint, "default") == []
+    assert [hit.family for hit in scan(sequence, faint, "sensitive")] == [2]
+
+
+def test_sensitive_leaves_the_filters_out(scan):
+    """A stretch that passes the thresholds and not the filters."""
+    rng = np.random.default_rng(3)
+    found = {"default": 0, "sensitive": 0}
+    for _ in range(30):
+        sequence = synthetic.random_sequence(rng, 60) + synthetic.domain(2, rng, 0.75) + synthetic.random_sequence(rng, 60)
+        for mode in found:
+            found[mode] += len(scan(sequence, [(2, 2, 4, 2.5)], mode))
+    assert found["sensitive"] > found["default"]
+
+
+@pytest.mark.parametrize("networks, mode, wanted, used", [
+    (("light",), "default", None, "light"), (("light",), "sensitive", None, "light"),
+    (("light", "esm"), "default", None, "light"), (("light", "esm"), "fast", None, "light"),
+    (("light", "esm"), "sensitive", None, "esm"), (("light", "esm"), "sensitive", "light", "light"),
+    (("light", "esm"), "default", "esm", "esm"),
+])  # fmt: skip
+def test_the_network_that_is_used(profiles, networks, mode, wanted, used):
+    for kind in (Scanner, NetworkScanner):
+        model = Model(*profiles, networks=networks)
+        kind(model, Thresholds(), mode, wanted, "cpu")
+        assert model.asked == [(used, "cpu")]
+
+
+def test_a_scanner_serves_several_threads(profiles):
+    from concurrent.futures import ThreadPoolExecutor
+
+    scanner = Scanner(Model(*profiles, [(2, 2, 4, 2.5), (4, 9, 15, 6)]), Thresholds())
+    rng, records = np.random.default_rng(0), []
+    for i in range(40):
+        sequence, _ = synthetic.protein([2], rng, 32)
+        records.append(Record(f"q{i}", "", sequence + NOISE, i + 1))
+    alone = [list(scanner.hits(record)) for record in records]
+    with ThreadPoolExecutor(4) as pool:
+        assert [list(hits) for hits in pool.map(scanner.hits, records)] == alone
+    assert sum(map(len, alone)) > 40
+
+
+# Order
+
+
+def records(stop=None):
+    return (Record(f"q{i}", "", "A" * (1 + i % 7), i + 1) for i in (range(stop) if stop is not None else count()))
+
+
+def test_results_come_in_the_order_of_the_input():
+    def work(record):
+        time.sleep(0.002 * (7 - len(record.sequence)))
+        return record.name
+
+    assert [(record.name, result) for record, result in in_order(records(100), work, 4)] == [
+        (f"q{i}", f"q{i}") for i in range(100)
+    ]
+
+
+def test_no_records_no_results():
+    assert list(in_order(records(0), str, 3)) == []
+
+
+def test_the_input_is_read_ahead_by_a_bounded_number():
+    """An input that never ends is no reason to fill the memory."""
+    read = []
+
+    def reading():
+        for record in records():
+            read.append(record)
+            yield record
+
+    results = in_order(reading(), lambda record: 1, 2)
+    for _ in range(5):
+        next(results)
+    time.sleep(0.3)
+    assert len(read) <= 5 + 2 * AHEAD + 2
+    results.close()
+    time.sleep(0.1)
+    reached = len(read)
+    time.sleep(0.3)
+    assert len(read) <= reached + 1
+
+
+def test_a_result_does_not_wait_for_the_next_record():
+    """From a pipe that stays open and silent."""
+    more = threading.Event()
+
+    def reading():
+        yield from records(3)
+        assert more.wait(20)
+
+    results = in_order(reading(), lambda record: record.name, 2)
+    assert [next(results)[1] for _ in range(3)] == ["q0", "q1", "q2"]
+    more.set()
+    assert list(results) == []
+
+
+def test_what_was_read_before_a_fault_comes_out_first():
+    def reading():
+        yield from records(5)
+        raise ValueError("record 6")
+
+    seen = []
+    with pytest.raises(ValueError, match="record 6"):
+        for record, _ in in_order(reading(), lambda record: time.sleep(0.01), 3):
+            seen.append(record.name)
+    assert seen == ["q0", "q1", "q2", "q3", "q4"]
+
+
+def test_a_fault_of_the_work_comes_in_its_place():
+    def work(record):
+        if record.name == "q3":
+            raise KeyError("q3")
+        return record.name
+
+    seen = []
+    with pytest.raises(KeyError):
+        for record, _ in in_order(records(50), work, 3):
+            seen.append(record.name)
+    assert seen == ["q0", "q1", "q2"]
