@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .align import build_profiles
-from .build_data import describe, with_dev, with_emitted
+from .build_data import describe, some_sequences, with_dev, with_emitted
 from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
 from .devices import autocast, pick_device
 from .distil import soft_labels
@@ -37,6 +37,7 @@ from .light_graph import export_light
 from .measure import Measure
 from .model import ENCODER, GRAPH, HEAD, ModelWriter, file_digest
 from .profiles import read_hmms, write_profiles
+from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime
 from .train import Training, TrainSettings, optimizer_class, write_training_log
 from .trainset import Fold, TrainSet, read_trainset
@@ -71,6 +72,7 @@ class BuildOptions:
     recall: float = 0.99
     candidates: int = 128
     compress: bool = False
+    light_precision: str = "int8"
     seed: int = 42
 
 
@@ -230,6 +232,8 @@ class Build:
                         for family, offset in zip(trainset.families, offsets)]
             write_families(folder / "families.tsv", families)
             export_light(light.cpu().eval(), folder)
+            if self.options.light_precision == "int8":
+                quantize_light(light, folder, some_sequences(trainset.train, SAMPLES))
             runtimes = {"light": LightRuntime(folder / GRAPH, light.block)}
             if esm is not None:
                 save_encoder(esm.encoder, folder / ENCODER)

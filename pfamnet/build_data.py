@@ -55,3 +55,10 @@ def with_emitted(trainset: TrainSet, hmms: list, wanted: int, seed: int) -> Trai
     whole = np.concatenate([np.asarray(fold.whole, bool), np.zeros(emitted, bool)])
     filled = Fold(sequences=sequences, names=names, domains=np.concatenate(rows), whole=whole)
     return replace(trainset, train=filled)
+
+
+def some_sequences(fold: Fold, count: int) -> list[str]:
+    """At most `count` sequences of a fold, those read from the input before emitted ones."""
+    order = np.random.default_rng(0).permutation(len(fold.sequences))
+    real = [i for i in order if not fold.names[i].startswith("emitted:")]
+    return [fold.sequences[i] for i in (real or order)[:count]]

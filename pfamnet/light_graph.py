@@ -4,7 +4,8 @@
 `light.safetensors` (float16, what a model directory stores) and `light.onnx`,
 a few kilobytes of graph whose tensors are external data inside the safetensors
 file, so that the weights exist once and can be read by anything.  The graph
-widens them to float32 when it is opened; all arithmetic is float32.
+widens them to float32 when it is opened; all arithmetic is float32, unless
+`pfamnet.quantize` replaces the graph by one in integers.
 
 Input `tokens` (1, L) int64, L a multiple of the block; output `logits`
 (L / block, families + 1).
@@ -68,8 +69,9 @@ def tensor_places(path: Path) -> dict[str, tuple[int, int, list[int]]]:
 class Graph:
     """Collects the nodes of the graph; each method returns the name of its result."""
 
-    def __init__(self, weights: Path):
+    def __init__(self, weights: Path, inline: dict[str, np.ndarray] | None):
         from onnx import helper
+        self.inline = inline
         self.helper, self.nodes, self.initializers = helper, [], []
         self.places, self.location = tensor_places(weights), weights.name
 
@@ -79,8 +81,11 @@ class Graph:
         return name
 
     def weight(self, name: str) -> str:
-        """A float16 tensor of the weight file, widened to float32."""
-        from onnx import StringStringEntryProto, TensorProto
+        """A float16 tensor of the weight file, widened to float32; or a float32 one, inline."""
+        from onnx import StringStringEntryProto, TensorProto, numpy_helper
+        if self.inline is not None:
+            self.initializers.append(numpy_helper.from_array(self.inline[name], name))
+            return name
         offset, length, shape = self.places[name]
         tensor = TensorProto(name=name, data_type=TensorProto.FLOAT16, dims=shape,
                              data_location=TensorProto.EXTERNAL)
@@ -96,10 +101,10 @@ class Graph:
                          pads=[pad, pad])
 
 
-def build_graph(network: LightNetwork, weights: Path):
-    """The ONNX model of a light network whose folded weights lie in a file."""
+def build_graph(network: LightNetwork, weights: Path, inline: dict[str, np.ndarray] | None = None):
+    """The ONNX model of a light network whose folded weights lie in a file, or are given."""
     from onnx import TensorProto, helper
-    config, graph = network.config, Graph(weights)
+    config, graph = network.config, Graph(weights, inline)
     x = graph.node("Gather", graph.weight("embed"), "tokens")
     x = graph.node("Transpose", x, perm=[0, 2, 1])
     x = graph.node("Relu", graph.convolution(x, "stem", config.stem_kernel, stride=STEM_STRIDE))
@@ -127,5 +132,5 @@ def build_graph(network: LightNetwork, weights: Path):
 
 
 def as_exported(network: LightNetwork) -> dict[str, np.ndarray]:
-    """The folded weights as the graph uses them (float32 after float16), for tests."""
+    """The folded weights as the graph uses them (float32 after float16)."""
     return {name: tensor.float().numpy() for name, tensor in folded_tensors(network).items()}
