@@ -30,10 +30,14 @@ expert = grouped("Other expert options")
 @click.argument("files", metavar="[<model>] <seqfile>", nargs=-1, required=True)
 @version_option()
 @grouped("Basic options")("--verbose", is_flag=True, help="Say on stderr what is done.")
-@output("-o", "out", metavar="<f>", help="Direct the main table to file <f>, not stdout.")
+@output("-o", "out", metavar="<f>", help="Direct the main output to file <f>, not stdout.")
 @output("--tblout", metavar="<f>", help="Save hmmscan's table of per-sequence hits to file <f>.")
 @output("--domtblout", metavar="<f>", help="Save hmmscan's table of per-domain hits to file <f>.")
 @output("--pfamtblout", metavar="<f>", help="Save hmmscan's table of hits and domains to file <f>.")
+@output("--gff3", metavar="<f>", help="Save the domains as GFF3 features to file <f>.")
+@output("--json-lines", "json_lines", metavar="<f>", help="Save each query's hits as a line of JSON to file <f>.")
+@output("--report", type=click.Choice(["tsv", "text"]), default="tsv", show_default=True, help="What the main output is: the table, or hmmscan's text report.")
+@output("--clan-overlaps", "clan_overlaps", type=click.Choice(["all", "best"]), default="all", show_default=True, help="Report overlapping domains of one clan all, or only the best one.")
 @output("--header/--no-header", default=True, help="Begin the main table with a line of column names, or not.")
 @output("--no-date", is_flag=True, help="Leave date and directory out, so that equal results make equal files.")
 @output("--line-buffered", is_flag=True, help="Hand on each query's rows at once, whatever the output is.")
@@ -80,30 +84,35 @@ def scan(files, **options):
     thresholds = make_thresholds(options)
     threads = default_cpus() if options["cpu"] is None else max(1, options["cpu"])
     say = (lambda text: complain("pfamnet-scan", text)) if options["verbose"] else (lambda text: None)
-    for note in idle_options(given, options["mode"]):
+    for note in idle_options(given, options["mode"], options["report"]):
         complain("pfamnet-scan", note)
     scan_file(model_path, query, options, thresholds, threads, say)
 
 
 def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: int, say) -> None:
     """Scan one file; `say` takes lines for who wants to know."""
-    from .fasta import read_fasta
     from .outputs import Outputs
     from .scan import in_order
+    from .seqfiles import no_nucleotides, read_sequences
 
-    model, scanner = open_scanner(model_path, options, thresholds)
+    model, scan_one = open_scanner(model_path, options, thresholds)
     say(f"model {model.path}: {len(model.families)} families; mode {options['mode']}; {threads} threads")
+    warn = lambda text: complain("pfamnet-scan", text)
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
-    with stopping_in_order(), Outputs(options, query, model.name, thresholds) as outputs:
-        for record, hits in in_order(read_fasta(query), scanner.hits, threads):
+    with stopping_in_order(), Outputs(options, query, model.name, thresholds,
+                                       len(model.families)) as outputs:
+        records = no_nucleotides(read_sequences(query, options["qformat"]), query, warn)
+        for record, hits in in_order(records, scan_one, threads):
             outputs.write(record, hits)
             sequences, residues = sequences + 1, residues + len(record.sequence)
             found += sum(hit.reported for hit in hits)
+    if not sequences:
+        warn(f"note: {query}: no sequences")
     say(f"{sequences} sequences, {residues} residues, {found} hits in {time.monotonic() - begun:.1f} s")
 
 
 def open_scanner(path: Path, options: dict, thresholds):
-    """The model, and what scans a sequence with it.
+    """The model, and the function that scans a sequence with it.
 
     A file in the place of a model is an HMM database: it has no network.
     """
@@ -114,10 +123,31 @@ def open_scanner(path: Path, options: dict, thresholds):
     which = options["which"]
     if which and mode != "profiles" and which not in model.networks:
         raise PfamnetError(f"{path}: has no {which} network")
+    best, device = options["clan_overlaps"] == "best", options["device"] or "cpu"
+    alignments = best or options["report"] == "text"
     if mode == "profiles" or not model.networks:
-        return model, ProfileScanner(model, thresholds, effort)
-    kind = NetworkScanner if mode == "network" else Scanner
-    return model, kind(model, thresholds, effort, which, options["device"] or "cpu")
+        scanner = ProfileScanner(model, thresholds, effort, alignments)
+    elif mode == "network":
+        scanner = NetworkScanner(model, thresholds, effort, which, device)
+    else:
+        scanner = Scanner(model, thresholds, effort, which, device, alignments)
+    return model, only_best(scanner, model) if best else scanner.hits
+
+
+def only_best(scanner, model):
+    """What the scanner finds without the lesser of overlapping families of a clan."""
+    from .clans import best_of_clans
+    from .search import SearchedHits
+
+    if not any(family.clan for family in model.families):
+        complain("pfamnet-scan", "note: --clan-overlaps best changes nothing: no clans are known here")
+
+    def hits(record):
+        found = scanner.hits(record)
+        best = best_of_clans(found, model.families)
+        return found.with_hits(best) if isinstance(found, SearchedHits) else best
+
+    return hits
 
 
 def open_any(path: Path, options: dict):

@@ -32,13 +32,14 @@ class Record(NamedTuple):
     as surrogates (``errors="surrogateescape"``), so that they can be written
     as they came. ``sequence`` is upper case and without white space, and may
     hold ``* . _ ~``, which count as residues. ``number`` is 1 for the first
-    record of the input.
+    record of the input. Only other formats than FASTA have accessions.
     """
 
     name: str
     description: str
     sequence: str
     number: int
+    accession: str = ""
 
 
 def read_fasta(path, stdin=None):
@@ -56,19 +57,25 @@ def read_fasta(path, stdin=None):
         PfamnetError: the file cannot be read, is empty, is not FASTA, or a
             record has no name or an illegal character.
     """
+    return fasta_records(text_chunks(path, stdin), path)
+
+
+def text_chunks(path, stdin=None):
+    """Yield the bytes of a file, or of stdin for ``-``, in pieces, inflated
+    where they are gzip. Raises PfamnetError where they cannot be read."""
     path = str(path)
     if path == "-":
         stream = stdin or getattr(sys.stdin, "buffer", None)
         if stream is None:
             raise PfamnetError("-: stdin is closed")
-        yield from _records(_open_chunks(stream, path), path)
+        yield from _open_chunks(stream, path)
         return
     try:
         stream = open(path, "rb")
     except OSError as error:
         raise PfamnetError(f"{path}: {_reason(error)}") from None
     with stream:
-        yield from _records(_open_chunks(stream, path), path)
+        yield from _open_chunks(stream, path)
 
 
 def shown(text, limit=60):
@@ -137,8 +144,8 @@ def _inflate(first, chunks, path):
         raise PfamnetError(f"{path}: truncated gzip data")
 
 
-def _records(chunks, path):
-    """Cut text into records: a '>' outside a header line begins one."""
+def fasta_records(chunks, path):
+    """Cut the text of FASTA into records: a '>' outside a header line begins one."""
     chunks = (chunk.replace(b"\r", b"\n") for chunk in chunks)
     first = _skip_to_first(chunks, path)
     if first is None:

@@ -12,6 +12,24 @@ SOURCES = ("profile", "network", "both")
 
 
 @dataclass(frozen=True, slots=True)
+class Alignment:
+    """A domain's alignment, line by line as hmmscan prints it, unbroken.
+
+    All lines are of one length; ``structure``, ``reference`` and ``mask`` (CS,
+    RF and MM) are empty where the profile has none. In ``model`` a dot is an
+    insertion, in ``sequence`` a hyphen is a deletion.
+    """
+
+    model: str
+    match: str
+    sequence: str
+    posterior: str
+    structure: str = ""
+    reference: str = ""
+    mask: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """One domain of a `Hit`, in the order of the query.
 
@@ -23,6 +41,7 @@ class Domain:
     accuracy            mean posterior probability of the aligned residues
     log_p               natural logarithm of the P-value (i_evalue / Z)
     reported, included  passed the reporting, the inclusion thresholds
+    alignment           where it was asked for
     """
 
     c_evalue: float
@@ -39,6 +58,7 @@ class Domain:
     log_p: float
     reported: bool = True
     included: bool = True
+    alignment: Alignment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +68,7 @@ class Hit:
     family                  its index in the model
     target_*                the family: name, accession ("" where it has none),
                             match states, description
-    query_*                 the sequence; it never has an accession in FASTA
+    query_*                 the sequence; it has no accession in FASTA
     evalue, score, bias     of the whole sequence
     log_p                   natural logarithm of the P-value (evalue / Z)
     expected, regions, clustered, overlaps, envelopes
@@ -185,7 +205,7 @@ def network_hit(
         target_length=family.length,
         target_description=family.description,
         query_name=record.name,
-        query_accession="",
+        query_accession=record.accession,
         query_length=len(record.sequence),
         query_description=record.description,
         evalue=domains[best].i_evalue,

@@ -4,16 +4,19 @@ import struct
 from math import exp
 
 from .fasta import Record
-from .hits import Domain, Hit
+from .hits import Alignment, Domain, Hit
 
 # HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only
 # way at the values that pyhmmer has no property for. Big-endian, no padding.
 _HIT_STATE = struct.Struct(">Iid fff ddd f 5i Iiii".replace(" ", ""))
 _DOMAIN_STATE = struct.Struct(">I 6q 5f d ii".replace(" ", ""))
+_ALIGNMENT_LINES = 44  # where the byte stands that says which lines an alignment has
 _LOG2R = 1.44269504088896341  # Easel's eslCONST_LOG2R: nats to bits
 
 
-def to_hit(hit, family: int, record: Record, Z: float, domZ: float) -> Hit:
+def to_hit(
+    hit, family: int, record: Record, Z: float, domZ: float, alignments: bool = False
+) -> Hit:
     """A `Hit` with every value of a pyhmmer hit of `Pipeline.scan_seq`.
 
     Arguments:
@@ -21,6 +24,7 @@ def to_hit(hit, family: int, record: Record, Z: float, domZ: float) -> Hit:
         family: index of the family in the model.
         record: the query.
         Z, domZ: of the `TopHits` that the hit belongs to.
+        alignments: whether the domains shall have theirs.
 
     Raises:
         RuntimeError: this pyhmmer lays its hits out in another way.
@@ -38,7 +42,7 @@ def to_hit(hit, family: int, record: Record, Z: float, domZ: float) -> Hit:
         target_length=hit.length,
         target_description=hit.description or "",
         query_name=record.name,
-        query_accession="",
+        query_accession=record.accession,
         query_length=len(record.sequence),
         query_description=record.description,
         evalue=exp(log_p) * Z,
@@ -51,13 +55,13 @@ def to_hit(hit, family: int, record: Record, Z: float, domZ: float) -> Hit:
         overlaps=overlaps,
         envelopes=envelopes,
         best=best,
-        domains=tuple(_to_domain(domain, Z, domZ) for domain in hit.domains),
+        domains=tuple(_to_domain(domain, Z, domZ, alignments) for domain in hit.domains),
         reported=hit.reported,
         included=hit.included,
     )
 
 
-def _to_domain(domain, Z, domZ):
+def _to_domain(domain, Z, domZ, alignments):
     (
         _, env_from, env_to, _, _, _, _, _, _, bias, accuracy, score, log_p, reported, included,
     ) = _DOMAIN_STATE.unpack_from(memoryview(domain.__getstate__()))  # fmt: skip
@@ -80,4 +84,17 @@ def _to_domain(domain, Z, domZ):
         log_p=log_p,
         reported=bool(reported),
         included=bool(included),
+        alignment=_to_alignment(alignment) if alignments else None,
     )
+
+
+def _to_alignment(alignment):
+    state = bytes(alignment.__getstate__())
+    present = state[_ALIGNMENT_LINES]
+    if present & ~0b111111:
+        raise RuntimeError("this pyhmmer serializes alignments in another way")
+    lines = state[_ALIGNMENT_LINES + 1 :].decode("utf-8", "surrogateescape").split("\0")
+    # model and match are always there; the nucleotide line never is here
+    names = ("reference", "mask", "structure", "model", "match", "sequence", "posterior")
+    there = (present & 1, present & 2, present & 4, True, True, present & 16, present & 8)
+    return Alignment(**dict(zip((name for name, is_ in zip(names, there) if is_), lines)))

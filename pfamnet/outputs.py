@@ -17,11 +17,14 @@ import click
 
 from . import __version__
 from .errors import PfamnetError
+from .gff3 import Gff3Writer, today
+from .json_lines import JsonLinesWriter
 from .options import os_reason
+from .report import WIDTH, ReportWriter
 from .table_headers import Trailer
 from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
-TABLES = ("tblout", "domtblout", "pfamtblout")
+FILES = ("out", "tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
 
 
 class Outputs:
@@ -31,27 +34,33 @@ class Outputs:
         options: of the command line.
         query, target: the sequence file, and the model's name, for trailers.
         thresholds: of the scan.
+        families: how many the model has.
 
     Raises:
         PfamnetError: a file cannot be written.
         click.UsageError: a file is named twice, or is the one to be read.
     """
 
-    def __init__(self, options: dict, query: str, target: str, thresholds):
+    def __init__(self, options: dict, query: str, target: str, thresholds, families: int):
         self.all_at_once = options["line_buffered"]
-        check_paths([query], [options[name] for name in ("out", *TABLES) if options[name]])
-        self.main = TsvWriter(main_stream(options["out"]), header=options["header"])
+        check_paths([query], [options[name] for name in FILES if options[name]])
         self.live = options["out"] is None and is_live(sys.stdout)
-        self.writers = [self.main]
-        trailer = make_trailer(query, target, with_date=not options["no_date"])
+        self.writers = []
+        dated = not options["no_date"]
+        trailer = make_trailer(query, target, dated)
+        kinds = {
+            "tblout": lambda path: TblWriter(path, trailer),
+            "domtblout": lambda path: DomtblWriter(path, trailer),
+            "pfamtblout": lambda path: PfamtblWriter(path, trailer, thresholds.inclusion_by_score),
+            "gff3": lambda path: Gff3Writer(path, today() if dated else None),
+            "json_lines": JsonLinesWriter,
+        }
         try:
-            if options["tblout"]:
-                self.writers.append(TblWriter(options["tblout"], trailer))
-            if options["domtblout"]:
-                self.writers.append(DomtblWriter(options["domtblout"], trailer))
-            if options["pfamtblout"]:
-                self.writers.append(PfamtblWriter(options["pfamtblout"], trailer,
-                                                  by_score=thresholds.inclusion_by_score))
+            self.main = main_writer(options, query, target, thresholds, families)
+            self.writers.append(self.main)
+            for name, make in kinds.items():
+                if options[name]:
+                    self.writers.append(make(options[name]))
         except BaseException as error:
             self.abandon(error)
             raise
@@ -93,6 +102,20 @@ def reason(error: BaseException) -> str:
     return {"KeyboardInterrupt": "interrupted"}.get(type(error).__name__, type(error).__name__.lower())
 
 
+def main_writer(options: dict, query: str, target: str, thresholds, families: int):
+    """The main table or the report."""
+    out = main_stream(options["out"])
+    if options["report"] == "tsv":
+        return TsvWriter(out, header=options["header"])
+    head = [("query sequence file", query), ("target HMM database", target),
+            ("written by", f"pfamnet-scan {__version__}"), ("option settings", command_line())]
+    every = options["mode"] == "profiles"
+    Z = thresholds.Z or families, ("as set by --Z on cmdline" if thresholds.Z else
+                                   "actual number of targets" if every else "families in the model")
+    width = 0 if options["notextw"] else options["textw"] or WIDTH
+    return ReportWriter(out, head, thresholds, Z, options["acc"], not options["noali"], width)
+
+
 def main_stream(out: str | None):
     """Where the main table goes: a file name, or stdout."""
     if out is not None:
@@ -128,6 +151,9 @@ def identity(path: str) -> str:
 
 def make_trailer(query: str, target: str, with_date: bool = True) -> Trailer:
     """What the last lines of hmmscan's tables say."""
-    command = shlex.join(["pfamnet-scan", *sys.argv[1:]])
     where = (str(Path.cwd()), time.ctime()) if with_date else (None, None)
-    return Trailer("pfamnet-scan", __version__, query, target, command, *where)
+    return Trailer("pfamnet-scan", __version__, query, target, command_line(), *where)
+
+
+def command_line() -> str:
+    return shlex.join(["pfamnet-scan", *sys.argv[1:]])

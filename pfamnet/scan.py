@@ -31,10 +31,11 @@ class ProfileScanner:
     called from several threads.
     """
 
-    def __init__(self, model: Model, thresholds: Thresholds, effort: str = "default"):
+    def __init__(self, model: Model, thresholds: Thresholds, effort: str = "default",
+                 alignments: bool = False):
         if effort == "sensitive":
             thresholds = thresholds.unfiltered()
-        self.search = ProfileSearch(model.store, model.families, thresholds=thresholds)
+        self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
         self.everything = range(len(model.families))
 
     def hits(self, record: Record) -> list[Hit]:
@@ -125,18 +126,19 @@ class Scanner(NetworkScanner):
     """Scans proteins with a model: the network proposes, profiles decide.
 
     Of modes, fast tries few candidates, and sensitive more of them, their
-    profiles without HMMER's heuristic filters.
+    profiles without HMMER's heuristic filters.  With `alignments`, domains have
+    them.
     """
 
     def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
-                 network: str | None = None, device: str = "cpu"):
+                 network: str | None = None, device: str = "cpu", alignments: bool = False):
         if mode == "sensitive":
             thresholds = thresholds.unfiltered()
-        self.search = ProfileSearch(model.store, model.families, thresholds=thresholds)
+        self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
         super().__init__(model, thresholds, mode, network, device)
         # to place what the network alone calls: any alignment, however poor
         self.placing = ProfileSearch(
-            model.store, model.families, Z=self.search.Z,
+            model.store, model.families, Z=self.search.Z, alignments=alignments,
             thresholds=Thresholds(E=np.inf, domE=np.inf, seed=thresholds.seed).unfiltered())
 
     def hits(self, record: Record) -> list[Hit]:
@@ -145,19 +147,22 @@ class Scanner(NetworkScanner):
             return []
         proposal, evalues, log_p, sure = self.calls(record)
         called = set(proposal.families[sure].tolist())
-        found = [replace(hit, source="both") if hit.family in called else hit
-                 for hit in self.search.search(record, proposal.families.tolist())]
+        searched = self.search.search(record, proposal.families.tolist())
+        found = [replace(hit, source="both") if hit.family in called else hit for hit in searched]
         alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
-        return sorted(found + alone, key=lambda hit: hit.order)
+        return searched.with_hits(sorted(found + alone, key=lambda hit: hit.order))
 
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
         """A domain of the network alone, its coordinates from the profile where it aligns."""
         placed, hmm, accuracy = (start, end), (1, self.model.families[family].length), 0.0
+        alignment = None
         for hit in self.placing.search(record._replace(sequence=record.sequence[start:end]), [family]):
             best = hit.best_domain
             placed = (start + best.ali_from - 1, start + best.ali_to)
             hmm, accuracy = (best.hmm_from, best.hmm_to), best.accuracy
-        return network_domain(*placed, evalue, -log_p / np.log(2), hmm, accuracy, log_p)
+            alignment = best.alignment
+        domain = network_domain(*placed, evalue, -log_p / np.log(2), hmm, accuracy, log_p)
+        return replace(domain, alignment=alignment)
 
 
 def overlap(one: tuple[int, int], other: tuple[int, int]) -> float:

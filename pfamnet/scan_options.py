@@ -47,9 +47,9 @@ def check_conflicts(given: set[str], mode: str) -> None:
             raise click.UsageError(f"{flag(name)} is for profiles, and --mode network uses none")
 
 
-def idle_options(given: set[str], mode: str) -> list[str]:
+def idle_options(given: set[str], mode: str, report: str = "tsv") -> list[str]:
     """A line for each place in which options that were given change nothing."""
-    places = [("in a table", IN_TABLES)]
+    places = [("in a table", IN_TABLES)] if report == "tsv" else []
     if mode == "network":
         places.append(("with --mode network", PROFILE_STAGE))
     if mode == "profiles":

@@ -112,6 +112,23 @@ def to_digital(record: Record, alphabet: Alphabet = _AMINO) -> DigitalSequence:
     )
 
 
+class SearchedHits(list):
+    """Hits of one search; ``counts`` are those of hmmscan's summary, or None.
+
+    nmodels, nnodes, n_past_msv, n_past_bias, n_past_vit, n_past_fwd
+    """
+
+    def __init__(self, hits=(), top=None) -> None:
+        super().__init__(hits)
+        self.counts = None if top is None else top.__getstate__()["pipeline"]
+
+    def with_hits(self, hits) -> "SearchedHits":
+        """Other hits with the counts of this search."""
+        others = SearchedHits(hits)
+        others.counts = self.counts
+        return others
+
+
 class ProfileSearch:
     """Searches sequences with some of the profiles of a model.
 
@@ -123,6 +140,8 @@ class ProfileSearch:
         Z: comparisons counted for E-values; by default what the thresholds
             say, else the number of families.
         thresholds: a `Thresholds`.
+        alignments: whether domains shall have their alignments, and searches
+            their counts.
 
     `search` may be called from several threads at once, and gives the same
     for a sequence whatever was searched before.
@@ -137,12 +156,14 @@ class ProfileSearch:
         families: Sequence,
         Z: float | None = None,
         thresholds: Thresholds | None = None,
+        alignments: bool = False,
     ) -> None:
         self.store = store
         self.families = families
         self.thresholds = thresholds or Thresholds()
         check_cutoffs(families, self.thresholds.bit_cutoffs)
         self.Z = Z or self.thresholds.Z or len(families)
+        self.alignments = alignments
         self._counted = not (Z or self.thresholds.Z)
         self._local = threading.local()
 
@@ -168,10 +189,19 @@ class ProfileSearch:
             Hits in hmmscan's order.
         """
         if not len(indices) or not record.sequence:
-            return []
+            return self._nothing(indices)
         if len(record.sequence) <= MAX_RESIDUES:
             return self._search(record, list(indices), unreported)
         return self._search_windows(record, indices, regions or {})
+
+    def _nothing(self, indices):
+        """What a search finds in a sequence without residues."""
+        hits = SearchedHits()
+        if self.alignments:
+            nodes = sum(self.families[i].length for i in indices)
+            passed = dict.fromkeys(("n_past_msv", "n_past_bias", "n_past_vit", "n_past_fwd"), 0)
+            hits.counts = {"nmodels": len(indices), "nnodes": nodes, **passed}
+        return hits
 
     def _search(self, record, indices, unreported=False):
         pipeline = self._pipeline()
@@ -184,11 +214,14 @@ class ProfileSearch:
             top = pipeline.scan_seq(to_digital(record), block)
         except OverflowError:
             return self._search_one_by_one(record, indices)
-        return [
-            to_hit(hit, numbers[hit.name], record, top.Z, top.domZ)
-            for hit in top
-            if hit.reported or unreported
-        ]
+        return SearchedHits(
+            (
+                to_hit(hit, numbers[hit.name], record, top.Z, top.domZ, self.alignments)
+                for hit in top
+                if hit.reported or unreported
+            ),
+            top if self.alignments else None,
+        )
 
     def _search_windows(self, record, indices, regions):
         """Search a sequence that HMMER refuses, in overlapping windows."""
@@ -202,16 +235,16 @@ class ProfileSearch:
             if here:
                 part = record._replace(sequence=record.sequence[start:end])
                 found.append((start, end, self._search(part, here)))
-        return merge_windows(record, found, self.thresholds, self.Z)
+        return SearchedHits(merge_windows(record, found, self.thresholds, self.Z))
 
     def _search_one_by_one(self, record, indices):
         """Leave out the profiles in which HMMER's arithmetic overflows."""
         if len(indices) == 1:
-            return []
+            return SearchedHits()
         middle = len(indices) // 2
         halves = indices[:middle], indices[middle:]
         sound = [hit.family for half in halves for hit in self._search(record, half)]
-        return self._search(record, sound) if sound else []
+        return self._search(record, sound) if sound else SearchedHits()
 
     def _pipeline(self):
         """This thread's pipeline, as new."""

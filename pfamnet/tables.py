@@ -16,6 +16,7 @@ from .table_headers import (
     target_header,
 )
 from .writer import Writer
+from .writer import as_bytes as _bytes
 
 TSV_COLUMNS = (
     "target_name target_accession tlen query_name query_accession qlen "
@@ -182,12 +183,8 @@ def _widths(record, hits):
         target=max(20, *(len(_bytes(hit.target_name)) for hit in hits), 0),
         accession=max(10, *(len(_bytes(hit.target_accession)) for hit in hits), 0),
         query=max(20, len(_bytes(record.name))),
-        query_accession=10,
+        query_accession=max(10, len(_bytes(record.accession))),
     )
-
-
-def _bytes(text):
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _flat(text):

@@ -17,6 +17,11 @@ from .hits import Hit
 _LONGEST_ROW = 1 << 16
 
 
+def as_bytes(text: str) -> bytes:
+    """The bytes that a text came from: UTF-8, others kept."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 class Writer:
     """A table under way: `write` once per query, then `close`.
 

@@ -1,9 +1,13 @@
 """Runs of pfamnet-scan, in this process (quick) or as a program."""
 
+import gzip
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from pfamnet.cli import scan
 from pfamnet.options import run
@@ -36,3 +40,17 @@ def records(*names):
     texts = PROTEINS.read_bytes().split(b">")[1:]
     chosen = {text.split()[0].decode(): text for text in texts}
     return b"".join(b">" + chosen[name] for name in names)
+
+
+def hmmscan(folder, *arguments):
+    """What the real hmmscan prints, with the golden profiles; skips where there is none."""
+    program = shutil.which("hmmscan", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("no hmmscan here (PyPI package hmmer)")
+    library = folder / "golden.hmm"
+    if not library.exists():
+        library.write_bytes(gzip.decompress(LIBRARY.read_bytes()))
+        subprocess.run([str(Path(program).with_name("hmmpress")), library], check=True, capture_output=True)
+    *options, query = map(str, arguments)
+    done = subprocess.run([program, "--cpu", "0", *options, library, query], capture_output=True, check=True)
+    return done.stdout

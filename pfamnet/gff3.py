@@ -1,0 +1,73 @@
+"""GFF3 (specification 1.26, `##gff-version 3.1.26`): one feature for each domain.
+
+The attributes have the names that InterProScan gives them: ID, Name,
+signature_desc, Target, status, date; those in lower case that it has not are
+ours. Start and end are the alignment's; the score is the independent E-value.
+"""
+
+import re
+import time
+
+from .families import accession_key
+from .writer import Writer, as_bytes
+
+_SEQID = re.compile(rb"[^a-zA-Z0-9.:^*$@!+_?\-|]")
+_TARGET = re.compile(rb"[\x00-\x20%;=&,\x7f]")
+_ATTRIBUTE = re.compile(rb"[\x00-\x1f%;=&,\x7f]")
+
+
+class Gff3Writer(Writer):
+    """Features of every reported domain, under a `##sequence-region` of each query.
+
+    Arguments:
+        out: as for every table.
+        date: "22-11-2026", or None to leave the attribute out.
+    """
+
+    def __init__(self, out, date: str | None = None) -> None:
+        super().__init__(out)
+        self._head, self._date = b"##gff-version 3.1.26\n", date
+
+    def _rows(self, record, hits):
+        domains = [(hit, domain) for hit in hits if hit.reported for domain in hit.reported_domains]
+        if not domains:
+            return self._start()
+        name = escaped(record.name, _SEQID)
+        lines = [self._start(), b"##sequence-region %s 1 %d\n" % (name, len(record.sequence))]
+        lines += [self._feature(name, f"match${record.number}_{k}", hit, domain)
+                  for k, (hit, domain) in enumerate(domains, 1)]
+        return b"".join(lines)
+
+    def _feature(self, name, identity, hit, domain):
+        known = accession_key(hit.target_accession) or hit.target_name
+        target = b"%s %d %d" % (escaped(known, _TARGET), domain.hmm_from, domain.hmm_to)
+        pairs = [("ID", f"{identity}_{domain.ali_from}_{domain.ali_to}"), ("Name", known),
+                 ("signature_desc", hit.target_description), ("status", "T"), ("date", self._date),
+                 ("family", hit.target_name), ("bits", f"{domain.score:.1f}"),
+                 ("env_start", str(domain.env_from)), ("env_end", str(domain.env_to)),
+                 ("found_by", hit.source)]
+        attributes = [as_bytes(key) + b"=" + escaped(text, _ATTRIBUTE) for key, text in pairs if text]
+        attributes.insert(2, b"Target=" + target)
+        return b"%s\tpfamnet\tprotein_match\t%d\t%d\t%.2g\t+\t.\t%s\n" % (
+            name, domain.ali_from, domain.ali_to, domain.i_evalue, b";".join(attributes))
+
+    def _start(self):
+        """The line that comes first, once."""
+        head, self._head = self._head, b""
+        return head
+
+    def _end(self):
+        return self._start()
+
+    def _mark(self, reason):
+        return b"" if self._head else b"# incomplete: " + as_bytes(reason) + b"\n"
+
+
+def escaped(text: str, pattern: re.Pattern) -> bytes:
+    """UTF-8 with what GFF3 does not allow as %XX."""
+    return pattern.sub(lambda match: b"%%%02X" % match[0][0], as_bytes(text))
+
+
+def today() -> str:
+    """The date as InterProScan writes it."""
+    return time.strftime("%d-%m-%Y")

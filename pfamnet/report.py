@@ -1,0 +1,176 @@
+"""hmmscan's human-readable report: scores, domains and alignments of each query.
+
+The lines are hmmscan 3.4's to the byte, but for the head of the file, for the
+times that hmmscan adds to each query, and for what the network alone calls.
+"""
+
+from typing import BinaryIO
+
+from .alignment_blocks import alignment_blocks
+from .writer import Writer, as_bytes
+
+WIDTH = 120
+_RULE = b"# " + b"- " * 34 + b"-\n"
+_SCORES = (
+    b"Scores for complete sequence (score includes all domains):\n"
+    b"   --- full sequence ---   --- best 1 domain ---    -#dom-\n"
+    b"    E-value  score  bias    E-value  score  bias    exp  N  %-*s Description\n"
+    b"    ------- ------ -----    ------- ------ -----   ---- --  %-*s -----------\n"
+)
+_SCORE = b"  %9.2g %6.1f %5.1f  %9.2g %6.1f %5.1f  %5.1f %2d  %-*s  %s\n"
+_DOMAINS = (
+    b"   #    score  bias  c-Evalue  i-Evalue hmmfrom  hmm to    alifrom  ali to"
+    b"    envfrom  env to     acc\n"
+    b" ---   ------ ----- --------- --------- ------- -------    ------- -------"
+    b"    ------- -------    ----\n"
+)
+_DOMAIN = (
+    b" %3d %s %6.1f %5.1f %9.2g %9.2g %7d %7d %s %7d %7d %s %7d %7d %s %4.2f\n"
+)
+_NO_HITS = b"\n   [No hits detected that satisfy reporting thresholds]\n"
+_NO_TARGETS = b"\n   [No targets detected that satisfy reporting thresholds]\n"
+_NO_DOMAINS = (
+    b"   [No individual domains that satisfy reporting thresholds"
+    b" (although complete target did)]\n\n"
+)
+_FILTERS = (("MSV", "msv", "F1"), ("bias", "bias", "F1"), ("Vit", "vit", "F2"), ("Fwd", "fwd", "F3"))
+
+
+class ReportWriter(Writer):
+    """The report, with ``[ok]`` at its end.
+
+    Arguments:
+        out: as for every table.
+        head: (what, value) pairs that the head of the file shall name.
+        thresholds: of the search.
+        accessions: show families' accessions where they have one (`--acc`).
+        alignments: show alignments.
+        width: of lines; 0 for no limit.
+        Z: number of comparisons, and what it is.
+    """
+
+    def __init__(self, out: str | BinaryIO, head, thresholds, Z=(0, "actual number of targets"),
+                 accessions=False, alignments=True, width=WIDTH) -> None:  # fmt: skip
+        super().__init__(out)
+        named = b"".join(b"# %-33s%s\n" % (as_bytes(what + ":"), as_bytes(value)) for what, value in head)
+        self._head = (
+            b"# hmmscan :: search sequence(s) against a profile database\n"
+            b"# HMMER 3.4 (Aug 2023); http://hmmer.org/\n" + _RULE + named + _RULE + b"\n"
+        )
+        self._thresholds, self._Z = thresholds, Z
+        self._accessions, self._alignments, self._width = accessions, alignments, width
+
+    def _rows(self, record, hits):
+        reported = [hit for hit in hits if hit.reported]
+        lines = [self._start(), b"Query:       %s  [L=%d]\n" % (as_bytes(record.name), len(record.sequence))]
+        for label, text in (("Accession", record.accession), ("Description", record.description)):
+            if text:
+                lines.append(b"%-13s%s\n" % (as_bytes(label + ":"), as_bytes(text)))
+        lines += [*self._scores(hits, reported), b"\n\n", *self._domains(reported), b"\n\n",
+                  *self._summary(record, hits, len(reported)), b"//\n"]  # fmt: skip
+        return b"".join(lines)
+
+    def _start(self):
+        """The head of the file, the first time."""
+        head, self._head = self._head, b""
+        return head
+
+    def _end(self):
+        return self._start() + b"[ok]\n"
+
+    def _mark(self, reason):
+        return b"" if self._head else b"# incomplete: " + as_bytes(reason) + b"\n"
+
+    def _shown(self, hit):
+        return as_bytes(self._accessions and hit.target_accession or hit.target_name)
+
+    def _described(self, hit, taken):
+        """The description as far as there is room for it."""
+        mark = "[network] " if hit.source == "network" else ""
+        text = as_bytes(mark + hit.target_description)
+        return text[: max(32, self._width - taken)] if self._width else text
+
+    def _scores(self, hits, reported):
+        """The list of families."""
+        width = max(8, *(len(self._shown(hit)) for hit in hits), 0)
+        yield _SCORES % (width, b"Model", width, b"--------")
+        included = True
+        for hit in reported:
+            if included and not hit.included:
+                included = False
+                yield b"  ------ inclusion threshold ------\n"
+            best = hit.best_domain
+            yield _SCORE % (
+                hit.evalue, hit.score, hit.bias, best.i_evalue, best.score, best.bias,
+                hit.expected, hit.n_reported, width, self._shown(hit),
+                self._described(hit, width + 61),
+            )  # fmt: skip
+        if not reported:
+            yield _NO_HITS
+
+    def _domains(self, reported):
+        """The domains of each family."""
+        extra = b" (and alignments)" if self._alignments else b""
+        yield b"Domain annotation for each model%s:\n" % extra
+        for hit in reported:
+            shown = self._shown(hit)
+            yield b">> %s  %s\n" % (shown, self._described(hit, len(shown) + 5))
+            domains = hit.reported_domains
+            if not domains:
+                yield _NO_DOMAINS
+                continue
+            yield _DOMAINS
+            yield from (_domain_row(hit, domain, rank) for rank, domain in enumerate(domains, 1))
+            yield b"\n"
+            if self._alignments:
+                yield b"  Alignments for each domain:\n"
+                yield from (self._alignment(hit, domain, rank) for rank, domain in enumerate(domains, 1))
+        if not reported:
+            yield _NO_TARGETS
+
+    def _alignment(self, hit, domain, rank):
+        head = b"  == domain %d  score: %.1f bits;  conditional E-value: %.2g\n" % (
+            rank, domain.score, domain.c_evalue)  # fmt: skip
+        if domain.alignment is None:
+            return head + b"  [called by the network alone: no alignment]\n\n"
+        return head + alignment_blocks(self._shown(hit), as_bytes(hit.query_name), domain, self._width) + b"\n"
+
+    def _summary(self, record, hits, reported):
+        """hmmscan's counts of what passed its filters, where profiles were tried."""
+        yield b"Internal pipeline statistics summary:\n-------------------------------------\n"
+        yield _count("Query sequence(s)", 1, f"({len(record.sequence)} residues searched)")
+        counts = getattr(hits, "counts", None)
+        if counts is None:
+            return
+        models = counts["nmodels"]
+        yield _count("Target model(s)", models, f"({counts['nnodes']} nodes)")
+        for name, key, limit in _FILTERS:
+            passed, share = counts[f"n_past_{key}"], getattr(self._thresholds, limit)
+            yield _count(f"Passed {name} filter", passed,
+                         f"({passed / models if models else 0:.6g}); expected {models * share:.1f} ({share:.6g})")  # fmt: skip
+        domZ = self._thresholds.domZ
+        yield _count("Initial search space (Z)", self._Z[0], f"[{self._Z[1]}]")
+        yield _count("Domain search space  (domZ)", reported if domZ is None else domZ,
+                     "[number of targets reported over threshold]" if domZ is None
+                     else "[as set by --domZ on cmdline]")  # fmt: skip
+
+
+def _count(label, number, rest):
+    return as_bytes(f"{label + ':':<29}{number:15.0f}  {rest}\n")
+
+
+def _domain_row(hit, domain, rank):
+    ends = [
+        (b"[" if start == 1 else b".") + (b"]" if end == length else b".")
+        for start, end, length in (
+            (domain.hmm_from, domain.hmm_to, hit.target_length),
+            (domain.ali_from, domain.ali_to, hit.query_length),
+            (domain.env_from, domain.env_to, hit.query_length),
+        )
+    ]
+    return _DOMAIN % (
+        rank, b"!" if domain.included else b"?", domain.score, domain.bias,
+        domain.c_evalue, domain.i_evalue, domain.hmm_from, domain.hmm_to, ends[0],
+        domain.ali_from, domain.ali_to, ends[1], domain.env_from, domain.env_to, ends[2],
+        domain.accuracy,
+    )  # fmt: skip

@@ -1,0 +1,85 @@
+"""GFF3: the specification's grammar, and the values of the table."""
+
+import re
+import urllib.parse
+
+import golden
+import untrained
+from scanning import LIBRARY, PROTEINS, rows, scan_here
+
+from pfamnet.cli import scan
+from pfamnet.fasta import Record
+from pfamnet.gff3 import Gff3Writer, today
+from pfamnet.hits import network_domain, network_hit
+from pfamnet.options import run
+
+SEQID = re.compile(r"(?:[a-zA-Z0-9.:^*$@!+_?|-]|%[0-9A-F]{2})+$")
+
+
+def features(text):
+    for line in text.decode().splitlines():
+        if not line.startswith("#"):
+            columns = line.split("\t")
+            pairs = dict(pair.split("=", 1) for pair in columns[8].split(";"))
+            yield columns, {key: urllib.parse.unquote(value) for key, value in pairs.items()}
+
+
+def test_one_feature_for_each_domain(tmp_path, capfdbinary):
+    assert scan_here("--gff3", tmp_path / "gff", LIBRARY, PROTEINS) == 0
+    table = [row.decode().split("\t") for row in rows(capfdbinary.readouterr().out)]
+    text = (tmp_path / "gff").read_bytes()
+    found = list(features(text))
+    assert text.startswith(b"##gff-version 3.1.26\n") and len(found) == len(table) > 100
+    lengths = dict(line.split()[1::2] for line in text.decode().splitlines() if line.startswith("##seq"))
+    for (columns, pairs), row in zip(found, table):
+        assert len(columns) == 9 and SEQID.match(columns[0])
+        assert urllib.parse.unquote(columns[0]) == row[3] and lengths[columns[0]] == row[5]
+        assert columns[1:3] == ["pfamnet", "protein_match"] and columns[6:8] == ["+", "."]
+        assert columns[3:6] == [row[17], row[18], row[12]]
+        assert 1 <= int(columns[3]) <= int(columns[4]) <= int(row[5])
+        assert pairs["Name"] == row[1].split(".")[0] and pairs["signature_desc"] == row[22]
+        assert pairs["Target"] == f"{pairs['Name']} {row[15]} {row[16]}"
+        assert pairs["status"] == "T" and pairs["date"] == today() and pairs["family"] == row[0]
+        assert (pairs["env_start"], pairs["env_end"], pairs["bits"]) == (row[19], row[20], row[13])
+        assert pairs["found_by"] == row[23]
+    assert len({pairs["ID"] for _, pairs in found}) == len(found)
+
+
+def test_no_date(tmp_path, capfd):
+    for name in "ab":
+        assert scan_here("--no-date", "--gff3", tmp_path / name, LIBRARY, PROTEINS) == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert b"date=" not in (tmp_path / "a").read_bytes()
+
+
+def test_sources(tmp_path, capfd):
+    model = untrained.write_model(tmp_path / "model")
+    assert run(scan, ["--gff3", str(tmp_path / "gff"), str(model), str(PROTEINS)]) == 0
+    assert {pairs["found_by"] for _, pairs in features((tmp_path / "gff").read_bytes())} == {
+        "profile", "network", "both"}  # fmt: skip
+
+
+def test_names_are_escaped(tmp_path):
+    record = Record("a;b=c%é>\udcff,&", "", "A" * 90, 7)
+    import dataclasses
+
+    family = dataclasses.replace(golden.families()[0], accession="", name="x y;z", description="50%, a=b;c\t&")
+    hit = network_hit(0, family, record, [network_domain(0, 50, 1e-9, 30.0, (1, 20))])
+    with Gff3Writer(str(tmp_path / "gff")) as writer:
+        writer.write(record, [hit])
+    text = (tmp_path / "gff").read_bytes()
+    assert b"a%3Bb%3Dc%25%C3%A9%3E%FF%2C%26\t" in text
+    ((columns, pairs),) = features(text)
+    assert pairs["Name"] == "x y;z" and pairs["signature_desc"] == "50%, a=b;c\t&"
+    assert b"Target=x%20y%3Bz 1 20;" in text
+
+
+def test_nothing_found_and_not_whole(tmp_path):
+    path = str(tmp_path / "gff")
+    with Gff3Writer(path) as writer:
+        writer.write(golden.record("P06213"), [])
+    assert (tmp_path / "gff").read_bytes() == b"##gff-version 3.1.26\n"
+    writer = Gff3Writer(path)
+    writer.write(golden.record("P06213"), [])
+    writer.abandon("why")
+    assert (tmp_path / "gff").read_bytes().endswith(b"\n# incomplete: why\n")

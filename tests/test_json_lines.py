@@ -1,0 +1,38 @@
+"""JSON Lines: one object a query, the values of the hits."""
+
+import json
+import math
+
+import golden
+from scanning import LIBRARY, PROTEINS, scan_here
+
+from pfamnet.fasta import Record
+from pfamnet.json_lines import JsonLinesWriter
+
+
+def test_values_are_the_hits(tmp_path, capfd):
+    path = tmp_path / "hits.jsonl"
+    assert scan_here("--json-lines", path, LIBRARY, PROTEINS) == 0
+    queries = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(queries) == len(golden.records())
+    for query, record, hits in zip(queries, golden.records(), golden.hits("default")):
+        assert (query["query"], query["length"]) == (record.name, len(record.sequence))
+        assert [hit["name"] for hit in query["hits"]] == [hit.target_name for hit in hits]
+        for ours, hit in zip(query["hits"], hits):
+            assert math.isclose(ours["evalue"], hit.evalue) and ours["source"] == "profile"
+            for domain, other in zip(ours["domains"], hit.reported_domains, strict=True):
+                assert all(getattr(other, key) == value for key, value in domain.items())
+
+
+def test_names_that_are_no_utf8(tmp_path):
+    path = tmp_path / "x"
+    with JsonLinesWriter(str(path)) as writer:
+        writer.write(Record("a\udcff\"", "d\té", "", 1), [])
+    assert json.loads(path.read_text()) == {
+        "query": 'a?"', "accession": "", "description": "d\té", "length": 0, "hits": []}  # fmt: skip
+
+
+def test_not_whole(tmp_path):
+    writer = JsonLinesWriter(str(tmp_path / "x"))
+    writer.abandon("why")
+    assert json.loads((tmp_path / "x").read_text()) == {"incomplete": "why"}
