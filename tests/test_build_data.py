@@ -62,7 +62,7 @@ def test_a_dev_fold_without_a_known_family_is_none(read):
 
 
 def test_not_more_sequences_stand_in_than_it_takes():
-    count = STAND_IN + 200
+    count = 2 * STAND_IN
     sequences = [synthetic.random_sequence(np.random.default_rng(i), 30) for i in range(count)]
     domains = np.array([(i, 0, 30, i % 2 - (i % 3 == 0)) for i in range(count)], np.int32)
     domains[domains[:, 3] < 0, 3] = -1

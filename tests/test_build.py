@@ -1,0 +1,451 @@
+"""Builds from one end to the other: killed and resumed, refused, and with odd train sets."""
+
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+import pfamnet.build as module
+import synthetic
+from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
+from pfamnet.cli import build as command
+from pfamnet.light import LightConfig
+from pfamnet.model import open_model
+from pfamnet.options import run
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def quick(monkeypatch, capfd, tmp_path):
+    """pfamnet-build in this process, of a very small light network: (status, stderr)."""
+    monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
+    monkeypatch.setattr(module, "calibrate", functools.partial(fewer, module.calibrate))
+    threads = torch.get_num_threads()
+
+    def quick(*arguments, out=tmp_path / "made"):
+        words = ["--cpu", "1", "--device", "cpu", "--light-residues", "70000", out, *arguments]
+        status = run(command, list(map(str, words)))
+        said = capfd.readouterr()
+        assert said.out == ""
+        return status, said.err
+
+    yield quick
+    torch.set_num_threads(threads)
+
+
+def fewer(calibrate, runtime, fold, families, count, *rest):
+    return calibrate(runtime, fold, families, count // 10, *rest)
+
+
+def tables(model):
+    """Files of a model whose bytes the same build always makes."""
+    return {str(path.relative_to(model)): path.read_bytes() for path in model.rglob("*")
+            if path.is_file() and path.name not in ("training.tsv", "model.json")}  # fmt: skip
+
+
+def log(model):
+    """training.tsv without its times."""
+    lines = [line.split("\t") for line in (model / "training.tsv").read_text().splitlines()]
+    return [line[:3] + line[4:7] for line in lines]
+
+
+# What the models of the fixtures are
+
+
+def test_a_build_leaves_the_model_and_no_work(esm_model):
+    assert sorted(path.name for path in esm_model.parent.iterdir()) == ["made", "stderr"]
+
+
+def test_work_is_kept_where_that_is_asked_for(light_model):
+    work = light_model.with_name("made.work")
+    assert sorted(path.name for path in work.iterdir()) == ["light", "options.json", "profiles"]
+
+
+def test_a_build_says_on_stderr_what_it_did(light_model, esm_model):
+    said = (light_model.parent / "stderr").read_text().splitlines()
+    assert said[0].startswith("8 families, ") and said[-1].endswith("made: a model of 8 families")
+    assert any(line.startswith("light: dev accuracy") for line in said)
+    assert not any("Warning" in line or "%|" in line for line in said)
+    assert any(line.startswith("esm: dev accuracy") for line in (esm_model.parent / "stderr").read_text().splitlines())
+
+
+def test_the_training_log_is_a_table_of_both_networks(esm_model):
+    lines = log(esm_model)
+    assert lines[0] == ["network", "step", "residues", "loss", "dev_accuracy", "lr"]
+    assert [(line[0], int(line[1])) for line in lines[1:]] == [("esm", 200), ("esm", 330), ("light", 6)]
+
+
+def test_the_networks_learn(light_model, esm_model):
+    """Of 8 families one in eight would be right by chance."""
+    accuracies = {line[0]: float(line[4]) for model in (esm_model, light_model) for line in log(model)[1:]}
+    assert accuracies["light"] > 0.5 and accuracies["esm"] > 0.25
+
+
+def test_families_keep_what_the_alignments_say(light_model):
+    families = open_model(light_model).families
+    assert [family.accession for family in families] == [synthetic.accession(i) for i in range(8)]
+    assert [family.ga for family in families] == [(22.0, 22.0)] * 8
+    assert [family.clan for family in families] == ["CL9000"] * 2 + [""] * 6
+    assert families[3].description == "Made-up family 3" and families[3].name == "Made_3"
+
+
+# Killed and resumed
+
+
+def wait_for(condition, process, seconds=300):
+    """Wait until a condition holds while a process goes on."""
+    for _ in range(seconds * 50):
+        if condition():
+            return
+        assert process.poll() is None, "the build ended before it could be stopped"
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+def step_of(work, network):
+    """The step of a training's last checkpoint, where it is under way."""
+    try:
+        with safe_open(work / network / "checkpoint.safetensors", "pt") as file:
+            state = json.loads(file.metadata()["state"])
+    except (OSError, FileNotFoundError):
+        return -1
+    assert not state["done"]
+    return state["step"]
+
+
+def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, base, labelled, tmp_path):
+    out, work = tmp_path / "made", tmp_path / "made.work"
+    options = ["--base", base, *ESM_OPTIONS, "--checkpoint", 0, out, labelled]
+
+    def killed(condition, *more):
+        process = start_build(*more, *options, folder=tmp_path)
+        wait_for(condition, process)
+        process.kill()
+        process.wait()
+        assert not out.exists()
+
+    killed(lambda: len(list(work.glob("profiles/*.h3m"))) >= 3)
+    profiles = {path: path.stat().st_mtime_ns for path in sorted(work.glob("profiles/*.h3m"))}
+    killed(lambda: step_of(work, "esm") > 210, "--resume")
+    assert all(path.stat().st_mtime_ns == made for path, made in profiles.items())
+    assert 210 < step_of(work, "esm") < 330
+    killed(lambda: step_of(work, "light") >= 2, "--resume")
+    assert (work / "soft.safetensors").exists()
+    process = start_build("--resume", *options, folder=tmp_path)
+    assert process.wait(300) == 0
+    said = (tmp_path / "stderr").read_text()
+    assert "Traceback" not in said and said.count("esm: dev accuracy") == 2
+    assert tables(out) == tables(esm_model)
+    assert log(out) == log(esm_model)
+    assert described(out) == described(esm_model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "stderr"]
+
+
+def described(model):
+    """model.json but for the digest of the log, in which times stand."""
+    fields = json.loads((model / "model.json").read_text())
+    del fields["digest"], fields["files"]["training.tsv"]
+    return fields
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_build_ends_in_order_and_can_go_on(trainset, tmp_path, number, status):
+    out, work = tmp_path / "made", tmp_path / "made.work"
+    process = start_build("--light-residues", 10**8, "--checkpoint", 0, out, *trainset, folder=tmp_path)
+    wait_for(lambda: step_of(work, "light") >= 1, process)
+    process.send_signal(number)
+    assert process.wait(60) == status
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+    assert not out.exists() and sorted(tmp_path.iterdir()) == [work, tmp_path / "stderr"]
+    assert step_of(work, "light") >= 1
+
+
+def test_a_stop_while_libraries_load_is_quiet(trainset, tmp_path):
+    process = start_build(tmp_path / "made", *trainset, folder=tmp_path)
+    time.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+    assert not (tmp_path / "made").exists()
+
+
+def test_what_a_killed_writing_left_goes_with_the_work(quick, tmp_path, labelled):
+    """A model half written when the build was killed lies in the work directory."""
+    assert quick("--keep-work", labelled)[0] == 0
+    work = tmp_path / "made.work"
+    shutil.rmtree(tmp_path / "made")
+    (work / ".made.abcdef").mkdir()
+    (work / ".made.abcdef" / "families.tsv").write_text("half")
+    assert quick("--resume", labelled)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_finished_training_is_not_repeated(quick, tmp_path, labelled):
+    assert quick("--keep-work", labelled)[0] == 0
+    first = tables(tmp_path / "made")
+    shutil.rmtree(tmp_path / "made")
+    made = (tmp_path / "made.work" / "light" / "best.safetensors").stat().st_mtime_ns
+    assert quick("--resume", "--keep-work", labelled)[0] == 0
+    assert (tmp_path / "made.work" / "light" / "best.safetensors").stat().st_mtime_ns == made
+    assert tables(tmp_path / "made") == first
+
+
+# Refusals about model_out and the work directory
+
+
+def one_line(done, status=1):
+    code, said = done
+    assert code == status and said.count("\n") == 1 and said.startswith("pfamnet-build: "), said
+    return said
+
+
+def test_a_model_that_is_there_is_not_overwritten(quick, tmp_path, labelled):
+    (tmp_path / "made").mkdir()
+    assert "exists already" in one_line(quick(labelled))
+    assert "exists already" in one_line(quick("--resume", labelled))
+    (tmp_path / "file").write_text("precious")
+    assert "exists already" in one_line(quick(labelled, out=tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "precious" and list((tmp_path / "made").iterdir()) == []
+
+
+def test_work_that_is_there_is_not_overwritten(quick, tmp_path, labelled):
+    (tmp_path / "made.work").mkdir()
+    (tmp_path / "made.work" / "precious").touch()
+    message = one_line(quick(labelled))
+    assert "made.work: a build was begun there" in message and "--resume" in message
+    assert (tmp_path / "made.work" / "precious").exists()
+
+
+def test_where_nothing_was_begun_there_is_nothing_to_resume(quick, tmp_path, labelled):
+    assert "nothing to resume" in one_line(quick("--resume", labelled))
+    (tmp_path / "made.work").mkdir()
+    assert "nothing to resume" in one_line(quick("--resume", labelled))
+    (tmp_path / "made.work").rmdir()
+    (tmp_path / "made.work").write_text("a file")
+    assert "nothing to resume" in one_line(quick("--resume", labelled))
+
+
+def test_damaged_options_are_refused(quick, tmp_path, labelled):
+    (tmp_path / "made.work").mkdir()
+    (tmp_path / "made.work" / "options.json").write_text('{"trainsets": [')
+    assert "options.json is damaged" in one_line(quick("--resume", labelled))
+
+
+@pytest.mark.parametrize("change", [["--seed", 7], ["--lr", 0.1], ["--top", 3], ["--compress"], ["--recall", 0.9]])
+def test_other_options_are_refused_when_resuming(quick, tmp_path, labelled, change):
+    begin(tmp_path, labelled)
+    assert "was begun with other options" in one_line(quick("--resume", *change, labelled))
+
+
+def test_other_train_sets_are_refused_when_resuming(quick, tmp_path, labelled, trainset):
+    begin(tmp_path, labelled)
+    assert "was begun with other options" in one_line(quick("--resume", labelled, trainset[-1]))
+
+
+def begin(tmp_path, labelled):
+    """The work directory of a build that was killed at once."""
+    module.Build(tmp_path / "made", module.BuildOptions((str(labelled),), light_residues=70_000), device="cpu").begin()
+
+
+def test_cpu_device_and_checkpoint_are_not_of_the_build(quick, tmp_path, labelled):
+    begin(tmp_path, labelled)
+    assert quick("--resume", "--keep-work", "--checkpoint", 5, "--cpu", 2, labelled)[0] == 2  # --cpu twice
+    status, said = quick("--resume", "--checkpoint", 5, labelled)
+    assert status == 0 and (tmp_path / "made").is_dir() and not (tmp_path / "made.work").exists()
+
+
+# Refusals of input: one line, and no work directory that is in the way next time
+
+
+REFUSED = {
+    "no such train set": (["none.fa"], "none.fa: no such file or directory"),
+    "an empty train set": (["empty.fa"], "empty.fa: empty file"),
+    "no train set's layout": (["rubbish.txt"], "neither FASTA nor Stockholm"),
+    "no such table of domains": (["--domains", "none.tsv", "d.fa"], "none.tsv"),
+    "no such table of families": (["--families", "none.tsv", "d.fa"], "none.tsv"),
+    "no such profiles": (["--hmm", "none.hmm", "d.fa"], "none.hmm"),
+    "profiles that are none": (["--hmm", "d.fa", "d.fa"], "d.fa"),
+    "profiles of other families": (["--hmm", str(DATA / "golden.hmm.gz"), "d.fa"], "none of the train sets' families"),
+    "no such base": (["--base", "./none", "d.fa"], "./none: no such directory"),
+    "a base that is a file": (["--base", "d.fa", "d.fa"], "not a directory in Hugging Face layout"),
+    "a base without a configuration": (["--base", ".", "d.fa"], "config.json"),
+    "letters outside the alphabet": (["digits.fa"], "digits.fa: record 2 'b': illegal character '1' at position 3"),
+    "one residue": (["single.fa"], "no family has a training row"),
+    "eight-bit AdamW on a CPU": (["--optim", "adamw8bit", "d.fa"], "--optim adamw8bit needs a CUDA device"),
+    "half precision on a CPU": (["--precision", "fp16", "d.fa"], "--precision fp16 needs a CUDA device"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_refused_before_anything_is_made(quick, tmp_path, monkeypatch, case):
+    arguments, message = REFUSED[case]
+    monkeypatch.chdir(tmp_path)
+    synthetic.write_labelled("d.fa", families=2, rows=4)
+    Path("empty.fa").touch()
+    Path("rubbish.txt").write_text("neither this nor that\n")
+    Path("digits.fa").write_text(">a PF1\nACDEF\n>b PF1\nAC1DE\n")
+    Path("single.fa").write_text(">a PF1\nA\n")
+    files = sorted(tmp_path.iterdir())
+    assert message in one_line(quick(*arguments))
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
+    words = ["--device", "cuda:77", str(tmp_path / "made"), str(labelled)]
+    assert "--device cuda:77: there is no such device here" in one_line((run(command, words), capfd.readouterr().err))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["only_out"], ["--batch", "0", "out", "d.fa"], ["--holdout", "0.9", "out", "d.fa"], ["--lr", "-1", "out", "d.fa"],
+    ["--aligner", "clustal", "out", "d.fa"], ["--nonsense", "out", "d.fa"], ["--top", "x", "out", "d.fa"],
+])  # fmt: skip
+def test_wrong_use_is_status_2_and_one_line(capfd, monkeypatch, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    message = one_line((run(command, arguments), capfd.readouterr().err), 2)
+    assert "(see pfamnet-build --help)" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_program_itself_refuses_like_that(tmp_path):
+    assert "none.fa: no such file" in refused(build(tmp_path / "made", tmp_path / "none.fa", check=False))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_model_cannot_be_written_there_is_one_line(quick, tmp_path, labelled):
+    (tmp_path / "file").touch()
+    one_line(quick(labelled, out=tmp_path / "file" / "made"))
+
+
+def test_without_torch_it_says_what_to_install(tmp_path, labelled):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')")
+    done = subprocess.run([*program("pfamnet-build"), str(tmp_path / "made"), str(labelled)], text=True,
+                          capture_output=True, env=environment() | {"PYTHONPATH": str(tmp_path)})  # fmt: skip
+    assert "torch is not installed" in refused(done) and "pfamnet[build]" in done.stderr
+
+
+# Odd train sets
+
+
+def test_a_seed_split_makes_a_model(quick, tmp_path):
+    status, said = quick(DATA / "seed_split")
+    assert status == 0, said
+    model = open_model(tmp_path / "made")
+    assert [family.accession for family in model.families] == ["PF00013.29", "PF00126.27", "PF00391.23"]
+    digests = model.description["provenance"]["digests"]
+    assert len(digests) == 3 and not any("/test/" in path for path in digests)
+
+
+def test_one_family_is_enough(quick, tmp_path):
+    synthetic.write_labelled(tmp_path / "d.fa", families=1, rows=8)
+    status, said = quick(tmp_path / "d.fa")
+    assert status == 0, said
+    model = open_model(tmp_path / "made")
+    assert len(model.families) == 1 and model.runtime("light").logits("ACDEF").shape == (1, 2)
+
+
+def test_families_of_one_sequence_are_built_with_warnings(quick, tmp_path):
+    """Nothing can be held out then, so that train rows stand in for dev."""
+    synthetic.write_labelled(tmp_path / "d.fa", families=4, rows=1)
+    status, said = quick(tmp_path / "d.fa")
+    assert status == 0, said
+    assert "warning: families with one training row: 4" in said
+    assert "warning: no dev fold: 4 of the train sequences stand in for it" in said
+    assert len(open_model(tmp_path / "made").families) == 4
+
+
+def test_a_dev_fold_of_other_families_is_none(quick, tmp_path):
+    shutil.copytree(DATA / "seed_split", tmp_path / "split")
+    shard = tmp_path / "split" / "dev" / "data-00000-of-00001"
+    shard.write_text(shard.read_text().replace(",PF00", ",PF99"))
+    status, said = quick(tmp_path / "split")
+    assert status == 0, said
+    assert "stand in for it" in said
+
+
+def test_a_split_without_a_dev_fold_holds_rows_out(quick, tmp_path):
+    shutil.copytree(DATA / "seed_split" / "train", tmp_path / "split" / "train")
+    status, said = quick("--holdout", 0.3, tmp_path / "split")
+    assert status == 0 and "stand in" not in said
+
+
+def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
+    """And families without one are left out, with a warning."""
+    from pfamnet.profiles import emit_sequences, read_hmms
+
+    hmms = {hmm.accession: hmm for hmm in read_hmms(DATA / "golden.hmm.gz")}
+    chosen = sorted(hmms)[:3]
+    records = [(f"{accession}_{i} {accession}", sequence) for accession in chosen
+               for i, sequence in enumerate(emit_sequences(hmms[accession], 5, 1))]  # fmt: skip
+    records += [(f"other{i} PF77777.1", synthetic.domain(0, np.random.default_rng(i))) for i in range(4)]
+    (tmp_path / "d.fa").write_text(synthetic.fasta(records))
+    status, said = quick("--hmm", DATA / "golden.hmm.gz", tmp_path / "d.fa")
+    assert status == 0, said
+    assert "warning: families left out, as not wanted: 1 (PF77777)" in said
+    model = open_model(tmp_path / "made")
+    assert [family.accession for family in model.families] == chosen
+    for index, family in enumerate(model.families):
+        hmm = hmms[family.accession]
+        assert model.store.hmm(index) == hmm
+        assert family.ga == tuple(hmm.cutoffs.gathering) and family.name == hmm.name
+
+
+def test_the_most_frequent_families_are_taken(quick, tmp_path):
+    synthetic.write_labelled(tmp_path / "a.fa", families=4, rows=4)
+    synthetic.write_labelled(tmp_path / "b.fa", families=2, rows=12, seed=9)
+    text = (tmp_path / "b.fa").read_text().replace(">d", ">e")
+    (tmp_path / "b.fa").write_text(text)
+    assert quick("--top", 2, tmp_path / "a.fa", tmp_path / "b.fa")[0] == 0
+    assert [f.accession for f in open_model(tmp_path / "made").families] == [synthetic.accession(i) for i in (0, 1)]
+
+
+def test_names_come_from_a_table(quick, tmp_path):
+    synthetic.write_labelled(tmp_path / "d.fa", families=2, rows=4)
+    (tmp_path / "f.tsv").write_text(f"accession\tname\tclan\tdescription\n{synthetic.accession(1)}\tSecond\tCL7\tIt is\n")
+    assert quick("--families", tmp_path / "f.tsv", tmp_path / "d.fa")[0] == 0
+    family = open_model(tmp_path / "made").families[1]
+    assert (family.name, family.clan, family.description) == ("Second", "CL7", "It is")
+
+
+@pytest.mark.parametrize("options", [["--balance", "inverse"], ["--balance", "logit"], ["--precision", "bf16"],
+                                     ["--emit", "0"], ["--candidates", "1"], ["--recall", "1"]])  # fmt: skip
+def test_options_of_training_make_a_model(quick, tmp_path, labelled, options):
+    status, said = quick(*options, labelled)
+    assert status == 0, said
+    open_model(tmp_path / "made")
+
+
+def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, base, labelled):
+    """Batches shorter than a crop: none of them may be empty."""
+    status, said = quick("--base", base, "--batch", 256, "--crop", 512, "--accumulate", 3, "--esm-residues", 9000, labelled)
+    assert status == 0, said
+    assert sorted(open_model(tmp_path / "made").networks) == ["esm", "light"]
+
+
+def test_equal_builds_make_equal_models_at_any_number_of_threads(tmp_path, monkeypatch, labelled):
+    """As far as profiles and families go: the arithmetic of training may differ by threads."""
+    monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
+    monkeypatch.setattr(module, "calibrate", functools.partial(fewer, module.calibrate))
+    threads = torch.get_num_threads()
+    for cpus in ("1", "2"):
+        assert run(command, ["--cpu", cpus, "--device", "cpu", "--light-residues", "20000",
+                             str(tmp_path / cpus), str(labelled)]) == 0  # fmt: skip
+    torch.set_num_threads(threads)
+    one, two = (tables(tmp_path / cpus) for cpus in ("1", "2"))
+    assert one["profiles.h3m"] == two["profiles.h3m"] and one["families.tsv"] == two["families.tsv"]
+
+
+def test_a_trailing_slash_is_the_same_model(quick, tmp_path, labelled):
+    assert quick(labelled, out=f"{tmp_path}/made/")[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    assert os.path.isfile(tmp_path / "made" / "model.json")
