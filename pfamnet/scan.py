@@ -83,13 +83,8 @@ class NetworkScanner:
         return propose(logits, self.info.block, len(record.sequence), threshold, most)
 
     def sure(self, evalues: np.ndarray, log_p: np.ndarray) -> np.ndarray:
-        """Which proposals the network is sure of: they pass inclusion and reporting.
-
-        Under bit cutoffs none: a profile's cutoffs say nothing of a network.
-        """
+        """Which proposals the network is sure of: they pass inclusion and reporting."""
         limits = self.thresholds
-        if limits.bit_cutoffs:
-            return np.zeros(len(evalues), bool)
         sure = np.ones(len(evalues), bool)
         bits = -log_p / np.log(2)
         for score, evalue in ((limits.T, limits.E), (limits.domT, limits.domE),
@@ -101,7 +96,10 @@ class NetworkScanner:
         """Calls of the network alone, where no profile has anything to report.
 
         Of calls that share more than half of the shorter one, the best stays.
+        Under bit cutoffs there are none: a profile's cutoffs say nothing of a network.
         """
+        if self.thresholds.bit_cutoffs:
+            return []
         named = {hit.family for hit in found}
         taken = [(domain.env_from - 1, domain.env_to)
                  for hit in found for domain in hit.reported_domains]

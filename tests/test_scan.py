@@ -200,7 +200,7 @@ def test_a_call_must_pass_reporting_and_inclusion(scan, thresholds, called):
 def test_a_profiles_cutoffs_still_count_for_the_profiles(scan):
     sequence, _ = domain_at_32()
     (hit,) = scan(sequence, [(2, 2, 7, 6)], bit_cutoffs="gathering")
-    assert hit.source == "profile"
+    assert hit.source == "both"
 
 
 def test_z_counts_for_both(scan):
