@@ -6,6 +6,7 @@ are under way at once and come out in the order of the input.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,8 @@ from .model import Model
 from .search import ProfileSearch, Thresholds
 
 MODES = ("fast", "default", "sensitive")
-AHEAD = 8  # proteins under way for each thread
+AHEAD = 8     # proteins under way for each thread
+PLACED = 0.3  # share of a network's region that an alignment must cover to replace it
 
 
 class ProfileScanner:
@@ -93,7 +95,7 @@ class NetworkScanner:
         return sure
 
     def network_hits(self, record, proposal, evalues, log_p, sure, found) -> list[Hit]:
-        """Calls of the network alone, where no profile has anything to report.
+        """Calls of the network alone, where no profile has anything significant.
 
         Of calls that share more than half of the shorter one, the best stays.
         Under bit cutoffs there are none: a profile's cutoffs say nothing of a network.
@@ -102,7 +104,7 @@ class NetworkScanner:
             return []
         named = {hit.family for hit in found}
         taken = [(domain.env_from - 1, domain.env_to)
-                 for hit in found for domain in hit.reported_domains]
+                 for hit in found for domain in hit.reported_domains if domain.included]
         alone = []
         for place in sorted(np.flatnonzero(sure), key=lambda place: (log_p[place], place)):
             family = int(proposal.families[place])
@@ -117,7 +119,7 @@ class NetworkScanner:
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
         """A domain of the network: its blocks on the protein, all of the family's profile."""
         whole = (1, max(1, self.model.families[family].length))
-        return network_domain(start, end, evalue, -log_p / np.log(2), whole, 0.0, log_p)
+        return network_domain(start, end, evalue, -log_p / math.log(2), whole, 0.0, log_p)
 
 
 class Scanner(NetworkScanner):
@@ -156,10 +158,12 @@ class Scanner(NetworkScanner):
         alignment = None
         for hit in self.placing.search(record._replace(sequence=record.sequence[start:end]), [family]):
             best = hit.best_domain
+            if best.ali_to - best.ali_from + 1 < min(self.info.block, end - start):
+                continue  # a residue or two that happen to fit say nothing
             placed = (start + best.ali_from - 1, start + best.ali_to)
             hmm, accuracy = (best.hmm_from, best.hmm_to), best.accuracy
             alignment = best.alignment
-        domain = network_domain(*placed, evalue, -log_p / np.log(2), hmm, accuracy, log_p)
+        domain = network_domain(*placed, evalue, -log_p / math.log(2), hmm, accuracy, log_p)
         return replace(domain, alignment=alignment)
 
 
