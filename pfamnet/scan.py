@@ -158,8 +158,9 @@ class Scanner(NetworkScanner):
         alignment = None
         for hit in self.placing.search(record._replace(sequence=record.sequence[start:end]), [family]):
             best = hit.best_domain
-            if best.ali_to - best.ali_from + 1 < min(self.info.block, end - start):
-                continue  # a residue or two that happen to fit say nothing
+            least = max(PLACED * (end - start), min(self.info.block, end - start))
+            if best.ali_to - best.ali_from + 1 < least:
+                continue  # a few residues that happen to fit say nothing
             placed = (start + best.ali_from - 1, start + best.ali_to)
             hmm, accuracy = (best.hmm_from, best.hmm_to), best.accuracy
             alignment = best.alignment
