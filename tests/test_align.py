@@ -164,7 +164,7 @@ def test_famsa_not_installed_is_said_plainly(rows, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def trainset(rows):
+def two_families(rows):
     """Three families, of which the second has rows; two domains in one protein."""
     groups = [plain(relatives(8, seed=4)), plain(rows[:12]), plain(relatives(1, seed=5))]
     sequences, domains = [], []
@@ -184,19 +184,19 @@ def trainset(rows):
     )
 
 
-def test_a_train_set_gives_a_profile_per_family_in_order(trainset, rows):
-    hmms = build_profiles(trainset)
+def test_a_train_set_gives_a_profile_per_family_in_order(two_families, rows):
+    hmms = build_profiles(two_families)
     assert [hmm.name for hmm in hmms] == ["family0", "family1", "family2"]
     assert [hmm.nseq for hmm in hmms] == [9, 12, 1]  # the third twice the same
-    assert h3m(hmms[1]) == h3m(build_profile(trainset.families[1], rows=rows[:12]))
+    assert h3m(hmms[1]) == h3m(build_profile(two_families.families[1], rows=rows[:12]))
 
 
-def test_threads_do_not_change_the_profiles(trainset):
-    alone = [h3m(hmm) for hmm in build_profiles(trainset)]
-    assert [h3m(hmm) for hmm in build_profiles(trainset, cpus=4)] == alone
+def test_threads_do_not_change_the_profiles(two_families):
+    alone = [h3m(hmm) for hmm in build_profiles(two_families)]
+    assert [h3m(hmm) for hmm in build_profiles(two_families, cpus=4)] == alone
 
 
-def test_an_interrupted_build_goes_on(trainset):
+def test_an_interrupted_build_goes_on(two_families):
     saved = {}
 
     def stop(index, hmm):
@@ -205,15 +205,15 @@ def test_an_interrupted_build_goes_on(trainset):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_profiles(trainset, done=stop)
+        build_profiles(two_families, done=stop)
     before, built = dict(saved), []
-    hmms = build_profiles(trainset, done=lambda i, _: built.append(i), existing=before)
+    hmms = build_profiles(two_families, done=lambda i, _: built.append(i), existing=before)
     assert sorted(built + list(before)) == [0, 1, 2] and len(built) == 1
-    assert [h3m(hmm) for hmm in hmms] == [h3m(hmm) for hmm in build_profiles(trainset)]
+    assert [h3m(hmm) for hmm in hmms] == [h3m(hmm) for hmm in build_profiles(two_families)]
 
 
-def test_a_family_without_sequences_ends_the_build_by_name(trainset):
-    families = [*trainset.families, Family("PF00009.1", "nobody")]
-    altered = SimpleNamespace(**{**vars(trainset), "families": families})
+def test_a_family_without_sequences_ends_the_build_by_name(two_families):
+    families = [*two_families.families, Family("PF00009.1", "nobody")]
+    altered = SimpleNamespace(**{**vars(two_families), "families": families})
     with pytest.raises(PfamnetError, match="family 'nobody': no sequence with a residue"):
         build_profiles(altered, cpus=2)
