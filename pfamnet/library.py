@@ -35,12 +35,15 @@ def open_library(path: Path) -> Model:
     profiles of one name.
     """
     hmms, families, numbers = [], [], {}
-    for number, hmm in enumerate(read_hmms(str(path)), 1):
-        first = numbers.setdefault(hmm.name, number)
-        if first != number:
-            raise PfamnetError(f"{path}: profile {number} '{hmm.name}': has the name of profile {first}")
-        hmms.append(hmm)
-        families.append(family_of(hmm))
+    try:
+        for number, hmm in enumerate(read_hmms(str(path)), 1):
+            first = numbers.setdefault(hmm.name, number)
+            if first != number:
+                raise PfamnetError(f"{path}: profile {number} '{hmm.name}': has the name of profile {first}")
+            hmms.append(hmm)
+            families.append(family_of(hmm))
+    except UnicodeDecodeError:
+        raise PfamnetError(f"{path}: profile {len(hmms) + 1}: not UTF-8 text") from None
     return Model(path, families, LibraryStore(hmms), {}, {})
 
 

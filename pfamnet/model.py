@@ -29,6 +29,7 @@ from .profiles import ProfileStore
 
 FORMAT = 1
 DESCRIPTION = "model.json"
+MODES = ("fast", "default", "sensitive")
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
 
@@ -49,10 +50,13 @@ class NetworkInfo:
 
     @classmethod
     def from_json(cls, fields: dict) -> "NetworkInfo":
-        bins = tuple(tuple(row) for row in fields["calibration"])
-        modes = {name: (mode["threshold"], mode["candidates"])
+        bins = tuple(tuple(map(float, row)) for row in fields["calibration"])
+        modes = {name: (float(mode["threshold"]), int(mode["candidates"]))
                  for name, mode in fields["modes"].items()}
-        return cls(fields["block"], modes, Calibration(bins))
+        block = int(fields["block"])
+        if block < 1 or not bins or {len(row) for row in bins} != {4} or not modes.keys() >= set(MODES):
+            raise ValueError
+        return cls(block, modes, Calibration(bins))
 
 @dataclass(frozen=True)
 class Model:
@@ -83,12 +87,22 @@ def open_model(path: str | Path) -> Model:
     """
     path = Path(path)
     description = read_description(path)
+    try:
+        return _open(path, description)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        # whole by its digests, and yet nothing that this program wrote
+        raise PfamnetError(f"{path}: {DESCRIPTION} or families.tsv lacks what a model needs") from None
+
+def _open(path: Path, description: dict) -> Model:
     for name, digest in description["files"].items():
         if not (path / name).is_file():
             raise PfamnetError(f"{path}: {name} is missing")
         if file_digest(path / name) != digest:
             raise PfamnetError(f"{path}: {name} is damaged (its SHA-256 is not the one in {DESCRIPTION})")
     families = read_families(path / "families.tsv")
+    if len(families) != description["families"]:
+        raise PfamnetError(f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} "
+                           f"{description['families']}")
     store = ProfileStore(path / description["profiles"], [family.offset for family in families])
     networks = {name: NetworkInfo.from_json(fields)
                 for name, fields in description["networks"].items()}

@@ -76,7 +76,10 @@ def read_hmms(path: str) -> Iterator[HMM]:
 
 def _reason(error: Exception) -> str:
     """What went wrong in reading, in one line without a trailing dot."""
-    message = " ".join(str(error).split()).rstrip(".")
+    try:
+        message = " ".join(str(error).split()).rstrip(".")
+    except AttributeError:  # pyhmmer 0.12.3 fails to say why a profile is not valid
+        message = "not a valid profile"
     # This one ends in bytes from beyond the file.
     if message.startswith("Unrecognized format tag"):
         return "not a HMMER profile file"

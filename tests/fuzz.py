@@ -1,0 +1,205 @@
+"""Seeded mutations of sequence files, HMM databases and model directories.
+
+Each input ends in rows or in a one-line refusal; anything else is printed and
+counted. The tests run some hundred; the whole from the command line:
+
+    python tests/fuzz.py --count 100000 --seed 1
+"""
+
+import argparse
+import collections
+import gzip
+import hashlib
+import io
+import json
+import multiprocessing
+import random
+import tempfile
+import traceback
+from pathlib import Path
+
+import golden
+import untrained
+
+from pfamnet.errors import PfamnetError
+from pfamnet.library import open_library
+from pfamnet.model import as_text, description_digest, open_model
+from pfamnet.profiles import write_profiles
+from pfamnet.scan import ProfileScanner, Scanner
+from pfamnet.search import Thresholds
+from pfamnet.seqfiles import read_sequences
+from pfamnet.tables import TsvWriter
+
+WORDS = [b">", b"\n>", b"\r\n", b"\0", b"\1", b"*", b"-", b"//\n", b"\x1f\x8b\x08", b"ID   ", b"\xef\xbb\xbf",
+         b"# STOCKHOLM 1.0\n", b"LOCUS       ", b"\xff", b"\t", b"nan", b"-1", b"1e999", b"null", b"[]", b"{}",
+         b"\xe2\x80\xa8", b"99999999999", b"HMMER3/f", b"LENG  ", b"0", b"\"\""]  # fmt: skip
+PROTEIN = golden.record("P15056")
+
+
+def mutated(data, rng):
+    """The bytes with one to four changes."""
+    data = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        size = len(data)
+        at, n = rng.randrange(size + 1), rng.choice((1, 1, 2, 8, 60, 500))
+        kind = rng.randrange(7)
+        if kind == 0:
+            data[at : at + n] = rng.randbytes(min(n, 60))
+        elif kind == 1:
+            del data[at : at + n]
+        elif kind == 2:
+            data[at:at] = rng.choice(WORDS)
+        elif kind == 3:
+            data[at:at] = data[at : at + n]
+        elif kind == 4 and size:
+            data[rng.randrange(size)] ^= 1 << rng.randrange(8)
+        elif kind == 5:
+            del data[at:]
+        elif size:
+            other = rng.randrange(size)
+            data[at : at + n] = data[other : other + n]
+    return bytes(data)
+
+
+def sequence_files():
+    """What sequence files are made from."""
+    fasta = (">a first\nMKVLAC*\nDEFGH\n\n>b\n>c é\tx\nacdefgBZXJUO\r\n" + f">k\n{PROTEIN.sequence[400:]}\n").encode()
+    embl = b"ID   A_X  Reviewed; 12 AA.\nAC   P1; Q2;\nDE   some.\nSQ   SEQUENCE 12 AA;\n     ACDEFGHIKL MN\n//\n"
+    genbank = b"LOCUS       XX  10 aa\nDEFINITION  d\nVERSION     XX.1\nORIGIN\n        1 acdefghikl\n//\n"
+    stockholm = b"# STOCKHOLM 1.0\n#=GF ID x\n#=GS a DE the a\na ACDEF-GHI\nb AC..FKGH*\n//\n"
+    texts = [fasta, embl * 2, genbank * 2, stockholm * 2]
+    return texts + [gzip.compress(fasta, mtime=0), gzip.compress(fasta[:60], mtime=0) + gzip.compress(fasta[60:], mtime=0)]
+
+
+class Fuzz:
+    """Runs inputs by number: number and seed tell everything."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.seed = Path(folder), seed
+        self.texts = sequence_files()
+        hmms = sorted(golden.hmms(), key=lambda hmm: hmm.M)[:3]
+        self.path = self.folder / "library"
+        write_profiles(str(self.path), hmms)
+        binary, text = self.path.read_bytes(), io.BytesIO()
+        for hmm in hmms:
+            hmm.write(text)
+        self.libraries = [binary, text.getvalue(), gzip.compress(text.getvalue(), mtime=0)]
+        self.directory = untrained.write_model(self.folder / "model")
+        self.files = {path: path.read_bytes() for path in sorted(self.directory.iterdir())}
+        self.scanner = ProfileScanner(open_library(self.write(binary)), Thresholds())
+
+    def write(self, data):
+        self.path.write_bytes(data)
+        return self.path
+
+    def run(self, number):
+        """The outcome of one input: 'rows', 'refused', or a traceback."""
+        rng = random.Random(f"{self.seed} {number}")
+        kind = ("sequences", "sequences", "library", "model")[number % 4]
+        try:
+            getattr(self, kind)(rng)
+            return kind, "rows"
+        except PfamnetError as error:
+            one_line = len(str(error).splitlines()) == 1 and 0 < len(str(error)) < 1000
+            return kind, "refused" if one_line else f"not one line: {error}"
+        except Exception:
+            return kind, traceback.format_exc()
+
+    def sequences(self, rng):
+        data = mutated(rng.choice(self.texts), rng)
+        format = rng.choice((None, None, None, "fasta", "embl", "genbank", "stockholm", "afa"))
+        for record in read_sequences("-", format, io.BytesIO(data)):
+            table(self.scanner, record)
+
+    def library(self, rng):
+        model = open_library(self.write(mutated(rng.choice(self.libraries), rng)))
+        table(ProfileScanner(model, Thresholds()), PROTEIN)
+
+    def model(self, rng):
+        """One file changed; half of the time with digests that fit the change."""
+        path = rng.choice(list(self.files))
+        honest = path.suffix in (".json", ".tsv") and rng.random() < 0.5
+        try:
+            path.write_bytes(mutated(self.files[path], rng))
+            if honest:
+                sign(self.directory, path)
+            table(Scanner(open_model(self.directory), Thresholds()), PROTEIN)
+        finally:
+            for file in (path, self.directory / "model.json"):
+                file.write_bytes(self.files[file])
+
+
+def sign(model, path):
+    """Make the digests fit a changed file, where model.json can still be read."""
+    description = model / "model.json"
+    try:
+        fields = json.loads(description.read_bytes())
+        fields.pop("digest")
+        if path != description:
+            fields["files"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        fields["digest"] = description_digest(fields)
+        description.write_text(as_text(fields))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+
+
+def table(scanner, record):
+    with TsvWriter(io.BytesIO()) as writer:
+        writer.write(record, scanner.hits(record))
+
+
+def run_all(count, seed, first=0):
+    """Outcomes by kind, and what is neither rows nor a refusal.
+
+    Each batch runs in a process of its own: one that dies is an outcome too.
+    """
+    outcomes, bad = collections.Counter(), []
+    batch = 1000
+    for start in range(first, first + count, batch):
+        numbers = range(start, min(start + batch, first + count))
+        context = multiprocessing.get_context("fork")
+        reader, writer = context.Pipe(duplex=False)
+        process = context.Process(target=run_batch, args=(numbers, seed, writer))
+        process.start()
+        writer.close()
+        done = 0
+        try:
+            while True:
+                kind, outcome = reader.recv()
+                done += 1
+                if outcome in ("rows", "refused"):
+                    outcomes[kind, outcome] += 1
+                else:
+                    outcomes[kind, "other"] += 1
+                    bad.append((start + done - 1, outcome))
+        except EOFError:
+            process.join()
+        if done < len(numbers):
+            outcomes["any", "died"] += 1
+            bad.append((start + done, f"the process died: {process.exitcode}"))
+    return outcomes, bad
+
+
+def run_batch(numbers, seed, writer):
+    with tempfile.TemporaryDirectory() as folder:
+        fuzz = Fuzz(folder, seed)
+        for number in numbers:
+            writer.send(fuzz.run(number))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0)
+    options = parser.parse_args()
+    outcomes, bad = run_all(options.count, options.seed, options.first)
+    for number, outcome in bad[:20]:
+        print(f"--- input {number}\n{outcome}")
+    for (kind, outcome), count in sorted(outcomes.items()):
+        print(f"{kind}\t{outcome}\t{count}")
+    print(f"inputs\t{options.count}\tneither rows nor a one-line refusal\t{len(bad)}")
+
+
+if __name__ == "__main__":
+    main()
