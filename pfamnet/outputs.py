@@ -129,7 +129,7 @@ def is_live(stream) -> bool:
     """Whether someone may be reading along: a terminal, a pipe, a socket."""
     try:
         mode = os.fstat(stream.fileno()).st_mode
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):  # None, where stdout is closed
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 

@@ -1,6 +1,7 @@
 """Models that the real pfamnet-build makes once, and ways to run both programs."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ import synthetic
 # a busy machine is no failure
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+# run in the background, tests would hand on an interrupt that is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
