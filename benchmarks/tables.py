@@ -24,9 +24,10 @@ NOTHING = "*(not measured yet)*\n"
 @click.option("--results", default=ROOT / "benchmarks/results", type=click.Path(file_okay=False))
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False))
 def main(check, results, files):
-    """Render or check the tables of FILES  [README.md and benchmarks/README.md]."""
+    """Render or check the tables of FILES  [the READMEs here, in benchmarks/ and data/]."""
     loaded, stale = load(results), 0
-    for path in map(Path, files or (ROOT / "README.md", ROOT / "benchmarks/README.md")):
+    for path in map(Path, files or (ROOT / "README.md", ROOT / "benchmarks/README.md",
+                                  ROOT / "data/README.md")):
         text = path.read_text(encoding="utf-8")
         rendered = render(text, loaded)
         if rendered != text:
