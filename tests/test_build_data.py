@@ -5,7 +5,7 @@ import pytest
 
 import synthetic
 from pfamnet.align import build_profile
-from pfamnet.build_data import STAND_IN, describe, with_dev, with_emitted
+from pfamnet.build_data import STAND_IN, describe, some_sequences, with_dev, with_emitted
 from pfamnet.families import Family
 from pfamnet.trainset import Fold, TrainSet, read_trainset
 
@@ -119,3 +119,21 @@ def test_the_same_is_emitted_each_time_and_something_else_for_another_seed(read)
 def test_nothing_is_emitted_where_there_is_enough(read):
     trainset = read()
     assert with_emitted(trainset, profiles(trainset), 0, 42).train.sequences == trainset.train.sequences
+
+
+# Samples
+
+
+def test_samples_are_real_sequences_where_there_are_any(read):
+    trainset = read()
+    real = set(trainset.train.sequences)
+    filled = with_emitted(trainset, profiles(trainset), 40, 42).train
+    chosen = some_sequences(filled, 10)
+    assert len(chosen) == 10 and set(chosen) <= real
+    assert len(some_sequences(filled, 10**6)) == len(trainset.train.sequences)
+    assert some_sequences(filled, 10) == chosen
+
+
+def test_emitted_sequences_do_where_there_are_no_others():
+    fold = Fold(["ACD", "EFG"], ["emitted:x", "emitted:y"], np.zeros((0, 4), np.int32), np.zeros(2, bool))
+    assert sorted(some_sequences(fold, 5)) == ["ACD", "EFG"]
