@@ -15,6 +15,7 @@ import platform
 import shutil
 import sys
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,7 +43,8 @@ from .runtime import EsmRuntime, LightRuntime
 from .train import Training, TrainSettings, optimizer_class, write_training_log
 from .trainset import Fold, TrainSet, read_trainset
 
-OPTIONS = "options.json"  # in the work directory: what the build was begun with
+# in the work directory: what the build was begun with
+OPTIONS, INPUTS = "options.json", "inputs.json"
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,18 @@ class Build:
                                "or remove it and start anew")
 
     def begin(self) -> None:
-        """Make the work directory: only now, when the input has been found good."""
+        """Make the work directory, now that the input is found good; or see that it is the same."""
+        kept = self.work / INPUTS
         if not self.resume:
             self.work.mkdir(parents=True)
+            kept.write_text(json.dumps(self.digests, indent=1))
             (self.work / OPTIONS).write_text(json.dumps(as_json(self.options), indent=1))
+        elif kept.exists():
+            begun = json.loads(kept.read_text())
+            for file in sorted(begun.keys() | self.digests.keys()):
+                if begun.get(file) != self.digests.get(file):
+                    raise PfamnetError(f"{file}: is not what it was when {self.work} was begun; "
+                                       "remove that and start anew")
 
     def run(self) -> None:
         torch.set_num_threads(self.cpus)
@@ -266,14 +276,19 @@ class Build:
         return {"block": runtime.block, "modes": modes, "calibration": calibration.bins,
                 "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
 
-    def provenance(self) -> dict:
-        """How the model came to be: options, digests of the input files, versions."""
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every input file."""
         given = [*self.options.trainsets, self.options.domains, self.options.families, self.options.hmm]
         files = [file for path in map(Path, filter(None, given)) for file in (
             [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
             if path.is_dir() else [path])]
+        return {str(file): file_digest(file) for file in files}
+
+    def provenance(self) -> dict:
+        """How the model came to be: options, digests of the input files, versions."""
         return {"options": asdict(self.options),
-                "digests": {str(file): file_digest(file) for file in files},
+                "digests": self.digests,
                 "versions": {name: version(name) for name in ("torch", "pyhmmer", "numpy", "onnx")},
                 "python": platform.python_version()}
 

@@ -68,7 +68,7 @@ def test_a_build_leaves_the_model_and_no_work(esm_model):
 
 def test_work_is_kept_where_that_is_asked_for(light_model):
     work = light_model.with_name("made.work")
-    assert sorted(path.name for path in work.iterdir()) == ["light", "options.json", "profiles"]
+    assert sorted(path.name for path in work.iterdir()) == ["inputs.json", "light", "options.json", "profiles"]
 
 
 def test_a_build_says_on_stderr_what_it_did(light_model, esm_model):
@@ -250,6 +250,21 @@ def test_other_options_are_refused_when_resuming(quick, tmp_path, labelled, chan
 def test_other_train_sets_are_refused_when_resuming(quick, tmp_path, labelled, trainset):
     begin(tmp_path, labelled)
     assert "was begun with other options" in one_line(quick("--resume", labelled, trainset[-1]))
+
+
+def test_input_that_has_changed_is_refused_when_resuming(quick, tmp_path):
+    """Profiles and checkpoints of other families would be taken for theirs."""
+    synthetic.write_labelled(tmp_path / "d.fa", families=2, rows=4)
+    begin(tmp_path, tmp_path / "d.fa")
+    synthetic.write_labelled(tmp_path / "d.fa", families=3, rows=4)
+    status, said = quick("--resume", tmp_path / "d.fa")
+    assert status == 1 and "d.fa: is not what it was when" in said.splitlines()[-1]
+
+
+def test_work_of_before_inputs_were_remembered_goes_on(quick, tmp_path, labelled):
+    begin(tmp_path, labelled)
+    (tmp_path / "made.work" / "inputs.json").unlink()
+    assert quick("--resume", labelled)[0] == 0
 
 
 def begin(tmp_path, labelled):
