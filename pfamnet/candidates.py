@@ -78,7 +78,8 @@ class Calibration:
 
     One row of `bins` for each length: (residues, p, location, scale), by
     residues; between two lengths the logarithm of P is interpolated in the
-    logarithm of the length.  Below `location`, where P is over `p`, the same
+    logarithm of the length, and beyond the last P grows as the length does:
+    a protein twice as long has twice as many places for a chance run.  Below `location`, where P is over `p`, the same
     exponential is used as far as P = 1; it is only roughly right there.
     """
 
@@ -90,10 +91,12 @@ class Calibration:
         tails = np.array([np.log(p) - (scores - location) / scale
                           for _, p, location, scale in self.bins])
         places = np.log([bin[0] for bin in self.bins])
-        where = np.interp(np.log(max(length, 1)), places, np.arange(len(places)))
+        place = np.log(max(length, 1))
+        where = np.interp(place, places, np.arange(len(places)))
         low = int(where)
         high = min(low + 1, len(places) - 1)
-        return np.minimum(tails[low] + (where - low) * (tails[high] - tails[low]), 0)
+        between = tails[low] + (where - low) * (tails[high] - tails[low])
+        return np.minimum(between + max(place - places[-1], 0), 0)
 
     @classmethod
     def fit(cls, scores: dict[int, np.ndarray], families: int, tail: float = 0.5) -> "Calibration":

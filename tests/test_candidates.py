@@ -141,9 +141,15 @@ def test_scores_of_several_proteins_at_once():
     assert np.allclose(together, [calibration.log_p(row, 100) for row in scores])
 
 
-def test_one_length_is_enough():
-    calibration = Calibration(BINS[:1])
-    assert calibration.log_p(5.0, 10) == calibration.log_p(5.0, 10_000)
+@pytest.mark.parametrize("bins", [BINS, BINS[:1]])
+def test_beyond_the_last_length_p_grows_as_the_length_does(bins):
+    calibration, last = Calibration(bins), int(bins[-1][0])
+    for times in (2, 16, 100):
+        assert np.exp(calibration.log_p(90.0, times * last)) == pytest.approx(
+            times * np.exp(calibration.log_p(90.0, last))
+        )
+    assert calibration.log_p(-50.0, 100 * last) == 0
+    assert calibration.log_p(90.0, 1) == calibration.log_p(90.0, int(bins[0][0]))
 
 
 def test_a_fit_finds_the_exponential_that_the_decoys_have():

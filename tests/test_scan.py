@@ -20,8 +20,8 @@ from pfamnet.search import Thresholds
 
 FAMILIES = 6
 BLOCK = 16
-# P = 1e-6 for a score of 20 nats at any length
-CALIBRATION = Calibration(((100.0, 1e-2, 10.0, 10 / math.log(1e4)),))
+# P = 1e-6 for a score of 20 nats, up to 1,000 residues
+CALIBRATION = Calibration(((1000.0, 1e-2, 10.0, 10 / math.log(1e4)),))
 MODES = {"fast": (3.0, 1), "default": (2.0, 4), "sensitive": (1.0, 6)}
 
 
