@@ -27,6 +27,7 @@ import click
 
 from pfamnet.families import accession_key
 from pfamnet.fasta import read_fasta
+from pfamnet.model import open_model
 from pfamnet.profiles import read_hmms
 
 KINDS = {"domtblout": 22, "tblout": 18, "pfamtblout": None}  # fields before the description
@@ -44,7 +45,7 @@ SETS = {"default": [], "cut_ga": ["--cut_ga"]}
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the counts")
 def main(hmm, proteins, domains, families, count, model, seed, out):
     """Count rows, fields and differences."""
-    library = Path(model) / "profiles.h3m" if model else hmm
+    library = open_model(model).store.path if model else hmm
     hmms = {accession_key(one.accession): one for one in read_hmms(str(library))}
     rows = read_domains(domains, hmms)
     rng = random.Random(seed)

@@ -17,6 +17,7 @@ _HEADER_LIMIT = 1 << 20  # a longer header line means that this is not FASTA
 _BLANKS = b" \t\n"      # carriage returns are made line ends before
 _LEGAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ*._~"  # Easel takes . _ ~ but not -
 _ILLEGAL = 0
+_GZIP, _BYTE_ORDER_MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
 
 # One pass makes upper case and turns whatever is illegal into a NUL.
 _TABLE = bytes(
@@ -94,18 +95,25 @@ def _reason(error):
 def _open_chunks(stream, path):
     """Yield the text of a stream in pieces, inflated where it is gzip."""
     chunks = _raw_chunks(stream, path)
-    first = next(chunks, b"")
-    if len(first) == 1:  # a pipe may hand over a single byte at first
-        first += next(chunks, b"")
+    first = _first_of(chunks, path)
+    if first.startswith(_GZIP):
+        chunks = _inflate(first, chunks, path)
+        first = _first_of(chunks, path)
+    yield first.removeprefix(_BYTE_ORDER_MARK)
+    yield from chunks
+
+
+def _first_of(chunks, path):
+    """The first piece of a text; a pipe may hand over single bytes, too few
+    to see whether it begins with one of the marks."""
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if first and not (_GZIP.startswith(first) or _BYTE_ORDER_MARK.startswith(first)):
+            break
     if not first:
         raise PfamnetError(f"{path}: empty file")
-    if first.startswith(b"\x1f\x8b"):
-        chunks, first = _inflate(first, chunks, path), b""
-        first = next(chunks, b"")
-        if not first:
-            raise PfamnetError(f"{path}: empty file")
-    yield first.removeprefix(b"\xef\xbb\xbf")  # byte order mark
-    yield from chunks
+    return first
 
 
 def _raw_chunks(stream, path):

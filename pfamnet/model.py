@@ -106,6 +106,8 @@ def _open(path: Path, description: dict) -> Model:
     store = ProfileStore(path / description["profiles"], [family.offset for family in families])
     networks = {name: NetworkInfo.from_json(fields)
                 for name, fields in description["networks"].items()}
+    if "light" not in networks:
+        raise KeyError("light")
     return Model(path, families, store, networks, description)
 
 def read_description(path: Path) -> dict:
@@ -123,8 +125,8 @@ def read_description(path: Path) -> dict:
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
     if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
-    if description["format"] != FORMAT:
-        raise PfamnetError(f"{path}: a model of format {description['format']}; this pfamnet "
+    if description.get("format") != FORMAT:
+        raise PfamnetError(f"{path}: a model of format {description.get('format')}; this pfamnet "
                            f"reads format {FORMAT}")
     return description
 

@@ -22,6 +22,7 @@ from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
 from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
 
 from .errors import PfamnetError
+from .profile_watch import WatchedStream
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # The length model for which hmmpress configures profiles. Every search sets
@@ -55,7 +56,13 @@ def read_hmms(path: str) -> Iterator[HMM]:
             # The buffer is there because pyhmmer asks the stream it reads for
             # more in a way that hides gzip's own complaints.
             stream = io.BufferedReader(gzip.open(raw), 1 << 20) if zipped else raw
-            reader = stack.enter_context(HMMFile(stream))
+            watched = WatchedStream(stream)
+            try:
+                reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))
+            except _FORMAT_ERRORS:
+                if watched.failure:
+                    raise ValueError(f"profile 1: {watched.failure}") from None
+                raise
         except OSError as error:
             raise PfamnetError(f"{path}: {error.strerror or error}") from error
         except _FORMAT_ERRORS as error:
@@ -65,11 +72,14 @@ def read_hmms(path: str) -> Iterator[HMM]:
             try:
                 hmm = reader.read()
             except _FORMAT_ERRORS as error:
-                raise PfamnetError(f"{path}: profile {number}: {_reason(error)}") from error
+                reason = _reason(watched.failure or error)
+                raise PfamnetError(f"{path}: profile {number}: {reason}") from error
             if hmm is None:
                 break
             _check(hmm, f"{path}: profile {number} '{hmm.name}'")
             yield hmm
+        if watched.failure:
+            raise PfamnetError(f"{path}: profile {number}: {watched.failure}")
     if number == 1:
         raise PfamnetError(f"{path}: no profiles")
 

@@ -155,8 +155,9 @@ def run_all(count, seed, first=0):
     """
     outcomes, bad = collections.Counter(), []
     batch = 1000
-    for start in range(first, first + count, batch):
-        numbers = range(start, min(start + batch, first + count))
+    start, end = first, first + count
+    while start < end:
+        numbers = range(start, min(start + batch, end))
         context = multiprocessing.get_context("fork")
         reader, writer = context.Pipe(duplex=False)
         process = context.Process(target=run_batch, args=(numbers, seed, writer))
@@ -177,6 +178,8 @@ def run_all(count, seed, first=0):
         if done < len(numbers):
             outcomes["any", "died"] += 1
             bad.append((start + done, f"the process died: {process.exitcode}"))
+            done += 1
+        start += done
     return outcomes, bad
 
 

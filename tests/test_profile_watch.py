@@ -1,0 +1,88 @@
+"""Profiles at which HMMER would end the process are refused first."""
+
+import gzip
+import io
+
+import golden
+import pytest
+
+from pfamnet.errors import PfamnetError
+from pfamnet.profile_watch import WatchedStream
+from pfamnet.profiles import read_hmms, write_profiles
+
+
+def stream_of(data):
+    return io.BufferedReader(io.BytesIO(data))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """The bytes of three profiles and where each begins."""
+    path = tmp_path_factory.mktemp("h3m") / "library"
+    offsets = write_profiles(str(path), golden.hmms()[:3])
+    return path.read_bytes(), offsets
+
+
+@pytest.mark.parametrize("size", (1, 7, 1000, 1 << 20))
+def test_sound_profiles_pass(library, size):
+    data, _ = library
+    watched = WatchedStream(io.BufferedReader(io.BytesIO(data)))
+    parts, buffer = [], bytearray(size)
+    while count := watched.readinto(buffer):
+        parts.append(bytes(buffer[:count]))
+    assert b"".join(parts) == data and watched.failure is None
+
+
+@pytest.mark.parametrize("which", (0, 1, 2))
+@pytest.mark.parametrize("packed", (bytes, gzip.compress))
+def test_no_alphabet(library, which, packed, tmp_path):
+    data, offsets = library
+    path = tmp_path / "damaged"
+    for place, value in ((12, b"\x00\x00\x00\x00"), (12, b"\x07\x00\x00\x00"), (8, b"\xff\xff\xff\xff")):
+        at = offsets[which] + place
+        path.write_bytes(packed(data[:at] + value + data[at + 4 :]))
+        names = []
+        with pytest.raises(PfamnetError, match=f"profile {which + 1}: damaged: no alphabet"):
+            for hmm in read_hmms(str(path)):
+                names.append(hmm.name)
+        assert len(names) == which
+
+
+def test_damage_elsewhere_is_hmmers_to_find(library):
+    data, offsets = library
+    for at in range(0, offsets[1], 97):
+        watched = WatchedStream(stream_of(data[:at] + b"\x55" + data[at + 1 :]))
+        assert len(io.BufferedReader(watched).read()) <= len(data)
+
+
+@pytest.fixture(scope="module")
+def text():
+    out = io.BytesIO()
+    for hmm in golden.hmms()[:3]:
+        hmm.write(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("size", (1, 7, 1000, 1 << 20))
+@pytest.mark.parametrize("end", (b"\n", b"\r\n"))
+def test_sound_text_passes(text, size, end):
+    data = text.replace(b"\n", end)
+    watched = WatchedStream(stream_of(data))
+    parts, buffer = [], bytearray(size)
+    while count := watched.readinto(buffer):
+        parts.append(bytes(buffer[:count]))
+    assert b"".join(parts) == data and watched.failure is None
+
+
+@pytest.mark.parametrize("line", (b"ALPH", b"LENG"))
+@pytest.mark.parametrize("which", (0, 1, 2))
+def test_no_line_for_the_alphabet(text, line, which, tmp_path):
+    parts = text.split(b"\n" + line)
+    path = tmp_path / "damaged"
+    path.write_bytes((b"\n" + line).join(parts[: which + 1]) + b"\nXXXX"
+                     + (b"\n" + line).join(parts[which + 1 :]))  # fmt: skip
+    names = []
+    with pytest.raises(PfamnetError, match=f"profile {which + 1}: damaged: no line LENG or ALPH"):
+        for hmm in read_hmms(str(path)):
+            names.append(hmm.name)
+    assert len(names) == which
