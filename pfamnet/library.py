@@ -40,6 +40,8 @@ def open_library(path: Path) -> Model:
             first = numbers.setdefault(hmm.name, number)
             if first != number:
                 raise PfamnetError(f"{path}: profile {number} '{hmm.name}': has the name of profile {first}")
+            if hmm.consensus is None:  # HMMER needs it for alignments
+                hmm.set_consensus()
             hmms.append(hmm)
             families.append(family_of(hmm))
     except UnicodeDecodeError:

@@ -24,6 +24,7 @@ import untrained
 from pfamnet.errors import PfamnetError
 from pfamnet.library import open_library
 from pfamnet.model import as_text, description_digest, open_model
+from pfamnet.options import one_line
 from pfamnet.profiles import write_profiles
 from pfamnet.scan import ProfileScanner, Scanner
 from pfamnet.search import Thresholds
@@ -100,8 +101,9 @@ class Fuzz:
             getattr(self, kind)(rng)
             return kind, "rows"
         except PfamnetError as error:
-            one_line = len(str(error).splitlines()) == 1 and 0 < len(str(error)) < 1000
-            return kind, "refused" if one_line else f"not one line: {error}"
+            said = one_line(str(error))  # as the programs say it
+            sound = len(said.splitlines()) == 1 and len(said) < 1000
+            return kind, "refused" if sound else f"not one line: {error}"
         except Exception:
             return kind, traceback.format_exc()
 

@@ -136,6 +136,7 @@ def test_profiles_without_accession(tmp_path, two, capfdbinary):
     for hmm in hmms:
         hmm.accession = None
         hmm.description = None
+        hmm.consensus = None
     write_profiles(tmp_path / "bare.h3m", hmms)
     assert scan_here(tmp_path / "bare.h3m", two, "--domtblout", tmp_path / "dom") == 0
     found = [row.split(b"\t") for row in rows(capfdbinary.readouterr().out)]
