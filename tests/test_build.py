@@ -113,11 +113,12 @@ def wait_for(condition, process, seconds=300):
 
 
 def step_of(work, network):
-    """The step of a training's last checkpoint, where it is under way."""
+    """The step of a training's last checkpoint, where it is under way; -1 where
+    there is none, or another took its place while it was read."""
     try:
         with safe_open(work / network / "checkpoint.safetensors", "pt") as file:
             state = json.loads(file.metadata()["state"])
-    except (OSError, FileNotFoundError):
+    except (OSError, RuntimeError):
         return -1
     assert not state["done"]
     return state["step"]
