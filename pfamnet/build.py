@@ -32,11 +32,12 @@ from .errors import PfamnetError
 from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save_encoder,
                   save_head)
 from .examples import Corpus, Sampler, SamplerSettings
-from .families import accession_key, write_families
+from .families import Family, accession_key, write_families
 from .light import LightConfig, LightNetwork
 from .light_graph import export_light
+from .light_start import Stored
 from .measure import Measure
-from .model import ENCODER, GRAPH, HEAD, ModelWriter, file_digest
+from .model import ENCODER, GRAPH, HEAD, WEIGHTS, ModelWriter, file_digest
 from .profiles import read_hmms, write_profiles
 from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime
@@ -45,6 +46,7 @@ from .trainset import Fold, TrainSet, read_trainset
 
 # in the work directory: what the build was begun with
 OPTIONS, INPUTS = "options.json", "inputs.json"
+START_EXAMPLES = 131072   # residues by which the weights of another model are taken over
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class BuildOptions:
     holdout: float = 0.1
     aligner: str = "hmmalign"
     emit: int = 50
+    light_from: str | None = None
     light_residues: int = 150_000_000
     esm_residues: int = 40_000_000
     lr: float = 4e-4
@@ -90,6 +93,8 @@ class Build:
         self.out, self.work = Path(out), Path(f"{str(out).rstrip('/')}.work")
         self.options, self.cpus, self.progress, self.keep_work = options, cpus, progress, keep_work
         self.resume, self.checkpoint = resume, checkpoint
+        if not (options.light_residues or options.light_from):
+            raise PfamnetError("--light-residues 0 needs a model to take the network from: --light-from")
         self.device = pick_device(device)
         autocast(self.device, options.precision)
         optimizer_class(options.optimizer, self.device)
@@ -133,6 +138,7 @@ class Build:
         torch.set_num_threads(self.cpus)
         base = self.options.base
         encoder = load_encoder(resolve_base(base)) if base else None
+        start = Stored(self.options.light_from) if self.options.light_from else None
         trainset, given = self.read()
         self.begin()
         hmms = given or self.build_profiles(trainset)
@@ -144,7 +150,7 @@ class Build:
         esm = None if encoder is None else self.fine_tune(encoder, train, dev, len(trainset.families))
         if esm is not None:
             train.soft = self.teach(esm, train)
-        light = self.train_light(train, dev, len(trainset.families))
+        light = self.train_light(train, dev, trainset.families, start)
         self.finish(trainset, hmms, light, esm)
         if not self.keep_work:
             shutil.rmtree(self.work)
@@ -162,7 +168,10 @@ class Build:
             given = {accession_key(hmm.accession or hmm.name): hmm for hmm in read_hmms(options.hmm)}
         trainset = read_trainset(options.trainsets, options.domains, options.families,
                                  holdout=options.holdout, seed=options.seed, top=options.top,
-                                 only=set(given) if given else None)
+                                 only=set(given) if given else None,
+                                 # what can be emitted needs no rows
+                                 also=[Family(hmm.accession or hmm.name, hmm.name)
+                                       for hmm in given.values()] if options.emit else [])
         trainset = with_dev(trainset, options.seed)
         for warning in trainset.warnings:
             self.say(f"warning: {warning}")
@@ -207,16 +216,22 @@ class Build:
         context, _ = autocast(self.device, self.options.precision)
         return soft_labels(network, train, self.work / "soft.safetensors", context, self.progress)
 
-    def train_light(self, train: Corpus, dev: Corpus, families: int) -> LightNetwork:
+    def train_light(self, train: Corpus, dev: Corpus, families: list, start: Stored | None) -> LightNetwork:
         options = self.options
         torch.manual_seed(options.seed)  # the same whether or not the fine-tuning was resumed
-        network = LightNetwork(LightConfig(families)).to(self.device)
+        network = LightNetwork(LightConfig(len(families)))
+        sampler = Sampler(train, len(families), network.block, SamplerSettings(), options.seed)
+        if start is not None:
+            examples = sampler.batches(0, START_EXAMPLES)[0]
+            network = start.network(families, torch.from_numpy(examples.tokens))
+        if not options.light_residues:
+            return network.eval()
+        network.to(self.device)
         settings = TrainSettings(options.light_residues, evaluate=1000, patience=1000,
                                  precision=options.precision, optimizer=options.optimizer,
                                  balance=options.balance, checkpoint_seconds=self.checkpoint)
         groups = [{"params": list(network.parameters()), "lr": settings.lr,
                    "weight_decay": settings.weight_decay}]
-        sampler = Sampler(train, families, network.block, SamplerSettings(), options.seed)
         self.train("light", network, groups, sampler, dev, settings)
         return network
 
@@ -283,6 +298,8 @@ class Build:
         files = [file for path in map(Path, filter(None, given)) for file in (
             [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
             if path.is_dir() else [path])]
+        if self.options.light_from:
+            files.append(Path(self.options.light_from) / WEIGHTS)
         return {str(file): file_digest(file) for file in files}
 
     def provenance(self) -> dict:

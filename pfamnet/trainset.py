@@ -78,7 +78,8 @@ class TrainSet:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=None, only=None):
+def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=None, only=None,
+                  also=()):
     """Read train sets of any layout, merge them, and return one TrainSet.
 
     Args:
@@ -95,6 +96,7 @@ def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=
         seed: another seed holds out others.
         top: keep only the families with most training rows, that many.
         only: keep only families with these accessions, versions aside.
+        also: `Family` of what shall be in the train set though it may have no row.
 
     Families are the same when their accessions are, versions aside; the latest version
     is kept. Isolated domains of families left out are dropped; within proteins their
@@ -110,6 +112,7 @@ def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=
     book, warnings = FamilyBook(), []
     table = None if domains is None else read_domains(domains)
     inputs = [read_input(path, book, table, warnings) for path in paths]
+    extra = [book.add(family, "family") for family in also]
     if families is not None:
         book.fill(read_families(families))
     entries = _checked(inputs, warnings)
@@ -120,6 +123,7 @@ def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=
     rows = training_rows(entries)
     if not rows:
         raise PfamnetError(f"{some(map(str, paths))}: no family has a training row")
+    rows = dict.fromkeys(extra, 0) | rows
     report_untrained(entries, rows, warnings)
     return _assemble(entries, _chosen(rows, top, only, warnings), book, warnings)
 
@@ -149,7 +153,7 @@ def _chosen(rows, top, only, warnings):
     if only is not None:
         wanted = {accession_key(accession) for accession in only}
         others = sorted(rows.keys() - wanted)
-        if len(others) == len(rows):
+        if not any(rows[key] for key in rows.keys() & wanted):
             raise PfamnetError(f"none of the train sets' families is wanted: {some(others)}")
         if others:
             warnings.append(f"families left out, as not wanted: {len(others)} ({some(others)})")

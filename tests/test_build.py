@@ -405,7 +405,7 @@ def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
                for i, sequence in enumerate(emit_sequences(hmms[accession], 5, 1))]  # fmt: skip
     records += [(f"other{i} PF77777.1", synthetic.domain(0, np.random.default_rng(i))) for i in range(4)]
     (tmp_path / "d.fa").write_text(synthetic.fasta(records))
-    status, said = quick("--hmm", DATA / "golden.hmm.gz", tmp_path / "d.fa")
+    status, said = quick("--hmm", DATA / "golden.hmm.gz", "--top", 3, tmp_path / "d.fa")
     assert status == 0, said
     assert "warning: families left out, as not wanted: 1 (PF77777)" in said
     model = open_model(tmp_path / "made")
@@ -414,6 +414,23 @@ def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
         hmm = hmms[family.accession]
         assert model.store.hmm(index) == hmm
         assert family.ga == tuple(hmm.cutoffs.gathering) and family.name == hmm.name
+
+
+def test_a_family_without_rows_is_learnt_from_its_profile(quick, tmp_path):
+    from pfamnet.profiles import emit_sequences, read_hmms
+
+    hmms = sorted(read_hmms(DATA / "golden.hmm.gz"), key=lambda hmm: hmm.accession)
+    records = [(f"{i} {hmms[0].accession}", sequence) for i, sequence in enumerate(emit_sequences(hmms[0], 5, 1))]
+    (tmp_path / "d.fa").write_text(synthetic.fasta(records))
+    status, said = quick("--hmm", DATA / "golden.hmm.gz", tmp_path / "d.fa")
+    assert status == 0, said
+    families = open_model(tmp_path / "made").families
+    assert [family.accession for family in families] == [hmm.accession for hmm in hmms]
+    assert [family.rows > 0 for family in families] == [True] + [False] * (len(hmms) - 1)
+    # nothing can be learnt without rows and without emission
+    status, said = quick("--hmm", DATA / "golden.hmm.gz", "--emit", 0, tmp_path / "d.fa", out=tmp_path / "two")
+    assert status == 0, said
+    assert [family.accession for family in open_model(tmp_path / "two").families] == [hmms[0].accession]
 
 
 def test_the_most_frequent_families_are_taken(quick, tmp_path):

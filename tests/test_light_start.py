@@ -1,0 +1,97 @@
+"""A light network that begins with the weights of another model."""
+
+import numpy as np
+import pytest
+import torch
+import untrained
+from safetensors.torch import save_file
+
+import synthetic
+from conftest import build, refused
+from pfamnet.errors import PfamnetError
+from pfamnet.families import Family
+from pfamnet.light_start import Stored
+from pfamnet.model import WEIGHTS, ModelWriter, open_model
+from pfamnet.tokens import PAD, encode
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return untrained.write_model(tmp_path_factory.mktemp("start") / "model")
+
+
+def examples(count=6, length=120):
+    rng = np.random.default_rng(4)
+    rows = np.full((count, length + 8), PAD)
+    for row in rows:
+        row[:length] = encode(synthetic.random_sequence(rng, length))
+    return torch.from_numpy(rows.astype(np.int64))
+
+
+def test_the_network_gives_what_the_stored_one_gives(folder):
+    """Whatever the order of the families, and whichever of them are wanted."""
+    model, tokens = open_model(folder), examples()
+    wanted = [7, 0, 3]
+    network = Stored(folder).network([model.families[i] for i in wanted], tokens).eval()
+    logits = network(tokens).detach().numpy()
+    for row, ids in enumerate(tokens):
+        stored = model.runtime("light").run(ids.numpy())
+        # the stored weights have sixteen bits
+        np.testing.assert_allclose(logits[row], stored[:, [0, 8, 1, 4]], atol=0.02)
+
+
+def test_in_training_too_on_examples_like_those_it_was_settled_by(folder):
+    model, tokens = open_model(folder), examples()
+    network = Stored(folder).network(model.families, tokens)
+    network.eval()
+    expected = network(tokens)
+    network.train()
+    network.dropout.p = 0.0
+    torch.testing.assert_close(network(tokens), expected, atol=0.02, rtol=0.02)
+
+
+def test_families_that_the_stored_one_lacks_begin_anew(folder):
+    families = open_model(folder).families
+    new = Family("PF99999.1", "New")
+    torch.manual_seed(3)
+    head = Stored(folder).network([new, families[1]], examples()).head
+    stored = Stored(folder).tensors
+    torch.testing.assert_close(head.weight[2], stored["head.weight"].T[2])
+    torch.testing.assert_close(head.bias[1], stored["head.bias"][1:].mean())
+    assert not any(torch.allclose(head.weight[1], row) for row in stored["head.weight"].T)
+
+
+def test_what_is_no_light_network_is_refused(folder, tmp_path):
+    with pytest.raises(PfamnetError, match="no such model directory"):
+        Stored(tmp_path / "none")
+    model = open_model(folder)
+    damaged = tmp_path / "damaged"
+    with ModelWriter(damaged) as writer:
+        for name in model.description["files"]:
+            (writer.folder / name).write_bytes((folder / name).read_bytes())
+        save_file({"embed": torch.zeros(2)}, writer.folder / WEIGHTS)
+        keys = ("pfamnet", "profiles", "networks", "families", "provenance")
+        writer.finish({key: model.description[key] for key in keys})
+    with pytest.raises(PfamnetError, match="no weights of a light network"):
+        Stored(damaged)
+
+
+def test_a_model_can_be_cut_down_without_training(light_model, trainset, tmp_path):
+    """The families that stay keep their logits, up to the steps of int8."""
+    out = tmp_path / "cut"
+    build("--light-from", light_model, "--light-residues", 0, "--light-precision", "fp32", "--top", 3,
+          out, *trainset)  # fmt: skip
+    cut, whole = open_model(out), open_model(light_model)
+    assert len(cut.families) == 3
+    places = [[family.key for family in whole.families].index(family.key) for family in cut.families]
+    protein, _ = synthetic.protein([0, 1, 2], np.random.default_rng(1))
+    few = cut.runtime("light").logits(protein)
+    many = whole.runtime("light").logits(protein)[:, [0, *(place + 1 for place in places)]]
+    assert np.corrcoef(few.ravel(), many.ravel())[0, 1] > 0.98
+    # and the log of a training that did not happen has no rows
+    assert len((out / "training.tsv").read_text().splitlines()) == 1
+
+
+def test_no_training_needs_a_model_to_take_the_network_from(labelled, tmp_path):
+    line = refused(build("--light-residues", 0, tmp_path / "made", labelled, check=False))
+    assert "--light-from" in line and not (tmp_path / "made.work").exists()
