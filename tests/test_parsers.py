@@ -11,6 +11,8 @@ import pandas
 import pytest
 import untrained
 from Bio import SearchIO
+from hmmer_tables.domtbl import read_domtbl
+from hmmer_tables.tbl import read_tbl
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 from scanning import PROTEINS, rows
 
@@ -67,10 +69,6 @@ def test_biopython_index_works_where_it_does_on_hmmscans(tables, kind, tmp_path)
 
 
 def test_hmmer_tables(tables):
-    pytest.importorskip("hmmer_tables")
-    from hmmer_tables.domtbl import read_domtbl
-    from hmmer_tables.tbl import read_tbl
-
     found = read_domtbl(str(tables["domtblout"]))
     expected = split_rows(tables["domtblout"])
     assert len(found) == len(expected)
