@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .align import build_profiles
-from .build_data import describe, some_sequences, with_dev, with_emitted
+from .build_data import describe, given_profiles, some_sequences, with_dev, with_emitted
 from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
 from .devices import autocast, pick_device
 from .distil import soft_labels
@@ -32,7 +32,7 @@ from .errors import PfamnetError
 from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save_encoder,
                   save_head)
 from .examples import Corpus, Sampler, SamplerSettings
-from .families import Family, accession_key, write_families
+from .families import Family, write_families
 from .light import LightConfig, LightNetwork
 from .light_graph import export_light
 from .light_start import Stored
@@ -163,9 +163,7 @@ class Build:
     def read(self) -> tuple[TrainSet, list]:
         """The train set, and of `--hmm` the profile of each of its families."""
         options = self.options
-        given = {}
-        if options.hmm:
-            given = {accession_key(hmm.accession or hmm.name): hmm for hmm in read_hmms(options.hmm)}
+        given = given_profiles(options.hmm) if options.hmm else {}
         trainset = read_trainset(options.trainsets, options.domains, options.families,
                                  holdout=options.holdout, seed=options.seed, top=options.top,
                                  only=set(given) if given else None,

@@ -6,11 +6,30 @@ from dataclasses import replace
 
 import numpy as np
 
-from .families import Family
-from .profiles import emit_sequences
+from .errors import PfamnetError
+from .families import Family, accession_key
+from .profiles import emit_sequences, read_hmms
 from .trainset import Fold, TrainSet
 
 STAND_IN = 1000  # train sequences to choose by where there is no dev fold
+
+
+def given_profiles(path) -> dict:
+    """The profiles of a file, by the key of the family's accession, or its name where it has none.
+
+    Raises PfamnetError where two have one accession, whatever its version, or one name:
+    hits tell their family by it.
+    """
+    hmms, first = {}, {}
+    for number, hmm in enumerate(read_hmms(str(path)), 1):
+        key = accession_key(hmm.accession or hmm.name)
+        for what, value in ("accession", key), ("name", hmm.name):
+            before = first.setdefault((what, value), number)
+            if before != number:
+                raise PfamnetError(f"{path}: profile {number} '{hmm.name}': "
+                                   f"has the {what} of profile {before}: {value}")
+        hmms[key] = hmm
+    return hmms
 
 
 def with_dev(trainset: TrainSet, seed: int) -> TrainSet:

@@ -1,6 +1,7 @@
 """Builds from one end to the other: killed and resumed, refused, and with odd train sets."""
 
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -292,6 +293,7 @@ REFUSED = {
     "no such profiles": (["--hmm", "none.hmm", "d.fa"], "none.hmm"),
     "profiles that are none": (["--hmm", "d.fa", "d.fa"], "d.fa"),
     "profiles of other families": (["--hmm", str(DATA / "golden.hmm.gz"), "d.fa"], "none of the train sets' families"),
+    "one accession twice": (["--hmm", "twice.hmm", "d.fa"], "profile 3 'other': has the accession of profile 1: PF"),
     "no such base": (["--base", "./none", "d.fa"], "./none: no such directory"),
     "a base that is a file": (["--base", "d.fa", "d.fa"], "not a directory in Hugging Face layout"),
     "a base without a configuration": (["--base", ".", "d.fa"], "config.json"),
@@ -300,6 +302,16 @@ REFUSED = {
     "eight-bit AdamW on a CPU": (["--optim", "adamw8bit", "d.fa"], "--optim adamw8bit needs a CUDA device"),
     "half precision on a CPU": (["--precision", "fp16", "d.fa"], "--precision fp16 needs a CUDA device"),
 }
+
+
+def write_twice(path):
+    """Three profiles, the last of the first one's family, of another version and name."""
+    from pfamnet.profiles import read_hmms, write_profiles
+
+    hmms = list(itertools.islice(read_hmms(DATA / "golden.hmm.gz"), 2))
+    again = hmms[0].copy()
+    again.accession, again.name = again.accession.partition(".")[0] + ".99", "other"
+    write_profiles(path, [*hmms, again])
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -311,6 +323,7 @@ def test_bad_input_is_refused_before_anything_is_made(quick, tmp_path, monkeypat
     Path("rubbish.txt").write_text("neither this nor that\n")
     Path("digits.fa").write_text(">a PF1\nACDEF\n>b PF1\nAC1DE\n")
     Path("single.fa").write_text(">a PF1\nA\n")
+    write_twice("twice.hmm")
     files = sorted(tmp_path.iterdir())
     assert message in one_line(quick(*arguments))
     assert sorted(tmp_path.iterdir()) == files

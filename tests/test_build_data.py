@@ -5,8 +5,10 @@ import pytest
 
 import synthetic
 from pfamnet.align import build_profile
-from pfamnet.build_data import STAND_IN, describe, some_sequences, with_dev, with_emitted
+from pfamnet.build_data import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
+from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
+from pfamnet.profiles import write_profiles
 from pfamnet.trainset import Fold, TrainSet, read_trainset
 
 
@@ -24,6 +26,25 @@ def profiles(trainset):
     rng = np.random.default_rng(0)
     return [build_profile(family, [synthetic.domain(i, rng) for _ in range(5)])
             for i, family in enumerate(trainset.families)]  # fmt: skip
+
+
+# Given profiles
+
+
+@pytest.mark.parametrize("what, accessions, names", (
+    ("accession of profile 1: PF00002", ("PF00002.1", "PF00001.1", "PF00002.2"), "abc"),
+    ("accession of profile 2: b", ("PF00001.1", None, "b"), "abc"),
+    ("name of profile 1: a", ("PF00001.1", "PF00002.1", "PF00003.1"), "aba"),
+))  # fmt: skip
+def test_two_profiles_of_one_family_are_refused(what, accessions, names, read, tmp_path):
+    hmms = profiles(read())
+    for hmm, accession, name in zip(hmms, accessions, names):
+        hmm.accession, hmm.name = accession, name
+    write_profiles(tmp_path / "x.h3m", hmms)
+    with pytest.raises(PfamnetError, match=f"x.h3m: profile 3 '{names[2]}': has the {what}"):
+        given_profiles(tmp_path / "x.h3m")
+    write_profiles(tmp_path / "x.h3m", hmms[:2])
+    assert [hmm.name for hmm in given_profiles(tmp_path / "x.h3m").values()] == list(names[:2])
 
 
 # Dev
