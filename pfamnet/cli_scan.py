@@ -75,8 +75,9 @@ expert = grouped("Other expert options")
 def scan(files, **options):
     """Find the protein domains of each sequence of <seqfile> ('-': stdin), FASTA, plain or gzip.
 
-    <model> is a directory made by pfamnet-build, or an HMM database, which is
-    scanned as by hmmscan; without it the model that ships with pfamnet is used.
+    <model> is a directory made by pfamnet-build, hf:ORG/NAME[@REVISION] for one of the
+    Hugging Face hub, or an HMM database, which is scanned as by hmmscan; without it the
+    model that ships with pfamnet is used.
     """
     model_path, query = split_files(files)
     given = given_options(options)
@@ -155,6 +156,8 @@ def open_any(path: Path, options: dict):
     from .library import find_library, open_library
     from .model import open_model
 
+    if str(path).startswith("hf:"):
+        return open_model(*fetched(path))
     library = find_library(path)
     if library is None:
         return open_model(path)
@@ -165,6 +168,14 @@ def open_any(path: Path, options: dict):
         complain("pfamnet-scan", f"{path} has no network: every profile is tried; to build one: "
                  f"pfamnet-build --hmm {path} <model_out> <trainset>")
     return model
+
+
+def fetched(path: Path) -> tuple[Path, str]:
+    """A model of the hub: its directory in the cache, and its name."""
+    from .hub import fetch_model
+
+    with stopping_in_order():  # what is half fetched goes
+        return fetch_model(str(path), lambda text: complain("pfamnet-scan", text))
 
 
 def split_files(files: tuple[str, ...]) -> tuple[Path, str]:

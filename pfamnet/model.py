@@ -7,6 +7,7 @@
     light.onnx, light.safetensors          the light network
     encoder/, head.safetensors             the ESM-2 network, where there is one
     training.tsv        the log of the training
+    README.md           the model card
 
 A directory is made under a temporary name and renamed when whole; digests are
 checked when it is opened, so that a damaged or incomplete one is refused.
@@ -16,10 +17,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .candidates import Calibration
@@ -32,6 +34,7 @@ DESCRIPTION = "model.json"
 MODES = ("fast", "default", "sensitive")
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -56,21 +59,27 @@ class NetworkInfo:
         block = int(fields["block"])
         if block < 1 or not bins or {len(row) for row in bins} != {4} or not modes.keys() >= set(MODES):
             raise ValueError
+        if any(math.isnan(threshold) or candidates < 1 for threshold, candidates in modes.values()):
+            raise ValueError
         return cls(block, modes, Calibration(bins))
 
 @dataclass(frozen=True)
 class Model:
-    """An opened model directory. `networks` holds "light", and "esm" where there is one."""
+    """An opened model directory. `networks` holds "light", and "esm" where there is one.
+
+    `title`, where there is one, is what the model is called in place of its directory's name.
+    """
 
     path: Path
     families: list[Family]
     store: ProfileStore
     networks: dict[str, NetworkInfo]
     description: dict
+    title: str = ""
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.title or self.path.name
 
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to be run; `device` is for the esm network."""
@@ -79,8 +88,8 @@ class Model:
             return LightRuntime(self.path / GRAPH, self.networks["light"].block)
         return EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
 
-def open_model(path: str | Path) -> Model:
-    """Open and check a model directory.
+def open_model(path: str | Path, title: str = "") -> Model:
+    """Open and check a model directory; `title` is how outputs shall call it.
 
     Raises PfamnetError, one line, when it is no model, of another format, when
     a file is missing or differs from what was written.
@@ -88,7 +97,7 @@ def open_model(path: str | Path) -> Model:
     path = Path(path)
     description = read_description(path)
     try:
-        return _open(path, description)
+        return replace(_open(path, description), title=title)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         # whole by its digests, and yet nothing that this program wrote
         raise PfamnetError(f"{path}: {DESCRIPTION} or families.tsv lacks what a model needs") from None
@@ -115,13 +124,21 @@ def read_description(path: Path) -> dict:
     if not path.is_dir():
         raise PfamnetError(f"{path}: no such model directory")
     try:
-        text = (path / DESCRIPTION).read_bytes().decode()
+        data = (path / DESCRIPTION).read_bytes()
+    except FileNotFoundError:
+        raise PfamnetError(f"{path}: not a model directory ({DESCRIPTION} is missing)") from None
+    except OSError:
+        raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
+    return parse_description(data, path)
+
+def parse_description(data: bytes, path) -> dict:
+    """The content of model.json, its own digest checked; `path` is for messages."""
+    try:
+        text = data.decode()
         description = json.loads(text)
         intact = text == as_text(description)  # there are bytes that JSON would pass over
         digest = description.pop("digest")
-    except FileNotFoundError:
-        raise PfamnetError(f"{path}: not a model directory ({DESCRIPTION} is missing)") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
     if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
