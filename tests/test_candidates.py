@@ -183,3 +183,19 @@ def test_a_fit_with_few_families_is_finite(decoys, families):
 def test_equal_scores_are_no_division_by_zero():
     calibration = Calibration.fit({64: np.zeros((50, 4))}, 4)
     assert np.isfinite(calibration.bins).all() and calibration.log_p(1.0, 64) < calibration.log_p(0.0, 64)
+
+
+@pytest.mark.parametrize("place, value", (
+    (0, 0), (0, np.inf), (1, 0), (1, 1.1), (1, np.nan), (2, np.inf), (2, np.nan), (3, 0), (3, -1), (3, np.nan), (3, 1e-20),
+))  # fmt: skip
+def test_a_calibration_by_which_no_p_value_can_be_worked_out(place, value):
+    row = list(BINS[0])
+    row[place] = value
+    with pytest.raises(ValueError):
+        Calibration((tuple(row),))
+
+
+@pytest.mark.parametrize("bins", ((), BINS[::-1], BINS[:1] * 2))
+def test_lengths_of_a_calibration_ascend(bins):
+    with pytest.raises(ValueError):
+        Calibration(bins)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+import untrained
 from conftest import ROOT, refused, scan
 from pfamnet.errors import PfamnetError
 from pfamnet.model import FORMAT, ModelWriter, description_digest, file_digest, open_model
@@ -176,6 +177,20 @@ def test_a_directory_in_the_place_of_a_file_is_damage(copy):
 def test_another_format_is_named(copy):
     rewrite(copy, format=FORMAT + 1)
     assert refusal(copy) == f"a model of format {FORMAT + 1}; this pfamnet reads format {FORMAT}"
+
+
+@pytest.mark.parametrize("change", (
+    {"calibration": [[0.0, 0.02, 3.0, 1.5]]}, {"calibration": []}, {"block": 0},
+    {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": float("nan"), "candidates": 9})},
+    {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0})},
+))  # fmt: skip
+def test_numbers_by_which_nothing_can_be_scanned_are_refused(tmp_path, change):
+    untrained.write_model(tmp_path / "model")
+    light = json.loads((tmp_path / "model/model.json").read_text())["networks"]["light"]
+    rewrite(tmp_path / "model", networks={"light": light})
+    open_model(tmp_path / "model")
+    rewrite(tmp_path / "model", networks={"light": light | change})
+    assert "lacks what a model needs" in refusal(tmp_path / "model")
 
 
 def test_files_that_do_not_belong_to_a_model_do_no_harm(copy):
