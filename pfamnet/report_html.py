@@ -1,0 +1,98 @@
+"""One self-contained web page of a scan: a picture of each protein, a table of the hits.
+
+The page is written as a stream. Its head (`page/`) holds all styles and scripts;
+then comes one line of JSON for each protein, which the scripts draw when it is
+looked at. Nothing is loaded from anywhere, and nothing that a sequence file says
+becomes markup: in the data every `<`, `>` and `&` and all that is not ASCII is a
+JSON escape, the scripts put it into the page as text, and a content security
+policy lets no other script run than the one whose digest it names.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import re
+import string
+from pathlib import Path
+from typing import BinaryIO
+
+from .writer import Writer
+
+FOLDER = Path(__file__).parent / "page"
+SCRIPTS = ("picture.js", "page.js", "start.js")
+END = b'</script>\n</body>\n</html>\n'
+_LONE = re.compile("[\ud800-\udfff]")  # bytes that are not UTF-8, as Python keeps them
+_INERT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
+
+
+class HtmlWriter(Writer):
+    """The page.
+
+    Arguments:
+        out: as for every table.
+        title: what was scanned.
+        about: (what, value) pairs for the head of the page.
+        clans: accession of the clan of each of the model's families, "" where
+            there is none; a hit's `family` is its place.
+
+    A page that is not whole says so in red at its top: its data lack their last
+    line, however it came to that, or have one that gives the reason.
+    """
+
+    def __init__(self, out: str | BinaryIO, title: str, about, clans) -> None:
+        super().__init__(out)
+        self._head, self._clans = page_head(title, about), clans
+        self._known: set[int] = set()  # families that stand in the page already
+
+    def _rows(self, record, hits):
+        shown = [hit for hit in hits if hit.reported]
+        lines = [self._start(), *(self._family(hit) for hit in shown if hit.family not in self._known)]
+        lines.append(line("p", record.name, record.description, len(record.sequence), [_hit(hit) for hit in shown]))
+        return b"".join(lines)
+
+    def _family(self, hit):
+        """What the page has to know of a family, the first time it is found."""
+        self._known.add(hit.family)
+        return line("f", hit.family, hit.target_name, hit.target_accession, self._clans[hit.family],
+                    hit.target_length, hit.target_description)
+
+    def _start(self):
+        head, self._head = self._head, b""
+        return head
+
+    def _end(self):
+        return self._start() + line("end", self._queries, len(self._known)) + END
+
+    def _mark(self, reason):
+        # of a row that was cut off the mark must not become the end
+        return b"" if self._head else b"\n" + line("incomplete", reason)
+
+
+def page_head(title: str, about) -> bytes:
+    """The page up to the data, all ASCII."""
+    script = "".join((FOLDER / name).read_text(encoding="ascii") for name in SCRIPTS)
+    pairs = "\n".join(f"<dt>{html.escape(what)}</dt><dd>{html.escape(value)}</dd>" for what, value in about)
+    fields = {"title": html.escape(f"{title} - domains found by pfamnet"), "heading": f"Domains of {html.escape(title)}",
+              "about": pairs, "script": script, "style": (FOLDER / "page.css").read_text(encoding="ascii"),
+              "digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}
+    page = string.Template((FOLDER / "page.html").read_text(encoding="ascii")).substitute(fields)
+    return page.encode("ascii", "xmlcharrefreplace")
+
+
+def line(*fields) -> bytes:
+    """A line of data: JSON that no browser takes for markup, wherever it stands."""
+    fields = [_LONE.sub("\ufffd", field) if isinstance(field, str) else field for field in fields]
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False).translate(_INERT).encode() + b"\n"
+
+
+def _hit(hit):
+    return [hit.family, hit.source, _rounded(hit.evalue), round(hit.score, 1),
+            [[domain.ali_from, domain.ali_to, domain.env_from, domain.env_to, domain.hmm_from, domain.hmm_to,
+              _rounded(domain.i_evalue), round(domain.score, 1), int(domain.included)]
+             for domain in hit.reported_domains]]
+
+
+def _rounded(evalue):
+    """As the tables have it."""
+    return float(f"{evalue:.2g}")
