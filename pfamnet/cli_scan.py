@@ -36,7 +36,7 @@ expert = grouped("Other expert options")
 @output("--pfamtblout", metavar="<f>", help="Save hmmscan's table of hits and domains to file <f>.")
 @output("--gff3", metavar="<f>", help="Save the domains as GFF3 features to file <f>.")
 @output("--json-lines", "json_lines", metavar="<f>", help="Save each query's hits as a line of JSON to file <f>.")
-@output("--report", type=click.Choice(["tsv", "text"]), default="tsv", show_default=True, help="What the main output is: the table, or hmmscan's text report.")
+@output("--report", type=click.Choice(["tsv", "text", "html"]), default="tsv", show_default=True, help="What the main output is: the table, hmmscan's text report, or a web page.")
 @output("--clan-overlaps", "clan_overlaps", type=click.Choice(["all", "best"]), default="all", show_default=True, help="Report overlapping domains of one clan all, or only the best one.")
 @output("--header/--no-header", default=True, help="Begin the main table with a line of column names, or not.")
 @output("--no-date", is_flag=True, help="Leave date and directory out, so that equal results make equal files.")
@@ -101,7 +101,7 @@ def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: 
     warn = lambda text: complain("pfamnet-scan", text)
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
     with stopping_in_order(), Outputs(options, query, model.name, thresholds,
-                                       len(model.families)) as outputs:
+                                       model.families) as outputs:
         records = no_nucleotides(read_sequences(query, options["qformat"]), query, warn)
         for record, hits in in_order(records, scan_one, threads):
             outputs.write(record, hits)

@@ -21,6 +21,7 @@ from .gff3 import Gff3Writer, today
 from .json_lines import JsonLinesWriter
 from .options import os_reason
 from .report import WIDTH, ReportWriter
+from .report_html import HtmlWriter
 from .table_headers import Trailer
 from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
@@ -34,14 +35,14 @@ class Outputs:
         options: of the command line.
         query, target: the sequence file, and the model's name, for trailers.
         thresholds: of the scan.
-        families: how many the model has.
+        families: of the model.
 
     Raises:
         PfamnetError: a file cannot be written.
         click.UsageError: a file is named twice, or is the one to be read.
     """
 
-    def __init__(self, options: dict, query: str, target: str, thresholds, families: int):
+    def __init__(self, options: dict, query: str, target: str, thresholds, families: list):
         self.all_at_once = options["line_buffered"]
         check_paths([query], [options[name] for name in FILES if options[name]])
         self.live = options["out"] is None and is_live(sys.stdout)
@@ -102,18 +103,29 @@ def reason(error: BaseException) -> str:
     return {"KeyboardInterrupt": "interrupted"}.get(type(error).__name__, type(error).__name__.lower())
 
 
-def main_writer(options: dict, query: str, target: str, thresholds, families: int):
-    """The main table or the report."""
+def main_writer(options: dict, query: str, target: str, thresholds, families: list):
+    """The main table, the report, or the page."""
     out = main_stream(options["out"])
     if options["report"] == "tsv":
         return TsvWriter(out, header=options["header"])
+    if options["report"] == "html":
+        return page_writer(options, out, query, target, families)
     head = [("query sequence file", query), ("target HMM database", target),
             ("written by", f"pfamnet-scan {__version__}"), ("option settings", command_line())]
     every = options["mode"] == "profiles"
-    Z = thresholds.Z or families, ("as set by --Z on cmdline" if thresholds.Z else
+    Z = thresholds.Z or len(families), ("as set by --Z on cmdline" if thresholds.Z else
                                    "actual number of targets" if every else "families in the model")
     width = 0 if options["notextw"] else options["textw"] or WIDTH
     return ReportWriter(out, head, thresholds, Z, options["acc"], not options["noali"], width)
+
+
+def page_writer(options: dict, out: str, query: str, target: str, families: list) -> HtmlWriter:
+    """The web page."""
+    about = [("Sequences", query), ("Model", f"{target} ({len(families):,} families)"),
+             ("Written by", f"pfamnet-scan {__version__}"), ("Command", command_line())]
+    about += [] if options["no_date"] else [("Date", time.strftime("%d %B %Y, %H:%M"))]
+    title = "stdin" if query == "-" else Path(query).name
+    return HtmlWriter(out, title, about, [family.clan for family in families])
 
 
 def main_stream(out: str | None):

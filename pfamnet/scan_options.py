@@ -49,7 +49,7 @@ def check_conflicts(given: set[str], mode: str) -> None:
 
 def idle_options(given: set[str], mode: str, report: str = "tsv") -> list[str]:
     """A line for each place in which options that were given change nothing."""
-    places = [("in a table", IN_TABLES)] if report == "tsv" else []
+    places = [] if report == "text" else [("in a page" if report == "html" else "in a table", IN_TABLES)]
     if mode == "network":
         places.append(("with --mode network", PROFILE_STAGE))
     if mode == "profiles":
