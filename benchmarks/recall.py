@@ -27,7 +27,7 @@ from pyhmmer.hmmer import hmmsearch
 
 import numpy as np
 
-from pfamnet.candidates import SPAN
+from pfamnet.candidates import spans
 from pfamnet.families import families_by_key, read_families
 from pfamnet.fasta import read_fasta
 from pfamnet.model import open_model
@@ -184,7 +184,7 @@ class Ranks:
 
     def look(self, name, logits, families):
         peaks = (logits[:, 1:] - logits[:, :1]).max(0)
-        self.limit[name] = self.scanner.info.modes[self.scanner.mode][1] * -(-len(logits) // SPAN)
+        self.limit[name] = self.scanner.info.modes[self.scanner.mode].candidates * spans(len(logits))
         for family in families:
             better = (peaks > peaks[family]) | ((peaks == peaks[family]) & (np.arange(len(peaks)) < family))
             self.rank[name, family] = int(better.sum())
@@ -199,7 +199,7 @@ class Ranks:
         """Why families of lost domains are missing, how they rank, and which they are."""
         lost = [domain for domain, outcome in zip(reference, outcomes(reference, reported))
                 if outcome == "lost"]
-        threshold = self.scanner.info.modes[self.scanner.mode][0]
+        threshold = self.scanner.info.modes[self.scanner.mode].threshold
         proposed = {name: set(self.scanner.propose(self.records[name]).families.tolist())
                     for name in {domain.protein for domain in lost}}
         reasons = []

@@ -74,8 +74,8 @@ class BuildOptions:
     precision: str = "auto"
     optimizer: str = "adamw"
     balance: str = "none"
-    recall: float = 0.99
-    candidates: int = 128
+    recall: float = 0.995
+    candidates: int = 512
     compress: bool = False
     light_precision: str = "int8"
     seed: int = 42
@@ -279,7 +279,7 @@ class Build:
         modes = {mode: {"candidates": most, "recall": recall,
                         "threshold": choose_threshold(ranks, peaks, most, recall)}
                  for mode, most, recall in (
-                     ("fast", max(options.candidates // 4, 1), 1 - 2 * (1 - options.recall)),
+                     ("fast", max(options.candidates // 8, 1), 1 - 3 * (1 - options.recall)),
                      ("default", options.candidates, options.recall),
                      ("sensitive", 2 * options.candidates, 1.0))}
         calibration, check = calibrate(runtime, dev, families, 100 if slow else 400, options.seed,

@@ -13,16 +13,15 @@ from typing import Callable, Iterator
 
 import numpy as np
 
-from .candidates import CONSIDERED, Calibration, propose
+from .candidates import CALLED, Calibration, propose
 
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
-RANKS = (1, 4, 8, 16, 32, 64, 128)
+RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 def dev_ranks(runtime, fold, limit: int, cpus: int, watch: Callable) -> tuple[np.ndarray, np.ndarray]:
     """Rank (0 = first) and peak of the right family, for the domains of `limit` dev sequences.
 
-    A family beyond the `CONSIDERED` first has rank and peak of infinity.
     `watch` wraps the iteration (progress).
     """
     of_sequence: dict[int, list[int]] = {}
@@ -35,8 +34,7 @@ def dev_ranks(runtime, fold, limit: int, cpus: int, watch: Callable) -> tuple[np
         sequence = fold.sequences[index]
         proposal = propose(runtime.logits(sequence), runtime.block, len(sequence))
         places = {family: place for place, family in enumerate(proposal.families.tolist())}
-        return [(places[family], proposal.peaks[places[family]]) if family in places
-                else (np.inf, -np.inf) for family in of_sequence[index]]
+        return [(places[family], proposal.peaks[places[family]]) for family in of_sequence[index]]
 
     with ThreadPoolExecutor(cpus) as pool:
         found = [pair for pairs in watch(pool.map(look, chosen), len(chosen)) for pair in pairs]
@@ -99,9 +97,9 @@ def calibrate(runtime, fold, families: int, count: int, seed: int, cpus: int,
 
 
 def decoy_scores(runtime, sequences: list[str], cpus: int, watch: Callable) -> np.ndarray:
-    """Best scores of each decoy (n, min(CONSIDERED, families)), in no order."""
+    """Best scores of each decoy (n, min(CALLED, families)), in no order."""
     def look(sequence: str) -> np.ndarray:
-        return propose(runtime.logits(sequence), runtime.block, len(sequence)).scores[:CONSIDERED]
+        return propose(runtime.logits(sequence), runtime.block, len(sequence)).scores[:CALLED]
 
     with ThreadPoolExecutor(cpus) as pool:
         rows = list(watch(pool.map(look, sequences), len(sequences)))

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CONSIDERED = 256   # families for which runs are worked out at most
+CALLED = 64        # families for which runs are worked out, of each span of blocks
 SPAN = 64          # blocks; a protein of more of them may have more candidates
+CHUNK = 256        # blocks looked at at once
+MOST = 1e9         # what no number of a sound calibration exceeds
 MOST = 1e9         # residues or nats: more in a calibration are a mistake
 
 
@@ -25,8 +27,9 @@ MOST = 1e9         # residues or nats: more in a calibration are a mistake
 class Proposal:
     """Families proposed for one protein, best peak first.
 
-    `families` (n,) indices; `peaks` and `scores` (n,) in nats; `regions`
-    (n, 2) in residues, 0-based half-open.
+    `families` (n,) indices and `peaks` (n,) in nats.  Of the first m of them,
+    those that may be called: `scores` (m,) in nats, and `regions` (m, 2) in
+    residues, 0-based half-open.
     """
 
     families: np.ndarray
@@ -35,42 +38,54 @@ class Proposal:
     regions: np.ndarray
 
 
+def spans(blocks: int) -> int:
+    """How many spans a protein of so many blocks has, begun ones included."""
+    return -(-blocks // SPAN)
+
+
 def propose(logits: np.ndarray, block: int, length: int, threshold: float = -np.inf,
-            most: int = CONSIDERED) -> Proposal:
+            most: int | None = None, called: int = CALLED) -> Proposal:
     """The families whose peak passes `threshold`: at most `most` a `SPAN` of blocks.
 
     `logits` (blocks, F + 1), class 0 = no family; `length` residues.
     """
-    odds = logits[:, 1:] - logits[:, :1]
-    peaks = odds.max(0)
+    peaks = best_odds(logits)
     passed = np.flatnonzero(peaks >= threshold)
     order = passed[np.lexsort((passed, -peaks[passed]))]
-    families = order[:most * -(-len(logits) // SPAN)]
-    scores, starts, ends = best_runs(odds[:, families])
+    families = order if most is None else order[:most * spans(len(logits))]
+    columns = families[:called * spans(len(logits))]
+    scores, starts, ends = best_runs(logits[:, columns + 1] - logits[:, :1])
     regions = np.stack([starts * block, np.minimum(ends * block, length)], 1)
     return Proposal(families, peaks[families], scores, regions)
+
+
+def best_odds(logits: np.ndarray) -> np.ndarray:
+    """The largest log-odds of each family (F,), without a copy of all the logits."""
+    best = np.full(logits.shape[1] - 1, -np.inf, logits.dtype)
+    for start in range(0, len(logits), CHUNK):
+        part = logits[start:start + CHUNK]
+        np.maximum(best, (part[:, 1:] - part[:, :1]).max(0), out=best)
+    return best
 
 
 def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The run of rows with the largest sum, for each column of (n, m).
 
-    Returns sums (m,), first rows (m,) and rows after the last (m,).
+    Returns sums (m,), first rows (m,) and rows after the last (m,).  Of runs
+    with equal sums it is the one that ends first, and of these the shortest.
 
     >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]))
     (array([4.]), array([1]), array([4]))
     """
-    best = np.full(odds.shape[1], -np.inf)
-    first = np.zeros(odds.shape[1], int)
-    last, begun, running = first.copy(), first.copy(), best.copy()
-    for row, values in enumerate(odds):
-        fresh = running <= 0
-        running = np.where(fresh, values, running + values)
-        begun[fresh] = row
-        better = running > best
-        best[better] = running[better]
-        first[better] = begun[better]
-        last[better] = row + 1
-    return best, first, last
+    columns = np.arange(odds.shape[1])
+    # A run's sum is the difference of two sums from the first row on.
+    sums = np.concatenate([np.zeros((1, len(columns))), np.cumsum(odds, 0, dtype=float)])
+    lowest = np.minimum.accumulate(sums[:-1], 0)
+    last = (sums[1:] - lowest).argmax(0) + 1 if len(columns) else columns
+    floor = lowest[last - 1, columns]
+    rows = np.arange(len(odds))[:, None]
+    first = np.where((sums[:-1] == floor) & (rows < last), rows, -1).max(0, initial=-1)
+    return sums[last, columns] - floor, first, last
 
 
 @dataclass(frozen=True)

@@ -38,28 +38,34 @@ CARD = "README.md"
 
 
 @dataclass(frozen=True)
-class NetworkInfo:
-    """How to run one network of a model and how to read its scores.
+class Mode:
+    """How a mode of a scan chooses the families whose profiles are searched with.
 
-    block        residues
-    modes        for each mode of a scan: the log-odds that a family's best block
-                 needs to make it a candidate, and the most candidates for each
-                 span of blocks
+    threshold    log-odds that a family's best block needs to make it a candidate
+    candidates   most of them for each span of blocks
     """
 
+    threshold: float
+    candidates: int
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """How to run one network of a model and how to read its scores; `block` in residues."""
+
     block: int
-    modes: dict[str, tuple[float, int]]
+    modes: dict[str, Mode]
     calibration: Calibration
 
     @classmethod
     def from_json(cls, fields: dict) -> "NetworkInfo":
         bins = tuple(tuple(map(float, row)) for row in fields["calibration"])
-        modes = {name: (float(mode["threshold"]), int(mode["candidates"]))
+        modes = {name: Mode(float(mode["threshold"]), int(mode["candidates"]))
                  for name, mode in fields["modes"].items()}
         block = int(fields["block"])
         if block < 1 or not bins or {len(row) for row in bins} != {4} or not modes.keys() >= set(MODES):
             raise ValueError
-        if any(math.isnan(threshold) or candidates < 1 for threshold, candidates in modes.values()):
+        if any(math.isnan(mode.threshold) or mode.candidates < 1 for mode in modes.values()):
             raise ValueError
         return cls(block, modes, Calibration(bins))
 

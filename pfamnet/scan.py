@@ -15,7 +15,7 @@ from typing import Callable, Iterable, Iterator
 
 import numpy as np
 
-from .candidates import Proposal, propose
+from .candidates import Proposal, propose, spans
 from .fasta import Record
 from .hits import Hit, network_domain, network_hit
 from .model import Model
@@ -23,6 +23,7 @@ from .search import ProfileSearch, Thresholds
 
 MODES = ("fast", "default", "sensitive")
 AHEAD = 8     # proteins under way for each thread
+UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan spares all filters
 PLACED = 0.3  # share of a network's region that an alignment must cover to replace it
 
 
@@ -80,9 +81,9 @@ class NetworkScanner:
 
     def propose(self, record: Record) -> Proposal:
         """The candidate families of a protein."""
-        threshold, most = self.info.modes[self.mode]
+        mode = self.info.modes[self.mode]
         logits = self.runtime.logits(record.sequence)
-        return propose(logits, self.info.block, len(record.sequence), threshold, most)
+        return propose(logits, self.info.block, len(record.sequence), mode.threshold, mode.candidates)
 
     def sure(self, evalues: np.ndarray, log_p: np.ndarray) -> np.ndarray:
         """Which proposals the network is sure of: they pass inclusion and reporting."""
@@ -125,14 +126,17 @@ class NetworkScanner:
 class Scanner(NetworkScanner):
     """Scans proteins with a model: the network proposes, profiles decide.
 
-    Of modes, fast tries few candidates, and sensitive more of them, their
-    profiles without HMMER's heuristic filters.  With `alignments`, domains have
-    them.
+    Of modes, fast tries few candidates and sensitive more of them.  A sensitive
+    scan searches without HMMER's heuristic filters with the first `UNFILTERED`
+    candidates of each span, and of the others with those that have a hit under
+    the filters.  With `alignments`, domains have them.
     """
 
     def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
                  network: str | None = None, device: str = "cpu", alignments: bool = False):
+        self.trial = None
         if mode == "sensitive":
+            self.trial = ProfileSearch(model.store, model.families, None, thresholds)
             thresholds = thresholds.unfiltered()
         self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
         super().__init__(model, thresholds, mode, network, device)
@@ -146,11 +150,20 @@ class Scanner(NetworkScanner):
         if not record.sequence:
             return []
         proposal, evalues, log_p, sure = self.calls(record)
-        called = set(proposal.families[sure].tolist())
-        searched = self.search.search(record, proposal.families.tolist())
+        called = set(proposal.families[:len(sure)][sure].tolist())
+        searched = self.search.search(record, self.worth_a_search(record, proposal))
         found = [replace(hit, source="both") if hit.family in called else hit for hit in searched]
         alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
         return searched.with_hits(sorted(found + alone, key=lambda hit: hit.order))
+
+    def worth_a_search(self, record: Record, proposal: Proposal) -> list[int]:
+        """The candidates whose profiles are searched with."""
+        families = proposal.families.tolist()
+        if self.trial is None:
+            return families
+        first = UNFILTERED * spans(-(-len(record.sequence) // self.info.block))
+        tried = self.trial.search(record, families[first:])
+        return families[:first] + [hit.family for hit in tried]
 
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
         """A domain of the network alone, its coordinates from the profile where it aligns."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pfamnet.candidates import CONSIDERED, SPAN, Calibration, best_runs, propose
+from pfamnet.candidates import CALLED, CHUNK, SPAN, Calibration, best_odds, best_runs, propose
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.integers(-5, 5))
@@ -93,7 +93,14 @@ def test_a_long_protein_may_have_more_candidates(blocks, allowed):
 
 
 def test_runs_are_worked_out_for_a_bounded_number_of_families():
-    assert len(propose(np.random.default_rng(0).normal(size=(4, 1000)), 16, 64).families) == CONSIDERED
+    proposal = propose(np.random.default_rng(0).normal(size=(4, 1000)), 16, 64)
+    assert len(proposal.families) == 999 and len(proposal.scores) == len(proposal.regions) == CALLED
+
+
+@given(st.integers(1, 2 * CHUNK + 5), st.integers(0, 3))
+def test_peaks_are_those_of_all_blocks_however_many(blocks, seed):
+    logits = np.random.default_rng(seed).normal(size=(blocks, 4)).astype(np.float32)
+    assert best_odds(logits).tolist() == (logits[:, 1:] - logits[:, :1]).max(0).tolist()
 
 
 @given(st.floats(-50, 50))

@@ -71,8 +71,8 @@ def test_an_opened_model_has_families_profiles_and_networks(which, request):
     for name, info in model.networks.items():
         assert info.block == model.runtime(name).block == 16
         assert sorted(info.modes) == ["default", "fast", "sensitive"]
-        assert info.modes["fast"][1] < info.modes["default"][1] < info.modes["sensitive"][1]
-        assert info.modes["fast"][0] >= info.modes["default"][0] >= info.modes["sensitive"][0]
+        assert info.modes["fast"].candidates < info.modes["default"].candidates < info.modes["sensitive"].candidates
+        assert info.modes["fast"].threshold >= info.modes["default"].threshold >= info.modes["sensitive"].threshold
         assert np.isfinite(info.calibration.bins).all() and len(info.calibration.bins) == 5
         assert model.runtime(name).logits("ACDEFGHIKLMNPQRSTVWY").shape == (2, 9)
 

@@ -13,7 +13,7 @@ from pfamnet.align import build_profile
 from pfamnet.candidates import Calibration
 from pfamnet.families import Family
 from pfamnet.fasta import Record
-from pfamnet.model import NetworkInfo
+from pfamnet.model import Mode, NetworkInfo
 from pfamnet.profiles import ProfileStore, write_profiles
 from pfamnet.scan import AHEAD, NetworkScanner, ProfileScanner, Scanner, in_order, overlap
 from pfamnet.search import Thresholds
@@ -22,7 +22,7 @@ FAMILIES = 6
 BLOCK = 16
 # P = 1e-6 for a score of 20 nats, up to 1,000 residues
 CALIBRATION = Calibration(((1000.0, 1e-2, 10.0, 10 / math.log(1e4)),))
-MODES = {"fast": (3.0, 1), "default": (2.0, 4), "sensitive": (1.0, 6)}
+MODES = {"fast": Mode(3.0, 1), "default": Mode(2.0, 4), "sensitive": Mode(1.0, 6)}
 
 
 class Network:
@@ -265,6 +265,26 @@ def test_sensitive_leaves_the_filters_out(scan):
         for mode in found:
             found[mode] += len(scan(sequence, [(2, 2, 4, 2.5)], mode))
     assert found["sensitive"] > found["default"]
+
+
+def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatch):
+    """Of the others, those with a hit under the filters are searched with, and found without them."""
+    rng, sequence = np.random.default_rng(3), ""
+    for _ in range(30):  # one that only a search without filters finds
+        sequence = synthetic.random_sequence(rng, 60) + relative(2, rng, 0.75) + synthetic.random_sequence(rng, 60)
+        if scan(sequence, [(2, 2, 4, 2.5)], "sensitive") and not scan(sequence, [(2, 2, 4, 2.5)]):
+            break
+    else:
+        pytest.fail("no such sequence")
+    both = sequence + relative(4, rng)
+    calls = [(2, 2, 4, 2.5), (4, 12, 14, 3.5)]
+    assert {hit.family for hit in scan(both, calls, "sensitive")} == {2, 4}
+    monkeypatch.setattr("pfamnet.scan.UNFILTERED", 1)
+    assert {hit.family for hit in scan(both, calls, "sensitive")} == {4}
+    monkeypatch.setattr("pfamnet.scan.UNFILTERED", 0)
+    (filtered,) = scan(both, calls, "sensitive")
+    (straight,) = scan(both, [(4, 12, 14, 3.5)], "sensitive", kind=Scanner)
+    assert filtered == straight
 
 
 @pytest.mark.parametrize("networks, mode, wanted, used", [
