@@ -34,9 +34,10 @@ from pfamnet.trainset_checks import (
     settle_alignments,
     training_rows,
 )
-from pfamnet.trainset_entries import FamilyBook, some
-from pfamnet.trainset_holdout import hold_out
-from pfamnet.trainset_readers import read_domains, read_input
+from pfamnet.trainset_domains import read_domains
+from pfamnet.trainset_entries import FamilyBook, cut_domains, some
+from pfamnet.trainset_holdout import hold_out, hold_out_clusters
+from pfamnet.trainset_readers import read_input
 
 
 @dataclass
@@ -79,7 +80,7 @@ class TrainSet:
 
 
 def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=None, only=None,
-                  also=()):
+                  also=(), cut=False, similarity=None):
     """Read train sets of any layout, merge them, and return one TrainSet.
 
     Args:
@@ -97,6 +98,11 @@ def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=
         top: keep only the families with most training rows, that many.
         only: keep only families with these accessions, versions aside.
         also: `Family` of what shall be in the train set though it may have no row.
+        cut: full-length proteins become isolated domains, named "protein/start-end". Of
+            domains that claim the same residues the best is cut (see
+            `trainset_domains.DomainTable`); what no domain covers is left out.
+        similarity: rows that resemble each other more than this are held out together
+            (see `trainset_holdout.hold_out_clusters`), 0 to below 1; None: row by row.
 
     Families are the same when their accessions are, versions aside; the latest version
     is kept. Isolated domains of families left out are dropped; within proteins their
@@ -107,18 +113,22 @@ def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=
     """
     if not 0 <= holdout < 1:
         raise PfamnetError(f"holdout {holdout} is not a share from 0 to below 1")
+    if similarity is not None and not 0 <= similarity < 1:
+        raise PfamnetError(f"similarity {similarity} is not a share from 0 to below 1")
     if top is not None and top < 1:
         raise PfamnetError(f"top {top}: at least one family must be kept")
     book, warnings = FamilyBook(), []
-    table = None if domains is None else read_domains(domains)
+    table = None if domains is None else read_domains(domains, rivals=cut)
     inputs = [read_input(path, book, table, warnings) for path in paths]
     extra = [book.add(family, "family") for family in also]
     if families is not None:
         book.fill(read_families(families))
+    if cut:
+        inputs = [cut_domains(entries) for entries in inputs]
     entries = _checked(inputs, warnings)
     if table is not None:
         _report_unused(table, warnings)
-    hold_out(entries, holdout, seed)
+    entries = _held_out(entries, holdout, seed, similarity, warnings)
     entries = drop_leaks(entries, warnings)
     rows = training_rows(entries)
     if not rows:
@@ -136,7 +146,20 @@ def _checked(inputs, warnings):
     return drop_duplicates(entries, warnings)
 
 
+def _held_out(entries, holdout, seed, similarity, warnings):
+    if similarity is None or not holdout:
+        hold_out(entries, holdout, seed)
+        return entries
+    dropped = hold_out_clusters(entries, holdout, seed, similarity)
+    if dropped:
+        warnings.append(f"rows dropped, as they resemble both train and given dev rows: {dropped}")
+    return [entry for entry in entries if entry.fold != "none"]
+
+
 def _report_unused(table, warnings):
+    if table.beaten:
+        warnings.append(f"{table.path}: {table.beaten} domains not cut, as better ones "
+                        "claim the same residues")
     unused = table.unused()
     if len(unused) == len(table.domains):
         raise PfamnetError(f"{table.path}: none of its proteins is in the train sets")

@@ -37,6 +37,26 @@ class Entry:
         return f"{self.source} {self.number}"
 
 
+def cut_domains(entries):
+    """The entries, each full-length protein replaced by its domains, "name/start-end".
+
+    Raises PfamnetError for two proteins of one name.
+    """
+    cut, first = [], {}
+    for entry in entries:
+        if not entry.whole:
+            cut.append(entry)
+            continue
+        if first.setdefault(entry.name, entry) is not entry:
+            raise PfamnetError(f"{entry.where}: protein '{entry.name}' stands already in "
+                               f"{first[entry.name].where}")
+        for start, end, key in entry.labels:
+            domain = entry.sequence[start:end]
+            cut.append(replace(entry, name=f"{entry.name}/{start + 1}-{end}", sequence=domain,
+                               labels=[(0, len(domain), key)], whole=False))
+    return cut
+
+
 class FamilyBook:
     """What the inputs say of each family; of several versions the latest counts.
 

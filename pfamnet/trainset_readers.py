@@ -6,11 +6,10 @@ Every reader gives a list of `Entry` and notes the families it meets in a
 
 import csv
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from pfamnet.errors import PfamnetError
-from pfamnet.families import ALIASES, Family
+from pfamnet.families import Family
 from pfamnet.fasta import read_fasta
 from pfamnet.stockholm import HEADER, read_stockholm
 from pfamnet.textfile import find_columns, numbered_lines
@@ -24,23 +23,18 @@ SHARD_COLUMNS = {
     "aligned_sequence": (),
     "sequence": (),
 }
-DOMAIN_COLUMNS = {
-    "protein": (),
-    "start": (),
-    "end": (),
-    "accession": ALIASES["accession"],
-    "name": ALIASES["name"],
-}
 
 
-def read_input(path, book, table, warnings):
+def read_input(path, book, table, warnings, folds=("train", "dev")):
     """Read one train set, whatever its layout, and return its entries.
+
+    `folds` are those of a seed split that are opened.
 
     Raises PfamnetError where the layout is not known or something in it is wrong.
     """
     path = Path(path)
     if path.is_dir():
-        return read_split(path, book, warnings)
+        return read_split(path, book, warnings, folds)
     first = next((line for _, line in numbered_lines(path, lenient=True) if line.strip()), None)
     if first is None:
         raise PfamnetError(f"{path}: empty file")
@@ -53,21 +47,20 @@ def read_input(path, book, table, warnings):
     raise PfamnetError(f"{path}: neither FASTA nor Stockholm nor a table of seed sequences")
 
 
-def read_split(path, book, warnings):
-    """Read the train and dev folds of a seed split; its test fold is not opened.
+def read_split(path, book, warnings, folds=("train", "dev")):
+    """Read folds of a seed split; the others, as a rule test/, are not opened.
 
-    A directory without dev/ leaves open what dev is to be.
+    A directory without any of these but train/ leaves open what dev is to be.
 
     Raises PfamnetError where there is no train/, a fold holds no shards or no rows,
     and what `read_shard` raises.
     """
     if not (path / "train").is_dir():
         raise PfamnetError(f"{path}: not a seed split: no train/ in this directory")
-    dev = path / "dev"
-    if not dev.is_dir():
+    there = [fold for fold in folds if (path / fold).is_dir()]
+    if there == ["train"]:
         return _read_fold(path / "train", "", book, warnings)
-    entries = _read_fold(path / "train", "train", book, warnings)
-    return entries + _read_fold(dev, "dev", book, warnings)
+    return [entry for fold in there for entry in _read_fold(path / fold, fold, book, warnings)]
 
 
 def _read_fold(path, fold, book, warnings):
@@ -199,70 +192,3 @@ def _protein(path, record, book, table):
     sequence = clean_sequence(where, record.sequence)
     labels = table.labels(record.name, len(sequence), book)
     return Entry(record.name, sequence, labels, True, f"{path}: record", record.number)
-
-
-@dataclass
-class DomainTable:
-    """Domains of proteins: {protein: [(start, end, accession, name, line)]}, start from 1."""
-
-    path: str
-    domains: dict[str, list[tuple[int, int, str, str, int]]] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-
-    def labels(self, protein, length, book):
-        """Return a protein's labels (start, end, key), 0-based half-open, in order.
-
-        Raises PfamnetError where a domain does not lie within the protein.
-        """
-        self.used.add(protein)
-        labels = set()
-        for start, end, accession, name, line in self.domains.get(protein, ()):
-            if not 1 <= start <= end <= length:
-                raise PfamnetError(
-                    f"{self.path}: line {line}: domain {start}-{end} is not within "
-                    f"the {length} residues of '{protein}'"
-                )
-            labels.add((start - 1, end, book.add_named(accession, name, self.path)))
-        return sorted(labels)
-
-    def unused(self):
-        """Return the proteins that no train set holds."""
-        return [protein for protein in self.domains if protein not in self.used]
-
-
-def read_domains(path):
-    """Read a tab-separated table of domains, gzipped or not, and return a DomainTable.
-
-    Its header names the columns: protein, start, end, accession (or pfam_acc) and
-    perhaps name (or pfam_id), in any order; others are passed over. Start and end
-    count from 1 and belong to the domain.
-
-    Raises PfamnetError, naming file and line, for a missing column, another number of
-    fields than in the header, a coordinate that is no whole number, or no accession.
-    """
-    lines = ((n, line.split("\t")) for n, line in numbered_lines(path) if line)
-    number, header = next(lines, (1, []))
-    if not header:
-        raise PfamnetError(f"{path}: empty file")
-    required = ["protein", "start", "end", "accession"]
-    columns = find_columns(f"{path}: line {number}", header, DOMAIN_COLUMNS, required)
-    places = [columns.get(name) for name in DOMAIN_COLUMNS]
-    table = DomainTable(str(path))
-    for number, fields in lines:
-        if len(fields) != len(header):
-            raise PfamnetError(
-                f"{path}: line {number}: {len(fields)} fields, the header has {len(header)}"
-            )
-        protein, start, end, accession, name = [
-            "" if place is None else fields[place].strip() for place in places
-        ]
-        if not (start.isdecimal() and end.isdecimal()):
-            raise PfamnetError(f"{path}: line {number}: '{start}-{end}' is not start and end")
-        if not protein or not accession or accession == "-":
-            missing = "accession" if protein else "protein"
-            raise PfamnetError(f"{path}: line {number}: {missing} missing")
-        row = (int(start), int(end), accession, "" if name == "-" else name, number)
-        table.domains.setdefault(protein, []).append(row)
-    if not table.domains:
-        raise PfamnetError(f"{path}: no domains below the header line")
-    return table

@@ -274,3 +274,60 @@ def test_long_lists_are_cut(tmp_path):
     assert read_trainset([path]).warnings == [
         "families with one training row: 6 (PF0, PF1, PF2 and 3 more)"
     ]
+
+
+# Domains cut from proteins
+
+
+def test_domains_are_cut_from_proteins_beside_other_rows(tmp_path):
+    fasta, table = proteins(tmp_path, {"P": 60, "Q": 50, "none": 30}, [("P", 1, 20, "PF1.2"), ("P", 31, 60, "PF2"), ("Q", 5, 30, "PF1")])
+    rows = labelled(tmp_path / "rows.fa", ("r", "PF1.1", "MKT"))
+    trainset = read_trainset([fasta, rows], table, cut=True, holdout=0)
+    sequence = "ACDEFGHIKL" * 9
+    assert dict(zip(trainset.train.names, trainset.train.sequences, strict=True)) == {
+        "P/1-20": sequence[:20], "P/31-60": sequence[30:60], "Q/5-30": sequence[4:30], "r": "MKT"}  # fmt: skip
+    assert not trainset.train.whole.any()
+    assert labels(trainset.train, trainset.families)["P/31-60"] == [(0, 30, "PF2")]
+    assert [(family.accession, family.rows) for family in trainset.families] == [("PF1.2", 3), ("PF2", 1)]
+
+
+def test_of_domains_on_the_same_residues_the_better_one_is_cut(tmp_path):
+    rows = [("P", 1, 60, "PF1", 40.5), ("P", 3, 70, "PF2", 50), ("P", 10, 20, "PF3", 5), ("P", 65, 80, "PF4", "-")]
+    fasta, table = proteins(tmp_path, {"P": 80}, rows)
+    table.write_text(table.read_text().replace("accession\n", "accession\tbits\n"))
+    trainset = read_trainset([fasta], table, cut=True, holdout=0)
+    assert sorted(trainset.train.names) == ["P/10-20", "P/3-70", "P/65-80"]
+    assert "1 domains not cut" in " ".join(trainset.warnings)
+    uncut = read_trainset([fasta], table, holdout=0)
+    assert len(uncut.train.domains) == 4 and "not cut" not in " ".join(uncut.warnings)
+
+
+def test_without_scores_the_longer_domain_is_cut(tmp_path):
+    fasta, table = proteins(tmp_path, {"P": 80}, [("P", 1, 60, "PF1"), ("P", 3, 70, "PF2")])
+    assert read_trainset([fasta], table, cut=True, holdout=0).train.names == ["P/3-70"]
+
+
+def test_a_score_that_is_none_is_refused_only_where_scores_count(tmp_path):
+    fasta, table = proteins(tmp_path, {"P": 80}, [("P", 1, 60, "PF1", "high")])
+    table.write_text(table.read_text().replace("accession\n", "accession\tscore\n"))
+    read_trainset([fasta], table, holdout=0)
+    with pytest.raises(PfamnetError, match="line 2: score 'high' is not a number"):
+        read_trainset([fasta], table, cut=True)
+
+
+def test_two_proteins_of_one_name_are_refused_where_domains_are_cut(tmp_path):
+    fasta, table = proteins(tmp_path, {"P": 80}, [("P", 1, 60, "PF1")])
+    fasta.write_text(fasta.read_text() + ">P\n" + "MKT" * 30 + "\n")
+    with pytest.raises(PfamnetError, match="protein 'P' stands already"):
+        read_trainset([fasta], table, cut=True)
+
+
+def test_rows_that_resemble_both_folds_are_dropped(tmp_path):
+    one, other = "MKTAYIAKQRQISFVKSHFSRQ", "GWLEEHNPCDTMVFPSLQAYKD"
+    folds = split(tmp_path / "split", [f"F,a,PF1,,{one}"], [f"F,b,PF1,,{other}"])
+    rows = labelled(tmp_path / "rows.fa", ("both", "PF1", one[:15] + other[:15]), ("near", "PF1", one[3:]))
+    trainset = read_trainset([folds, rows], similarity=0.1)
+    assert trainset.train.names == ["a", "near"] and trainset.dev.names == ["b"]
+    assert "resemble both train and given dev rows: 1" in trainset.warnings[0]
+    with pytest.raises(PfamnetError, match="similarity 1 is not a share"):
+        read_trainset([folds], similarity=1)

@@ -1,12 +1,16 @@
 """Holding out a dev fold."""
 
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import synthetic
 from pfamnet.trainset_entries import Entry
-from pfamnet.trainset_holdout import hold_out
+from pfamnet.trainset_holdout import hold_out, hold_out_clusters
 
 
 def domain(name, sequence, key, fold=""):
@@ -75,5 +79,77 @@ def test_no_family_loses_its_last_training_row(proteins, domains):
     entries = [protein(f"p{i}", labels) for i, labels in enumerate(proteins)]
     entries += [domain(f"d{i}", "ACD" + "E" * i, key) for i, key in enumerate(domains)]
     hold_out(entries, 0.9, 42)
+    everywhere = {key for entry in entries for _, _, key in entry.labels}
+    assert everywhere == {key for e in entries if e.fold == "train" for _, _, key in e.labels}
+
+
+# Clusters
+
+
+def relatives_of(count, families=6, changed=0.35, seed=0):
+    """Rows of several families that resemble each other more or less."""
+    rng = np.random.default_rng(seed)
+    return [domain(f"d{i}", synthetic.domain(i % families, rng, changed), f"F{i % families}") for i in range(count)]
+
+
+def similar(one, other, share):
+    sets = [{e.sequence[i : i + 5] for i in range(len(e.sequence) - 4)} for e in (one, other)]
+    shared = len(sets[0] & sets[1])
+    return shared >= 5 and shared / min(map(len, sets)) > share
+
+
+@pytest.mark.parametrize("changed", [0.3, 0.45, 0.6])
+def test_no_dev_row_resembles_a_train_row(changed):
+    entries = relatives_of(150, changed=changed)
+    hold_out_clusters(entries, 0.3, 42, 0.05)
+    folds = {fold: [e for e in entries if e.fold == fold] for fold in ("train", "dev")}
+    assert len(folds["train"]) + len(folds["dev"]) == 150
+    assert not any(similar(a, b, 0.05) for a in folds["train"] for b in folds["dev"])
+    if changed == 0.6:  # the clusters are small: rows can be held out, and are
+        assert 30 <= len(folds["dev"]) <= 48
+        for family in range(6):
+            assert 5 <= sum(e.labels[0][2] == f"F{family}" for e in folds["dev"]) <= 8
+
+
+def test_clusters_are_the_same_whatever_the_order():
+    def names(entries, seed=42):
+        hold_out_clusters(entries, 0.2, seed, 0.05)
+        return {entry.name for entry in entries if entry.fold == "dev"}
+
+    first = names(relatives_of(120, changed=0.6))
+    assert first == names(relatives_of(120, changed=0.6)[::-1]) and first
+    assert first != names(relatives_of(120, changed=0.6), seed=1)
+
+
+def test_a_family_that_is_one_cluster_stays_in_train():
+    entries = relatives_of(20, families=1, changed=0.05)
+    hold_out_clusters(entries, 0.4, 42, 0.05)
+    assert {entry.fold for entry in entries} == {"train"}
+
+
+def test_what_resembles_rows_of_a_fold_goes_with_them():
+    rng = np.random.default_rng(0)
+    a, b, c = (synthetic.random_sequence(rng, 60) for _ in range(3))
+    entries = [domain("train", a, "F", "train"), domain("dev", b, "F", "dev"),
+               domain("both", a[:30] + b[30:], "F"), domain("like train", a[:40], "F"),
+               domain("like dev", b[:25] + c[25:], "F"), domain("alone", synthetic.random_sequence(rng, 60), "F")]  # fmt: skip
+    assert hold_out_clusters(entries, 0.1, 42, 0.1) == 2
+    assert [entry.fold for entry in entries] == ["train", "dev", "none", "train", "none", "train"]
+    fewer = [domain("dev", b, "F", "dev"), domain("train", a, "F", "train"), domain("like dev", b[:40], "F")]
+    assert hold_out_clusters(fewer, 0.1, 42, 0.1) == 0 and fewer[2].fold == "dev"
+
+
+def test_short_twins_stay_together():
+    entries = [domain("a", "ACD", "F", "dev"), domain("b", "ACD", "F"), domain("c", "ACDE", "F", "train")]
+    hold_out_clusters(entries, 0.1, 42, 0.1)
+    assert entries[1].fold == "dev"
+
+
+@given(st.lists(keys, max_size=12), st.lists(st.sampled_from(["F1", "F4"]), max_size=6))
+def test_by_cluster_no_family_loses_its_last_training_row(proteins, domains):
+    entries = [protein(f"p{i}", labels) for i, labels in enumerate(proteins)]
+    entries = [replace(e, sequence="ACD" + "F" * i) for i, e in enumerate(entries)]
+    entries += [domain(f"d{i}", "ACD" + "E" * i, key) for i, key in enumerate(domains)]
+    hold_out_clusters(entries, 0.9, 42, 0.1)
     everywhere = {key for entry in entries for _, _, key in entry.labels}
     assert everywhere == {key for e in entries if e.fold == "train" for _, _, key in e.labels}

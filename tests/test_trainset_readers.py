@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
 from pfamnet.trainset_entries import FamilyBook
-from pfamnet.trainset_readers import read_domains, read_input
+from pfamnet.trainset_domains import read_domains
+from pfamnet.trainset_readers import read_input
 
 HEADER = "family_id,sequence_name,family_accession,aligned_sequence,sequence"
 
