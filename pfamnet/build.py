@@ -31,13 +31,16 @@ from .distil import soft_labels
 from .errors import PfamnetError
 from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save_encoder,
                   save_head)
+from .evaluation import FOLDER as EVALUATION
+from .evaluation import Evaluation, evaluate, write_evaluations
 from .examples import Corpus, Sampler, SamplerSettings
 from .families import Family, write_families
 from .light import LightConfig, LightNetwork
 from .light_graph import export_light
 from .light_start import Stored
 from .measure import Measure
-from .model import ENCODER, GRAPH, HEAD, WEIGHTS, ModelWriter, file_digest
+from .model import CARD, ENCODER, GRAPH, HEAD, WEIGHTS, ModelWriter, file_digest
+from .model_card import model_card
 from .profiles import read_hmms, write_profiles
 from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime
@@ -78,6 +81,7 @@ class BuildOptions:
     candidates: int = 512
     compress: bool = False
     light_precision: str = "int8"
+    license: str | None = None
     seed: int = 42
 
 
@@ -116,7 +120,8 @@ class Build:
         except ValueError:
             raise PfamnetError(f"{self.work}: {OPTIONS} is damaged; remove the directory "
                                "and start anew") from None
-        if begun != as_json(self.options):
+        # options that came later have their defaults there
+        if as_json(BuildOptions(())) | begun != as_json(self.options):
             raise PfamnetError(f"{self.work}: was begun with other options; repeat these, "
                                "or remove it and start anew")
 
@@ -264,9 +269,16 @@ class Build:
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
             networks = {name: self.calibrated(name, runtime, trainset.dev, len(families))
                         for name, runtime in runtimes.items()}
+            dev = Corpus(trainset.dev)
+            evaluations = {name: self.evaluated(name, runtime, dev) for name, runtime in runtimes.items()}
+            for name, evaluation in evaluations.items():
+                networks[name]["dev"] |= evaluation.summary()
+            write_evaluations(folder / EVALUATION, families, evaluations)
             write_training_log(self.work, folder / "training.tsv")
-            writer.finish({"pfamnet": __version__, "profiles": profiles, "networks": networks,
-                           "families": len(families), "provenance": self.provenance()})
+            description = {"pfamnet": __version__, "profiles": profiles, "networks": networks,
+                           "families": len(families), "provenance": self.provenance(trainset.warnings)}
+            (folder / CARD).write_text(model_card(description), encoding="utf-8")
+            writer.finish(description)
         self.say(f"{self.out}: a model of {len(families)} families")
 
     def calibrated(self, name: str, runtime, dev: Fold, families: int) -> dict:
@@ -289,6 +301,12 @@ class Build:
         return {"block": runtime.block, "modes": modes, "calibration": calibration.bins,
                 "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
 
+    def evaluated(self, name: str, runtime, dev: Corpus) -> Evaluation:
+        """What a network is right about on dev."""
+        limit = 600 if name == "esm" and self.device.type == "cpu" else 20000
+        return evaluate(runtime, dev, limit, self.cpus, lambda items, total: tqdm(
+            items, f"evaluating {name}", total, file=sys.stderr, disable=not self.progress, leave=False))
+
     @cached_property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every input file."""
@@ -300,9 +318,12 @@ class Build:
             files.append(Path(self.options.light_from) / WEIGHTS)
         return {str(file): file_digest(file) for file in files}
 
-    def provenance(self) -> dict:
-        """How the model came to be: options, digests of the input files, versions."""
+    def provenance(self, warnings: list[str]) -> dict:
+        """How the model came to be: options, digests of the input files, versions, warnings."""
+        base = self.options.base
         return {"options": asdict(self.options),
+                "base": base and ("local" if Path(base).expanduser().is_dir() else "hub"),
+                "warnings": list(warnings),
                 "digests": self.digests,
                 "versions": {name: version(name) for name in ("torch", "pyhmmer", "numpy", "onnx")},
                 "python": platform.python_version()}

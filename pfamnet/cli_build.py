@@ -12,6 +12,14 @@ from .signals import stopping_in_order
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
+
+def one_line_only(context, parameter, value):
+    """A name as it may stand in the metadata of a model card."""
+    if value is not None and (not value.strip() or not value.isprintable() or len(value) > 100):
+        raise click.BadParameter("a name of one line is wanted", context, parameter)
+    return value
+
+
 expert = grouped("Other expert options")
 inputs = grouped("Options for the train sets")
 training = grouped("Options for training")
@@ -50,6 +58,7 @@ reading = grouped("Options for thresholds")
 @training("--device", metavar="<s>", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes CUDA where there is one.")
 @reading("--recall", type=click.FloatRange(0.5, 1), default=0.995, show_default=True, metavar="<x>", help="Share of dev domains whose family must become a candidate.")
 @reading("--candidates", type=click.IntRange(min=1), default=512, show_default=True, metavar="<n>", help="Most candidates for each 1,024 residues (fast: an eighth; sensitive: twice).")
+@expert("--license", callback=one_line_only, metavar="<s>", help="Licence of the model, for its model card: an SPDX name as cc0-1.0, or another name.  [not stated]")
 @expert("--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="<n>", help="Seed of all that is random.")
 @expert("--checkpoint", type=click.FloatRange(min=0), default=240, show_default=True, metavar="<s>", help="Seconds between two checkpoints of a training.")
 @expert("--cpu", type=click.IntRange(min=0), metavar="<n>", help="Number of threads.  [HMMER_NCPU, or all processors]")

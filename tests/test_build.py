@@ -51,7 +51,7 @@ def fewer(calibrate, runtime, fold, families, count, *rest):
 def tables(model):
     """Files of a model whose bytes the same build always makes."""
     return {str(path.relative_to(model)): path.read_bytes() for path in model.rglob("*")
-            if path.is_file() and path.name not in ("training.tsv", "model.json")}  # fmt: skip
+            if path.is_file() and path.name not in ("training.tsv", "model.json", "latency.tsv")}  # fmt: skip
 
 
 def log(model):
@@ -154,9 +154,9 @@ def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, ba
 
 
 def described(model):
-    """model.json but for the digest of the log, in which times stand."""
+    """model.json but for the digests of the files in which times stand."""
     fields = json.loads((model / "model.json").read_text())
-    del fields["digest"], fields["files"]["training.tsv"]
+    del fields["digest"], fields["files"]["training.tsv"], fields["files"]["evaluation/latency.tsv"]
     return fields
 
 
@@ -261,6 +261,18 @@ def test_input_that_has_changed_is_refused_when_resuming(quick, tmp_path):
     synthetic.write_labelled(tmp_path / "d.fa", families=3, rows=4)
     status, said = quick("--resume", tmp_path / "d.fa")
     assert status == 1 and "d.fa: is not what it was when" in said.splitlines()[-1]
+
+
+def test_work_of_before_an_option_was_there_goes_on(quick, tmp_path, labelled):
+    """It then has the default, and only that."""
+    begin(tmp_path, labelled)
+    path = tmp_path / "made.work" / "options.json"
+    options = json.loads(path.read_text())
+    for name in ("license", "light_from"):
+        del options[name]
+    path.write_text(json.dumps(options))
+    assert "was begun with other options" in one_line(quick("--resume", "--license", "mit", labelled))
+    assert quick("--resume", labelled)[0] == 0
 
 
 def test_work_of_before_inputs_were_remembered_goes_on(quick, tmp_path, labelled):

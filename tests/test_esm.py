@@ -220,6 +220,19 @@ def test_transformers_and_we_embed_alike(tmp_path, token_dropout):
     torch.testing.assert_close(written, expected, atol=1e-4, rtol=0)
 
 
+def test_the_encoder_of_a_model_opens_in_transformers_and_embeds_alike(esm_model):
+    """As a build leaves it, against the very network that scans with it."""
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.EsmModel.from_pretrained(esm_model / "encoder").eval()
+    ours = esm.load_network(esm_model / "encoder", esm_model / "head.safetensors").encoder
+    rows, lengths = random_rows([120, 40], 120)
+    inside = torch.arange(120) < lengths[:, None]
+    with torch.no_grad():
+        expected = theirs(rows, attention_mask=inside.long()).last_hidden_state[inside]
+        assert expected.std() > 0.1
+        torch.testing.assert_close(ours(rows, lengths)[inside], expected, atol=1e-4, rtol=0)
+
+
 def test_transformers_reads_the_vocabulary_that_we_write(saved):
     transformers = pytest.importorskip("transformers")
     ids = transformers.AutoTokenizer.from_pretrained(saved)("MKVX")["input_ids"]

@@ -40,17 +40,21 @@ def rewrite(model, **changes):
 
 # What a build writes
 
+EVALUATION = [f"evaluation/{name}.tsv" for name in ("accuracy_by_family", "accuracy_by_size", "confusion_in_clans",
+                                                    "latency")]  # fmt: skip
+
 
 def test_a_light_model_holds_what_the_module_says(light_model):
     assert files_of(light_model) == [
-        "families.tsv", "light.onnx", "light.safetensors", "model.json", "profiles.h3m", "training.tsv",
+        "README.md", *EVALUATION, "families.tsv", "light.onnx", "light.safetensors", "model.json", "profiles.h3m",
+        "training.tsv",
     ]  # fmt: skip
 
 
 def test_a_model_with_esm_holds_the_encoder_too(esm_model):
     assert files_of(esm_model) == [
-        "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer_config.json", "encoder/vocab.txt",
-        "families.tsv", "head.safetensors", "light.onnx", "light.safetensors", "model.json", "profiles.h3m.gz",
+        "README.md", "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer_config.json", "encoder/vocab.txt",
+        *EVALUATION, "families.tsv", "head.safetensors", "light.onnx", "light.safetensors", "model.json", "profiles.h3m.gz",
         "training.tsv",
     ]  # fmt: skip
 
