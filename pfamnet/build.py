@@ -24,7 +24,8 @@ from tqdm import tqdm
 
 from . import __version__
 from .align import build_profiles
-from .build_data import describe, given_profiles, some_sequences, with_dev, with_emitted
+from .build_data import describe, some_sequences, with_dev, with_emitted
+from .build_input import planned, read_inputs
 from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
 from .devices import autocast, pick_device
 from .distil import soft_labels
@@ -34,7 +35,7 @@ from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save
 from .evaluation import FOLDER as EVALUATION
 from .evaluation import Evaluation, evaluate, write_evaluations
 from .examples import Corpus, Sampler, SamplerSettings
-from .families import Family, write_families
+from .families import write_families
 from .light import LightConfig, LightNetwork
 from .light_graph import export_light
 from .light_start import Stored
@@ -44,8 +45,9 @@ from .model_card import model_card
 from .profiles import read_hmms, write_profiles
 from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime
+from .sampling import sample
 from .train import Training, TrainSettings, optimizer_class, write_training_log
-from .trainset import Fold, TrainSet, read_trainset
+from .trainset import Fold, TrainSet
 
 # in the work directory: what the build was begun with
 OPTIONS, INPUTS = "options.json", "inputs.json"
@@ -62,7 +64,11 @@ class BuildOptions:
     hmm: str | None = None
     base: str | None = None
     top: int | None = None
+    recipe: str | None = None
+    cut_domains: bool = False
     holdout: float = 0.1
+    holdout_by: str = "row"
+    similarity: float = 0.05
     aligner: str = "hmmalign"
     emit: int = 50
     light_from: str | None = None
@@ -77,6 +83,7 @@ class BuildOptions:
     precision: str = "auto"
     optimizer: str = "adamw"
     balance: str = "none"
+    power: float = 0.6
     recall: float = 0.995
     candidates: int = 512
     compress: bool = False
@@ -144,10 +151,12 @@ class Build:
         base = self.options.base
         encoder = load_encoder(resolve_base(base)) if base else None
         start = Stored(self.options.light_from) if self.options.light_from else None
-        trainset, given = self.read()
+        trainset, given, quotas = self.read()
         self.begin()
         hmms = given or self.build_profiles(trainset)
         trainset.families[:] = [describe(family, hmm) for family, hmm in zip(trainset.families, hmms)]
+        if quotas is not None:  # profiles are made of all rows, the networks learn from these
+            trainset = sample(trainset, quotas, self.options.seed)
         trainset = with_emitted(trainset, hmms, self.options.emit, self.options.seed)
         self.say(f"{len(trainset.families)} families, {len(trainset.train.sequences)} sequences "
                  f"to train on, {len(trainset.dev.sequences)} to choose by")
@@ -165,20 +174,16 @@ class Build:
 
     # -- data and profiles
 
-    def read(self) -> tuple[TrainSet, list]:
-        """The train set, and of `--hmm` the profile of each of its families."""
-        options = self.options
-        given = given_profiles(options.hmm) if options.hmm else {}
-        trainset = read_trainset(options.trainsets, options.domains, options.families,
-                                 holdout=options.holdout, seed=options.seed, top=options.top,
-                                 only=set(given) if given else None,
-                                 # what can be emitted needs no rows
-                                 also=[Family(hmm.accession or hmm.name, hmm.name)
-                                       for hmm in given.values()] if options.emit else [])
-        trainset = with_dev(trainset, options.seed)
+    def read(self) -> tuple:
+        """The train set, of `--hmm` the profile of each of its families, and the recipe's rows of each."""
+        trainset, given = read_inputs(self.options)
+        trainset, quotas, self.plan = planned(trainset, self.options)
+        trainset = with_dev(trainset, self.options.seed)
         for warning in trainset.warnings:
             self.say(f"warning: {warning}")
-        return trainset, [given[family.key] for family in trainset.families] if given else []
+        for line in self.plan.lines() if self.plan else ():
+            self.say(line)
+        return trainset, [given[family.key] for family in trainset.families] if given else [], quotas
 
     def build_profiles(self, trainset: TrainSet) -> list:
         """Profiles from the train rows; kept in the work directory as they are made."""
@@ -209,7 +214,8 @@ class Build:
             precision=options.precision, optimizer=options.optimizer, balance=options.balance,
             checkpoint_seconds=self.checkpoint)
         sampler = Sampler(train, families, network.block,
-                          SamplerSettings(crop=options.crop, alone=0.8, masked=0.03, substitutions=0.03),
+                          SamplerSettings(crop=options.crop, power=options.power, alone=0.8, masked=0.03,
+                                          substitutions=0.03),
                           options.seed)
         self.train("esm", network, groups, sampler, dev, settings)
         return network
@@ -223,7 +229,8 @@ class Build:
         options = self.options
         torch.manual_seed(options.seed)  # the same whether or not the fine-tuning was resumed
         network = LightNetwork(LightConfig(len(families)))
-        sampler = Sampler(train, len(families), network.block, SamplerSettings(), options.seed)
+        sampler = Sampler(train, len(families), network.block,
+                          SamplerSettings(power=options.power), options.seed)
         if start is not None:
             examples = sampler.batches(0, START_EXAMPLES)[0]
             network = start.network(families, torch.from_numpy(examples.tokens))
@@ -322,6 +329,7 @@ class Build:
         """How the model came to be: options, digests of the input files, versions, warnings."""
         base = self.options.base
         return {"options": asdict(self.options),
+                "plan": self.plan and self.plan.as_dict(),
                 "base": base and ("local" if Path(base).expanduser().is_dir() else "hub"),
                 "warnings": list(warnings),
                 "digests": self.digests,

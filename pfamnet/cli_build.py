@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import click
 
 from .errors import PfamnetError
 from .options import CONTEXT, GroupedCommand, default_cpus, grouped, version_option
+from .recipes import RECIPES, with_defaults
 from .signals import stopping_in_order
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -33,13 +35,18 @@ reading = grouped("Options for thresholds")
 @version_option()
 @click.option("--resume", is_flag=True, help="Go on with a build of the same options that was stopped.")
 @click.option("--keep-work", is_flag=True, help="Keep the work directory <model_out>.work when done.")
+@click.option("--recipe", type=click.Choice(list(RECIPES)), help="Learn from a choice of families and rows; the plan is said and stored.")
+@click.option("--plan", is_flag=True, help="Print the plan of --recipe to stdout and stop; nothing is written.")
 @inputs("--domains", metavar="<f>", help="Table of the domains of full-length proteins (protein, start, end, accession).")
+@inputs("--cut-domains", is_flag=True, help="Cut the domains out of full-length proteins: isolated domains take their place.")
 @inputs("--families", metavar="<f>", help="Table of names, clans and descriptions, where the train sets have none.")
 @inputs("--top", type=click.IntRange(min=1), metavar="<n>", help="Take the <n> families with the most rows.")
 @inputs("--holdout", type=click.FloatRange(0, 0.5, min_open=True), default=0.1, show_default=True, metavar="<x>", help="Share held out as dev where the train set has no dev fold.")
+@inputs("--holdout-by", type=click.Choice(["row", "cluster"]), default="row", show_default=True, help="Hold out row by row, or clusters of rows that resemble each other.")
+@inputs("--similarity", type=click.FloatRange(0, 1, max_open=True), default=0.05, show_default=True, metavar="<x>", help="Rows of one cluster share at least 5 words of 5 residues and more than this share of the shorter one's.")
 @profiles("--hmm", metavar="<f>", help="Take the profiles of this file (HMMER ASCII or .h3m), GA cutoffs included.")
 @profiles("--aligner", type=click.Choice(["hmmalign", "famsa"]), default="hmmalign", show_default=True, help="How to align rows that are not aligned; famsa needs pfamnet[famsa].")
-@profiles("--emit", type=click.IntRange(min=0), default=50, show_default=True, metavar="<n>", help="Fill up families of fewer train rows with sequences emitted from their profiles.")
+@profiles("--emit", type=click.IntRange(min=0), metavar="<n>", help="Fill up families of fewer train rows with sequences emitted from their profiles.  [50; 0 with --recipe]")
 @profiles("--compress", is_flag=True, help="Write the profiles gzip-compressed.")
 @training("--base", metavar="<s>", help="ESM-2 to fine-tune: a local directory or a Hugging Face name; without it only the light network is trained.")
 @training("--esm-residues", type=click.IntRange(min=1), default=40_000_000, show_default=True, metavar="<n>", help="Residues ESM-2 is fine-tuned on.")
@@ -55,6 +62,7 @@ reading = grouped("Options for thresholds")
 @training("--light-precision", type=click.Choice(["int8", "fp32"]), default="int8", show_default=True, help="Arithmetic the light network scans with.")
 @training("--optim", "optimizer", type=click.Choice(["adamw", "adamw8bit"]), default="adamw", show_default=True, help="Optimizer; adamw8bit needs CUDA and pfamnet[gpu].")
 @training("--balance", type=click.Choice(["none", "inverse", "logit"]), default="none", show_default=True, help="Weights for unbalanced families: inverse frequency, or logit adjustment.")
+@training("--power", type=click.FloatRange(0, 1), metavar="<x>", help="Draw families as their rows ** <x>: 0 all alike, 1 by their size.  [0.6; as the recipe has it]")
 @training("--device", metavar="<s>", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes CUDA where there is one.")
 @reading("--recall", type=click.FloatRange(0.5, 1), default=0.995, show_default=True, metavar="<x>", help="Share of dev domains whose family must become a candidate.")
 @reading("--candidates", type=click.IntRange(min=1), default=512, show_default=True, metavar="<n>", help="Most candidates for each 1,024 residues (fast: an eighth; sensitive: twice).")
@@ -62,13 +70,17 @@ reading = grouped("Options for thresholds")
 @expert("--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="<n>", help="Seed of all that is random.")
 @expert("--checkpoint", type=click.FloatRange(min=0), default=240, show_default=True, metavar="<s>", help="Seconds between two checkpoints of a training.")
 @expert("--cpu", type=click.IntRange(min=0), metavar="<n>", help="Number of threads.  [HMMER_NCPU, or all processors]")
-def build(model_out, trainsets, resume, keep_work, device, cpu, checkpoint, **options):
+def build(model_out, trainsets, plan, resume, keep_work, device, cpu, checkpoint, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.
 
     A train set is a directory in the layout of the Pfam seed split, Stockholm
     alignments (Pfam-A.seed), FASTA whose descriptions begin with the family's
     accession, or full-length proteins with --domains.
     """
+    options = with_defaults(options)
+    check_choices(options, plan)
+    if plan:
+        return print_plan(SimpleNamespace(trainsets=trainsets, **options))
     try:
         from .build import Build, BuildOptions
     except ModuleNotFoundError as error:
@@ -78,3 +90,27 @@ def build(model_out, trainsets, resume, keep_work, device, cpu, checkpoint, **op
     with stopping_in_order():
         Build(model_out, BuildOptions(trainsets=trainsets, **options), cpu or default_cpus(), device,
               resume, keep_work, sys.stderr.isatty(), checkpoint).run()
+
+
+def check_choices(options, plan) -> None:
+    """See that the options go together.
+
+    Raises click.UsageError where they do not.
+    """
+    if options["recipe"] and options["top"]:
+        raise click.UsageError("--recipe says which families are taken: not together with --top")
+    if plan and not options["recipe"]:
+        raise click.UsageError("--plan prints the plan of a recipe: --recipe is missing")
+    if options["cut_domains"] and not options["domains"]:
+        raise click.UsageError("--cut-domains needs a table of domains: --domains")
+
+
+def print_plan(options) -> None:
+    """What a build of these options would take, on stdout."""
+    from .build_input import planned, read_inputs
+
+    trainset, _ = read_inputs(options)
+    _, _, plan = planned(trainset, options)
+    for warning in trainset.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print("\n".join(plan.lines()))

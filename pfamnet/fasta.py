@@ -26,6 +26,10 @@ _TABLE = bytes(
 )
 
 
+class Truncated(PfamnetError):
+    """The input ends within gzip data."""
+
+
 class Record(NamedTuple):
     """One sequence of a FASTA file.
 
@@ -149,7 +153,7 @@ def _inflate(first, chunks, path):
             pending = member.unused_data if member.eof else member.unconsumed_tail
         first = next(chunks, None)
     if not member.eof:
-        raise PfamnetError(f"{path}: truncated gzip data")
+        raise Truncated(f"{path}: truncated gzip data")
 
 
 def fasta_records(chunks, path):
@@ -159,16 +163,19 @@ def fasta_records(chunks, path):
     if first is None:
         return
     record = _Builder(path, 1)
-    for chunk in itertools.chain((first,), chunks):
-        pieces = chunk.split(b">")
-        record.feed(pieces[0])
-        for piece in pieces[1:]:
-            if record.in_header:
-                record.feed(b">")
-            else:
-                yield record.finish()
-                record = _Builder(path, record.number + 1)
-            record.feed(piece)
+    try:
+        for chunk in itertools.chain((first,), chunks):
+            pieces = chunk.split(b">")
+            record.feed(pieces[0])
+            for piece in pieces[1:]:
+                if record.in_header:
+                    record.feed(b">")
+                else:
+                    yield record.finish()
+                    record = _Builder(path, record.number + 1)
+                record.feed(piece)
+    except Truncated:
+        record.refuse(f"truncated gzip data after {record.length} residues")
     yield record.finish()
 
 
@@ -205,7 +212,7 @@ class _Builder:
             line, newline, piece = piece.partition(b"\n")
             self.header += line
             if len(self.header) > _HEADER_LIMIT:
-                self._refuse(f"header line of more than {_HEADER_LIMIT} bytes")
+                self.refuse(f"header line of more than {_HEADER_LIMIT} bytes")
             if not newline:
                 return
             self._end_header()
@@ -214,7 +221,7 @@ class _Builder:
         if bad >= 0:
             character = _quoted(piece.translate(None, _BLANKS)[bad : bad + 1])
             position = self.length + bad + 1
-            self._refuse(f"illegal character {character} at position {position}")
+            self.refuse(f"illegal character {character} at position {position}")
         self.length += len(part)
         self.parts.append(part)
 
@@ -235,13 +242,14 @@ class _Builder:
         if b"\0" in description or b"\1" in description:
             description = description.partition(b"\1")[0].partition(b"\0")[0]
         if not name:
-            self._refuse("no name after '>'")
+            self.refuse("no name after '>'")
         self.name, self.description = _text(name), _text(description)
         self.in_header = False
 
-    def _refuse(self, what):
+    def refuse(self, what):
+        """Raise PfamnetError that names the record."""
         name = f" '{shown(self.name)}'" if self.name else ""
-        raise PfamnetError(f"{self.path}: record {self.number}{name}: {what}")
+        raise PfamnetError(f"{self.path}: record {self.number}{name}: {what}") from None
 
 
 def _text(raw):

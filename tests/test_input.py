@@ -9,7 +9,7 @@ import pytest
 import untrained
 from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
-from pfamnet.cli import scan
+from pfamnet.cli_scan import scan
 from pfamnet.options import run
 
 KINASE = golden.record("P15056").sequence
@@ -88,7 +88,7 @@ REFUSED = {
     "a control character": (b">b\nAC\x07DE\n", "record 1 'b': illegal character '\\x07' at position 3"),
     "no name": (PLAIN + b">\nACD\n", "record 2: no name"),
     "an empty file": (b"", "empty file"),
-    "truncated gzip": (member(PLAIN)[:-20], "truncated gzip data"),
+    "truncated gzip": (member(PLAIN)[:-20], "record 1 'k': truncated gzip data after "),
     "binary rubbish": (bytes(range(128, 256)) * 9, "line 1: not FASTA"),
     "text": (b"This is no FASTA.\n", "line 1: not FASTA"),
     "damaged gzip": (member(PLAIN)[:50] + b"\xff" * 50 + member(PLAIN)[100:], "gzip data"),

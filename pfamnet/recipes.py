@@ -1,0 +1,50 @@
+"""Recipes: which rows of a train set the networks learn from, under a name.
+
+`sampling.sample` applies them. A recipe's rows are domains of the train fold.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to choose rows.
+
+    says    one line for the user
+    strata  (families, rows): so many of the largest families, at most so many rows of
+            each; then the next stratum. Rows None: all of them. Families None: all
+            that are left
+    total   rows in all, None for as many as the strata give: shared out among the
+            families in proportion to what they have
+    least   rows that every family keeps of such a total, where it has them
+    power   in training a family is drawn as its rows ** power
+    """
+
+    name: str
+    says: str
+    strata: tuple[tuple[int | None, int | None], ...]
+    total: int | None = None
+    least: int = 0
+    power: float = 0.6
+
+
+RECIPES = {recipe.name: recipe for recipe in (
+    Recipe("specialist", "the 1,000 largest families, at most 200 rows of each, "
+           "and each family drawn equally often", ((1000, 200),), power=0.0),
+    Recipe("generalist-70k", "70,000 rows of the 5,000 largest families in proportion to their "
+           "size, at least 5 of each", ((5000, None),), total=70_000, least=5),
+    Recipe("generalist-400k", "200 rows of each of the 1,000 largest families, "
+           "50 of each of the next 4,000", ((1000, 200), (4000, 50))),
+    Recipe("full", "every row, families drawn in proportion to their size", ((None, None),), power=1.0),
+)}  # fmt: skip
+
+
+def with_defaults(options: dict) -> dict:
+    """Options of the command line with what was not given (None) as the recipe has it.
+
+    `power` is the recipe's; `emit` is 0 with a recipe, whose numbers of rows
+    emitted sequences would undo.
+    """
+    recipe = RECIPES.get(options["recipe"])
+    defaults = {"power": recipe.power if recipe else 0.6, "emit": 0 if recipe else 50}
+    return options | {name: value for name, value in defaults.items() if options[name] is None}

@@ -1,0 +1,123 @@
+"""Builds by recipe, from the command line to the stored plan."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import pfamnet.build as module
+import synthetic
+from conftest import build, refused
+from pfamnet.cli import build as command
+from pfamnet.light import LightConfig
+from pfamnet.model import open_model
+from pfamnet.options import run
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Recipes of few families and rows under the names of the real ones, and a very small network."""
+    from pfamnet import build_input, cli_build
+    from pfamnet.recipes import RECIPES, Recipe
+
+    small = RECIPES | {"specialist": Recipe("specialist", "three families", ((3, 10),), power=0.0)}
+    for place in (build_input, cli_build):
+        monkeypatch.setattr(place, "RECIPES", small)
+    monkeypatch.setattr("pfamnet.recipes.RECIPES", small)
+    monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
+
+
+@pytest.fixture
+def here(capfd):
+    """pfamnet-build in this process: (status, stdout, stderr)."""
+    threads = torch.get_num_threads()
+
+    def here(*arguments):
+        status = run(command, ["--cpu", "1", "--device", "cpu", *map(str, arguments)])
+        return status, *capfd.readouterr()
+
+    yield here
+    torch.set_num_threads(threads)
+
+
+def test_a_build_by_recipe_says_follows_and_stores_its_plan(few, here, tmp_path, labelled, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "Corpus", lambda fold, Corpus=module.Corpus: seen.append(fold) or Corpus(fold))
+    drawn = []
+    monkeypatch.setattr(module, "SamplerSettings", lambda settings=module.SamplerSettings, **given:
+                        drawn.append(given) or settings(**given))  # fmt: skip
+    out = tmp_path / "made"
+    status, _, said = here("--recipe", "specialist", "--light-residues", 20_000, out, labelled)
+    assert status == 0, said
+    assert said.startswith("recipe specialist: three families\n") and "  1 to 3" in said
+    train = seen[0]
+    assert np.bincount(train.domains[:, 3]).tolist() == [10, 10, 10]  # nothing is emitted beside
+    assert drawn[0]["power"] == 0
+    stored = json.loads((out / "model.json").read_text())["provenance"]
+    assert stored["plan"]["rows"] == 30 and stored["plan"]["strata"][0]["rows"] > 30
+    assert stored["options"]["recipe"] == "specialist" and stored["options"]["emit"] == 0
+    families = open_model(out).families
+    assert [family.rows for family in families] == [10, 10, 10]
+
+
+def test_options_go_before_the_recipe(few, here, tmp_path, labelled, monkeypatch):
+    taken = []
+    monkeypatch.setattr(module, "Build", lambda out, options, *rest: taken.append(options) or FakeBuild())
+    assert here("--recipe", "specialist", "--emit", 7, "--power", 0.5, tmp_path / "made", labelled)[0] == 0
+    assert here("--recipe", "specialist", tmp_path / "made", labelled)[0] == 0
+    assert here(tmp_path / "made", labelled)[0] == 0
+    assert [(options.emit, options.power) for options in taken] == [(7, 0.5), (0, 0.0), (50, 0.6)]
+
+
+class FakeBuild:
+    def run(self):
+        pass
+
+
+def test_a_plan_is_printed_and_nothing_written(tmp_path, labelled):
+    done = build("--recipe", "generalist-70k", "--plan", tmp_path / "made", labelled)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("recipe generalist-70k: 70,000 rows of the 5,000 largest families")
+    assert lines[-3].strip() == "5,000 families asked for, 8 there: all of them are taken"
+    assert lines[-2].strip().startswith("70,000 rows asked for, ")
+    assert list(tmp_path.iterdir()) == [] and done.stderr == ""
+
+
+def test_a_plan_needs_no_torch(tmp_path, labelled):
+    import subprocess
+    import sys
+
+    code = ("import sys; sys.modules['torch'] = None; from pfamnet.cli import build; from pfamnet.options import run; "
+            f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "recipe full" in done.stdout, done.stderr
+
+
+def test_plans_of_cut_and_clustered_domains(here, tmp_path):
+    synthetic.write_proteins(tmp_path / "p.fa", tmp_path / "t.tsv")
+    options = ["--recipe", "full", "--plan", "--domains", tmp_path / "t.tsv", "--cut-domains"]
+    status, said, _ = here(*options, "--holdout-by", "cluster", "--similarity", 0.3, tmp_path / "m", tmp_path / "p.fa")
+    assert status == 0
+    status, uncut, _ = here(*options, tmp_path / "m", tmp_path / "p.fa")
+    assert status == 0 and "dev: 6 of 6 rows" in uncut and "together" in said
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["--recipe", "special"], "'special' is not one of 'specialist', 'generalist-70k'"),
+    (["--recipe", "full", "--top", "3"], "not together with --top"),
+    (["--plan"], "--recipe is missing"),
+    (["--cut-domains"], "--cut-domains needs a table of domains"),
+    (["--holdout-by", "family"], "'family' is not one of"),
+    (["--similarity", "1"], "1"),
+    (["--power", "2"], "2"),
+])  # fmt: skip
+def test_options_that_do_not_go_together_are_refused(here, tmp_path, labelled, arguments, says):
+    status, out, said = here(*arguments, tmp_path / "made", labelled)
+    assert status == 2 and out == "" and said.count("\n") == 1 and says in said, said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_recipe_is_one_line(tmp_path, labelled):
+    assert "is not one of" in refused(build("--recipe", "x", tmp_path / "m", labelled, check=False), 2)
