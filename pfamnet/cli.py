@@ -1,19 +1,21 @@
 """The two programs: `pfamnet-scan` and `pfamnet-build`.
 
-What is heavy is imported when it is needed: `--help` and `--version` load
-neither torch nor pyhmmer.
+Each imports its own command alone, and what is heavy when it is needed:
+`--help` and `--version` load neither torch nor pyhmmer.
 """
 
 import sys
 
-from .cli_build import build
-from .cli_scan import scan
 from .options import leave, run
 
 
 def main_scan() -> None:
+    from .cli_scan import scan
+
     leave(run(scan))
 
 
 def main_build() -> None:
+    from .cli_build import build
+
     sys.exit(run(build))

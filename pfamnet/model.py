@@ -21,6 +21,7 @@ import math
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -109,12 +110,12 @@ def open_model(path: str | Path, title: str = "") -> Model:
         raise PfamnetError(f"{path}: {DESCRIPTION} or families.tsv lacks what a model needs") from None
 
 def _open(path: Path, description: dict) -> Model:
-    for name, digest in description["files"].items():
-        if not (path / name).is_file():
-            raise PfamnetError(f"{path}: {name} is missing")
-        if file_digest(path / name) != digest:
-            raise PfamnetError(f"{path}: {name} is damaged (its SHA-256 is not the one in {DESCRIPTION})")
-    families = read_families(path / "families.tsv")
+    with ThreadPoolExecutor(1) as pool:
+        checking = pool.submit(check_files, path, dict(description["files"]))
+        try:  # meanwhile
+            families = read_families(path / "families.tsv")
+        finally:
+            checking.result()  # what is damaged is said to be, whatever it led to
     if len(families) != description["families"]:
         raise PfamnetError(f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} "
                            f"{description['families']}")
@@ -124,6 +125,14 @@ def _open(path: Path, description: dict) -> Model:
     if "light" not in networks:
         raise KeyError("light")
     return Model(path, families, store, networks, description)
+
+def check_files(path: Path, files: dict[str, str]) -> None:
+    """See that every file is there and has its SHA-256; raise PfamnetError otherwise."""
+    for name, digest in files.items():
+        if not (path / name).is_file():
+            raise PfamnetError(f"{path}: {name} is missing")
+        if file_digest(path / name) != digest:
+            raise PfamnetError(f"{path}: {name} is damaged (its SHA-256 is not the one in {DESCRIPTION})")
 
 def read_description(path: Path) -> dict:
     """model.json of a directory, its own digest checked."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pfamnet.cli import scan
+from pfamnet.cli_scan import scan
 from pfamnet.options import run
 
 DATA = Path(__file__).parent / "data"

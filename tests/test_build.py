@@ -18,7 +18,7 @@ from safetensors import safe_open
 import pfamnet.build as module
 import synthetic
 from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
-from pfamnet.cli import build as command
+from pfamnet.cli_build import build as command
 from pfamnet.light import LightConfig
 from pfamnet.model import open_model
 from pfamnet.options import run

@@ -8,7 +8,7 @@ import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
 from pfamnet.clans import best_of_clans, inserted, nested, overlap, without
-from pfamnet.cli import scan
+from pfamnet.cli_scan import scan
 from pfamnet.families import Family
 from pfamnet.fasta import Record
 from pfamnet.hits import Alignment, network_domain, network_hit

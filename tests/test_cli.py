@@ -13,7 +13,7 @@ import pytest
 
 import synthetic
 from conftest import environment, program, refused, scan
-from pfamnet.cli import scan as command
+from pfamnet.cli_scan import scan as command
 from pfamnet.options import run
 from pfamnet.tables import TSV_COLUMNS
 

@@ -7,7 +7,7 @@ import golden
 import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
-from pfamnet.cli import scan
+from pfamnet.cli_scan import scan
 from pfamnet.fasta import Record
 from pfamnet.gff3 import Gff3Writer, today
 from pfamnet.hits import network_domain, network_hit

@@ -6,7 +6,7 @@ import pytest
 import untrained
 from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
-from pfamnet.cli import scan
+from pfamnet.cli_scan import scan
 from pfamnet.errors import PfamnetError
 from pfamnet.library import find_library, open_library
 from pfamnet.options import run

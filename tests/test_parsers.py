@@ -16,7 +16,7 @@ from hmmer_tables.tbl import read_tbl
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 from scanning import PROTEINS, rows
 
-from pfamnet.cli import scan
+from pfamnet.cli_scan import scan
 from pfamnet.options import run
 from pfamnet.search import to_digital
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
 import untrained
-from pfamnet.cli import scan
+from pfamnet.cli_scan import scan
 from pfamnet.fasta import Record
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.options import run
