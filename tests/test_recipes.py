@@ -10,7 +10,7 @@ import torch
 import pfamnet.build as module
 import synthetic
 from conftest import build, refused
-from pfamnet.cli import build as command
+from pfamnet.cli_build import build as command
 from pfamnet.light import LightConfig
 from pfamnet.model import open_model
 from pfamnet.options import run
@@ -89,7 +89,7 @@ def test_a_plan_needs_no_torch(tmp_path, labelled):
     import subprocess
     import sys
 
-    code = ("import sys; sys.modules['torch'] = None; from pfamnet.cli import build; from pfamnet.options import run; "
+    code = ("import sys; sys.modules['torch'] = None; from pfamnet.cli_build import build; from pfamnet.options import run; "
             f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "recipe full" in done.stdout, done.stderr
@@ -99,9 +99,15 @@ def test_plans_of_cut_and_clustered_domains(here, tmp_path):
     synthetic.write_proteins(tmp_path / "p.fa", tmp_path / "t.tsv")
     options = ["--recipe", "full", "--plan", "--domains", tmp_path / "t.tsv", "--cut-domains"]
     status, said, _ = here(*options, "--holdout-by", "cluster", "--similarity", 0.3, tmp_path / "m", tmp_path / "p.fa")
-    assert status == 0
-    status, uncut, _ = here(*options, tmp_path / "m", tmp_path / "p.fa")
-    assert status == 0 and "dev: 6 of 6 rows" in uncut and "together" in said
+    assert status == 0 and rows_of(said) == 60
+    status, by_row, _ = here(*options, tmp_path / "m", tmp_path / "p.fa")
+    assert status == 0 and rows_of(by_row) == 60 and by_row != said
+
+
+def rows_of(plan):
+    """Rows of train and dev together."""
+    together = next(line.split() for line in plan.splitlines() if line.strip().startswith("together"))
+    return int(together[3]) + int(plan.split("dev: ")[1].split()[0])
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
