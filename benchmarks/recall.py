@@ -27,7 +27,7 @@ from pyhmmer.hmmer import hmmsearch
 
 import numpy as np
 
-from pfamnet.candidates import spans
+from pfamnet.candidates import best_blocks, spans
 from pfamnet.families import families_by_key, read_families
 from pfamnet.fasta import read_fasta
 from pfamnet.model import open_model
@@ -183,7 +183,7 @@ class Ranks:
         self.of_domains = [self.rank[domain.protein, domain.family] for domain in reference]
 
     def look(self, name, logits, families):
-        peaks = (logits[:, 1:] - logits[:, :1]).max(0)
+        peaks = best_blocks(logits)
         self.limit[name] = self.scanner.info.modes[self.scanner.mode].candidates * spans(len(logits))
         for family in families:
             better = (peaks > peaks[family]) | ((peaks == peaks[family]) & (np.arange(len(peaks)) < family))

@@ -3,7 +3,9 @@
 The log-odds of a family in a block are its logit less that of "no family".
 Two figures of a family on a protein follow:
 
-peak     the largest log-odds of a block; families are proposed by it;
+peak     the largest mean, in a block, of its log-odds and the logarithm of its
+         probability; families are proposed by it.  By log-odds alone, a block
+         that is surely of some family would propose all that resemble it;
 score    the largest sum of log-odds over a run of blocks (Kadane's algorithm),
          as a local alignment's score is a sum over its columns; the run is the
          network's region, and the score's tail on decoys gives its P-value
@@ -49,7 +51,7 @@ def propose(logits: np.ndarray, block: int, length: int, threshold: float = -np.
 
     `logits` (blocks, F + 1), class 0 = no family; `length` residues.
     """
-    peaks = best_odds(logits)
+    peaks = best_blocks(logits)
     passed = np.flatnonzero(peaks >= threshold)
     order = passed[np.lexsort((passed, -peaks[passed]))]
     families = order if most is None else order[:most * spans(len(logits))]
@@ -59,12 +61,16 @@ def propose(logits: np.ndarray, block: int, length: int, threshold: float = -np.
     return Proposal(families, peaks[families], scores, regions)
 
 
-def best_odds(logits: np.ndarray) -> np.ndarray:
-    """The largest log-odds of each family (F,), without a copy of all the logits."""
+def best_blocks(logits: np.ndarray) -> np.ndarray:
+    """The peak of each family (F,), without a copy of all the logits."""
     best = np.full(logits.shape[1] - 1, -np.inf, logits.dtype)
     for start in range(0, len(logits), CHUNK):
         part = logits[start:start + CHUNK]
-        np.maximum(best, (part[:, 1:] - part[:, :1]).max(0), out=best)
+        odds = part[:, 1:] - part[:, :1]
+        # log(1 + sum of odds), of which none overflows: minus the log-probability of no family
+        highest = odds.max(1, initial=0, keepdims=True)
+        total = np.exp(odds - highest).sum(1, keepdims=True) + np.exp(-highest)
+        np.maximum(best, (odds - (highest + np.log(total)) / 2).max(0), out=best)
     return best
 
 

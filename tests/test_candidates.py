@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pfamnet.candidates import CALLED, CHUNK, SPAN, Calibration, best_odds, best_runs, propose
+from pfamnet.candidates import CALLED, CHUNK, SPAN, Calibration, best_blocks, best_runs, propose
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.integers(-5, 5))
@@ -53,14 +53,21 @@ def logits_of(odds):
     return np.concatenate([zero, odds + zero], 1)
 
 
+def peaks_of(odds):
+    odds = odds.astype(float)
+    return (odds - np.log(1 + np.exp(odds).sum(1, keepdims=True)) / 2).max(0)
+
+
 def test_families_are_proposed_by_their_best_block_and_best_first():
     odds = np.full((6, 4), -3.0)
     odds[2:4, 1] = 5, 4
     odds[0, 3] = 6
     odds[5, 0] = 1
-    proposal = propose(logits_of(odds), 16, 90, threshold=0.5)
+    proposal = propose(logits_of(odds), 16, 90, threshold=0)
     assert proposal.families.tolist() == [3, 1, 0]
-    assert proposal.peaks == pytest.approx([6, 5, 1])
+    # the mean of log-odds and log-probability: half the logarithm of all odds is taken off
+    assert proposal.peaks == pytest.approx(
+        [odds_ - np.log(1 + np.exp(odds_) + 3 * np.exp(-3)) / 2 for odds_ in (6, 5, 1)])
     assert proposal.scores == pytest.approx([6, 9, 1])
     assert proposal.regions.tolist() == [[0, 16], [32, 64], [80, 90]]
 
@@ -68,14 +75,15 @@ def test_families_are_proposed_by_their_best_block_and_best_first():
 @given(arrays.arrays(np.float32, (7, 9), elements=st.integers(-4, 4)), st.integers(-4, 5), st.integers(1, 9))
 def test_a_proposal_holds_what_passes_and_no_more_than_allowed(odds, threshold, most):
     zeros = np.zeros((7, 1), np.float32)
-    proposal = propose(np.concatenate([zeros, odds], 1), 16, 7 * 16, threshold, most)
-    passing = (odds.max(0) >= threshold).sum()
+    logits = np.concatenate([zeros, odds], 1)
+    proposal, peaks = propose(logits, 16, 7 * 16, threshold, most), best_blocks(logits)
+    passing = (peaks >= threshold).sum()
     assert len(proposal.families) == min(passing, most)
     assert (np.diff(proposal.peaks) <= 0).all() and (proposal.peaks >= threshold).all()
-    left = np.delete(odds.max(0), proposal.families)
+    left = np.delete(peaks, proposal.families)
     if len(proposal.families) < passing:
         assert left.max() <= proposal.peaks[-1]
-    assert (proposal.scores >= proposal.peaks).all()
+    assert (proposal.scores >= odds.max(0)[proposal.families]).all()
     # of equal peaks the first family goes first
     pairs = list(zip(-proposal.peaks, proposal.families, strict=True))
     assert pairs == sorted(pairs)
@@ -100,7 +108,18 @@ def test_runs_are_worked_out_for_a_bounded_number_of_families():
 @given(st.integers(1, 2 * CHUNK + 5), st.integers(0, 3))
 def test_peaks_are_those_of_all_blocks_however_many(blocks, seed):
     logits = np.random.default_rng(seed).normal(size=(blocks, 4)).astype(np.float32)
-    assert best_odds(logits).tolist() == (logits[:, 1:] - logits[:, :1]).max(0).tolist()
+    assert best_blocks(logits) == pytest.approx(peaks_of(logits[:, 1:] - logits[:, :1]), abs=1e-5)
+
+
+def test_a_block_that_is_surely_of_one_family_proposes_fewer_others():
+    """Of two families with the same log-odds, the one in the less certain block goes first."""
+    odds = np.array([[9.0, 2, -9], [-9, -9, 2]])
+    assert propose(logits_of(odds), 16, 32).families.tolist() == [0, 2, 1]
+
+
+def test_no_logit_is_too_large():
+    logits = np.array([[0, 1e4, -1e4], [1e4, -1e4, 0]], np.float32)
+    assert np.isfinite(best_blocks(logits)).all()
 
 
 @given(st.floats(-50, 50))
