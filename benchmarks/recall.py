@@ -36,7 +36,7 @@ from pfamnet.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital
 
 ROWS = (0, 1, 4, 11, 31, 101)      # training rows of a family
 LENGTHS = (1, 24, 40, 80, 160, 320)  # residues of a domain
-RANKS = (1, 4, 8, 16, 32, 64, 128, 256)
+RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 CHECKED = 50                        # proteins scanned one by one as well
 GATHERING = Thresholds(bit_cutoffs="gathering")
 
@@ -48,21 +48,25 @@ GATHERING = Thresholds(bit_cutoffs="gathering")
 @click.option("--sample", type=int, help="take N proteins at random")
 @click.option("--seed", type=int, default=1, show_default=True, help="of the sample")
 @click.option("--mode", type=click.Choice(MODES), default="default", show_default=True)
+@click.option("--evalue", type=float,
+              help="compare domains of E-values up to this, without GA cutoffs")
 @click.option("--cpu", type=int, default=1, show_default=True, help="threads of each")
 @click.option("--clans", type=click.Path(exists=True), help="table of clans, if the model has none")
 @click.option("--programs", default=200, show_default=True,
               help="run the programs on the first N of these proteins; 0: not at all")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, first, sample, seed, mode, cpu, clans, programs, out):
+def main(model_path, proteins, first, sample, seed, mode, evalue, cpu, clans, programs, out):
     """Recall against every profile, and speed, in one run."""
     records = choose(proteins, first, sample, seed)
     with Clock() as opening:
         model = open_model(model_path)
-        scanner = Scanner(model, GATHERING, mode)
-    reference, every = search_every_profile(model, records, cpu)
+        scanner = Scanner(model, Thresholds() if evalue else GATHERING, mode)
+    reference, every = search_every_profile(model, records, cpu, evalue)
     with Clock() as scanning:
         hits = list(in_order(records, scanner.hits, cpu))
-    reported = [domain for record, found in hits for domain in domains_of(record, found)]
+    reported = [domain for record, found in hits for domain in domains_of(record, found, evalue)]
+    if evalue:
+        reported = [domain for domain in reported if domain.source != "network"]
     with Clock() as looking:
         ranks = Ranks(scanner, records, reference)
     residues = sum(len(record.sequence) for record in records)
@@ -71,13 +75,15 @@ def main(model_path, proteins, first, sample, seed, mode, cpu, clans, programs, 
         "machine": machine(cpu),
         "model": describe_model(model),
         "mode": mode,
+        "thresholds": f"E <= {evalue:g}" if evalue else "GA",
         "proteins": {"file": Path(proteins).name, "first": first, "sample": sample,
                      "seed": seed if sample else None, "count": len(records), "residues": residues},
-        "checked": check(model, records[:CHECKED], reference),
+        "checked": check(model, records[:CHECKED], reference, evalue),
         **recall(model, reference, reported, clan_names(model, clans)),
         "lost": ranks.lost(model, reference, reported),
         "among_first": ranks.curve(),
         "besides": len(besides(reference, reported)),
+        "besides_list": listed(model, besides(reference, reported), reference),
         "network_calls": network_calls(model, mode, records, reference, cpu),
         "speed": {
             "pyhmmer": rates(every["opening"], every["search"], residues, len(records)),
@@ -98,22 +104,23 @@ def choose(path, first, sample, seed):
     return records[:first]
 
 
-def search_every_profile(model, records, cpu):
-    """All domains at GA by hmmsearch with every profile, and the clocks of it."""
+def search_every_profile(model, records, cpu, evalue=None):
+    """All domains by hmmsearch with every profile, at GA or by E-value, and the clocks of it."""
     with Clock() as opening:
         profiles = [model.store.optimized(i) for i in range(len(model.families))]
         targets = DigitalSequenceBlock(Alphabet.amino(), [
             to_digital(record._replace(name=str(i), description=""))
             for i, record in enumerate(records)])
     with Clock() as search:
-        results = list(hmmsearch(profiles, targets, cpus=cpu, Z=len(profiles),
-                                 bit_cutoffs="gathering"))
+        cutoffs = {} if evalue else {"bit_cutoffs": "gathering"}
+        results = list(hmmsearch(profiles, targets, cpus=cpu, Z=len(profiles), **cutoffs))
     found = []
     for family, top in enumerate(results):
         for hit in top:
-            if hit.reported:
+            if hit.reported and (not evalue or hit.evalue <= evalue):
                 name = records[int(hit.name)].name
-                found += [searched(name, family, domain) for domain in hit.domains if domain.reported]
+                found += [searched(name, family, domain) for domain in hit.domains
+                          if domain.reported and (not evalue or domain.i_evalue <= evalue)]
     return found, {"opening": opening, "search": search}
 
 
@@ -124,19 +131,33 @@ def searched(protein, family, domain):
                  (ali.hmm_from, ali.hmm_to), domain.score, domain.i_evalue)
 
 
-def domains_of(record, hits):
-    """The reported domains of a protein's hits."""
+def domains_of(record, hits, evalue=None):
+    """The reported domains of a protein's hits, those of E-values up to `evalue` if it is given."""
     return [Found(record.name, hit.family, (domain.ali_from, domain.ali_to),
                   (domain.env_from, domain.env_to), (domain.hmm_from, domain.hmm_to),
                   domain.score, domain.i_evalue, hit.source)
-            for hit in hits if hit.reported for domain in hit.reported_domains]
+            for hit in hits if hit.reported and (not evalue or hit.evalue <= evalue)
+            for domain in hit.reported_domains if not evalue or domain.i_evalue <= evalue]
 
 
-def check(model, records, reference):
+def listed(model, domains, reference):
+    """Domains that the reference lacks: which they are, and what it has in their place."""
+    rows = []
+    for domain in domains:
+        there = [o for o in reference if o.protein == domain.protein and overlap(o.ali, domain.ali)]
+        rows.append({"protein": domain.protein, "family": model.families[domain.family].name,
+                     "from": domain.ali[0], "to": domain.ali[1], "score": round(domain.score, 1),
+                     "i_evalue": domain.evalue, "source": domain.source,
+                     "overlaps": sorted({model.families[o.family].name for o in there})})
+    return rows
+
+
+def check(model, records, reference, evalue=None):
     """Does hmmscan's way, protein by protein, give hmmsearch's domains and numbers?"""
-    search = ProfileSearch(model.store, model.families, thresholds=GATHERING)
+    search = ProfileSearch(model.store, model.families, thresholds=Thresholds() if evalue else GATHERING)
     every = range(len(model.families))
-    scanned = [domain for record in records for domain in domains_of(record, search.search(record, every))]
+    scanned = [domain for record in records
+               for domain in domains_of(record, search.search(record, every), evalue)]
     names = {record.name for record in records}
     wanted = [domain for domain in reference if domain.protein in names]
     return {"proteins": len(records), "domains": len(scanned),
