@@ -4,7 +4,8 @@ Takes some hundred profiles (repeats, hits near the gathering threshold, and any
 and proteins (many domains, hits near the threshold, any), runs both programs on
 them, by default and with --cut_ga, and counts rows, fields and differences of
 the three tables. With --model, the profiles are the model's, and its normal
-(hybrid) mode is compared too: every hit that both report.
+(hybrid) mode is compared too: every hit that both report, by default and with
+--domZ given (without it c-Evalues count the families reported for a query).
 
     python benchmarks/hmmscan_rows.py --hmm profiles.h3m --domains domains.tsv.gz \\
         --proteins dev.fa.gz [--model DIR] --out FILE
@@ -14,7 +15,6 @@ hmmscan 3.4 comes with the PyPI package hmmer. --domains is a table of domains
 """
 
 import gzip
-import json
 import random
 import shutil
 import subprocess
@@ -25,13 +25,17 @@ from pathlib import Path
 
 import click
 
+from common import describe_model, machine, save
 from pfamnet.families import accession_key
 from pfamnet.fasta import read_fasta
 from pfamnet.model import open_model
 from pfamnet.profiles import read_hmms
 
 KINDS = {"domtblout": 22, "tblout": 18, "pfamtblout": None}  # fields before the description
+# What tells a row: query, family, and the coordinates of a domain.
+KEYS = {"domtblout": (3, 0, *range(15, 21)), "tblout": (2, 0)}
 SETS = {"default": [], "cut_ga": ["--cut_ga"]}
+HYBRID_SETS = {"default": [], "domZ": ["--domZ", "100"]}
 
 
 @click.command()
@@ -45,7 +49,8 @@ SETS = {"default": [], "cut_ga": ["--cut_ga"]}
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the counts")
 def main(hmm, proteins, domains, families, count, model, seed, out):
     """Count rows, fields and differences."""
-    library = open_model(model).store.path if model else hmm
+    opened = open_model(model) if model else None
+    library = opened.store.path if model else hmm
     hmms = {accession_key(one.accession): one for one in read_hmms(str(library))}
     rows = read_domains(domains, hmms)
     rng = random.Random(seed)
@@ -54,17 +59,21 @@ def main(hmm, proteins, domains, families, count, model, seed, out):
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         write_inputs(work, [hmms[key] for key in chosen], proteins, set(names))
-        result = {"profiles": len(chosen), "proteins": len(names), "profiles mode": {}}
+        result = {"benchmark": "hmmscan_rows", "machine": machine(1),
+                  "model": describe_model(opened) if model else None,
+                  "profiles": len(chosen), "proteins": len(names), "profiles mode": {}}
         for name, options in SETS.items():
             run_hmmscan(work, name, options)
             run_pfamnet(work, name, ["--mode", "profiles", *options, "db.hmm"])
             result["profiles mode"][name] = {kind: compare(work, name, kind) for kind in KINDS}
         if model:
-            run_pfamnet(work, "default", [str(Path(model).absolute())])
-            result["hybrid mode"] = compare_hybrid(work)
-    print(json.dumps(result, indent=1))
-    if out:
-        Path(out).write_text(json.dumps(result, indent=1) + "\n")
+            result["hybrid mode"] = {}
+            for name, options in HYBRID_SETS.items():
+                if name not in SETS:
+                    run_hmmscan(work, name, options)
+                run_pfamnet(work, name, [*options, str(Path(model).absolute())])
+                result["hybrid mode"][name] = {kind: compare_hybrid(work, name, kind) for kind in KEYS}
+    save(result, out)
 
 
 def read_domains(path, hmms):
@@ -146,20 +155,20 @@ def compare(work, name, kind):
     }
 
 
-def compare_hybrid(work):
-    """domtblout of the hybrid mode: hits that both report, and what differs in them."""
+def compare_hybrid(work, name, kind):
+    """A table of the hybrid mode: hits that both report, and what differs in them."""
     sides = []
     for side in ("theirs", "ours"):
-        rows = [line.split(None, 22) for line in body(work / f"{side}.default.domtblout") if line[:1] != b"#"]
-        sides.append({(row[3], row[0], *row[15:21]): row for row in rows})
+        rows = [line.split(None, KINDS[kind]) for line in body(work / f"{side}.{name}.{kind}") if line[:1] != b"#"]
+        sides.append({tuple(row[i] for i in KEYS[kind]): row for row in rows})
     theirs, ours = sides
     both = [(theirs[key], ours[key]) for key in theirs if key in ours]
-    numbers = Counter(i for a, b in both for i in range(22) if a[i] != b[i])
+    numbers = Counter(i for a, b in both for i in range(len(a)) if a[i] != b[i])
     networks = sum(row[-1].startswith(b"[network]") for row in ours.values())
     return {
         "rows of hmmscan": len(theirs),
         "rows that both report": len(both),
-        "fields compared": 22 * len(both),
+        "fields compared": sum(len(a) for a, _ in both),
         "fields that differ, by column": {str(i + 1): n for i, n in sorted(numbers.items())},
         "rows of the network alone": networks,
         "other rows that hmmscan lacks": len(ours.keys() - theirs.keys()) - networks,

@@ -200,7 +200,35 @@ def profiles(results):
     return markdown(["fold", "aligner", "build, CPU s", "% errors, one pass", "% errors, two passes"], rows)
 
 
+def hmmscan_rows(results):
+    rows = [[f"{r['profiles']} profiles, {r['proteins']} proteins", " ".join([kind, *options]),
+             thousands(t["rows"]), thousands(t["fields"]), t["rows that differ"], t["fields that differ"],
+             "yes" if t["lines identical with blanks and headers"] else "no"]
+            for r in sorted(results, key=lambda r: r["model"] is not None)
+            for name, options in (("default", []), ("cut_ga", ["--cut_ga"]))
+            for kind, t in r["profiles mode"][name].items()]
+    return markdown(["", "table", "rows", "fields", "rows that differ", "fields that differ",
+                     "headers and blanks the same"], rows) + where(results[0])
+
+
+def hmmscan_hybrid(results):
+    rows = [[kind + (" --domZ" if name == "domZ" else ""), thousands(t["rows of hmmscan"]),
+             thousands(t["rows that both report"]), thousands(t["fields compared"]), columns_that_differ(t),
+             t["rows of the network alone"], t["other rows that hmmscan lacks"]]
+            for r in results for name, tables in r.get("hybrid mode", {}).items() for kind, t in tables.items()]
+    return markdown(["table", "rows of hmmscan", "reported by both", "their fields",
+                     "fields that differ", "by the network alone", "else besides"], rows)
+
+
+def columns_that_differ(table):
+    """How many fields differ, and in which columns."""
+    columns = table["fields that differ, by column"]
+    return ", ".join(f"{count} in column {column}" for column, count in columns.items()) or 0
+
+
 TABLES = {
+    "hmmscan-rows": ("hmmscan_rows", hmmscan_rows),
+    "hmmscan-hybrid": ("hmmscan_rows", hmmscan_hybrid),
     "recall": ("recall", recall),
     "recall-by-rows": ("recall", recall_by("by_rows")),
     "recall-by-length": ("recall", recall_by("by_length")),

@@ -13,6 +13,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import combine  # noqa: E402
 import common  # noqa: E402
 import compare  # noqa: E402
+import hmmscan_rows  # noqa: E402
 import tables  # noqa: E402
 from compare import Found  # noqa: E402
 
@@ -106,3 +107,36 @@ def test_render_replaces_what_stands_between_the_marks():
     full = tables.render(empty, {"startup": [result]})
     assert "| `x` | 7 | 0.5 | 0.4 | 0.6 | 0.3 |" in full and "C, 1 core(s), pyhmmer 0." in full
     assert tables.render(full, {"startup": [result]}) == full
+
+
+# Against hmmscan
+
+HEAD, TAIL = b"# target name\n", b"#\n# Program: x\n# [ok]\n"
+ROW = b"fam PF1.1 9 p - 99 1e-9 30.0 0.1 1 1 %s 1e-8 29.5 0.0 1 9 %s 9 1 9 0.99 some family\n"
+
+
+def two_tables(folder, ours, theirs):
+    for side, rows in (("ours", ours), ("theirs", theirs)):
+        (folder / f"{side}.default.domtblout").write_bytes(HEAD + b"".join(rows) + TAIL)
+    return folder, "default", "domtblout"
+
+
+def test_fields_that_differ_are_counted(tmp_path):
+    one, other = ROW % (b"1e-9", b"1"), ROW % (b"2e-9", b"2")
+    same = hmmscan_rows.compare(*two_tables(tmp_path, [one, other], [one, other]))
+    assert same == {"rows": 2, "fields": 46, "rows that differ": 0, "fields that differ": 0,
+                    "lines identical with blanks and headers": True}  # fmt: skip
+    differing = hmmscan_rows.compare(*two_tables(tmp_path, [one, one], [one, other]))
+    assert (differing["rows that differ"], differing["fields that differ"]) == (1, 2)
+    lacking = hmmscan_rows.compare(*two_tables(tmp_path, [one], [one, other]))
+    assert lacking["rows that differ"] == 1 and not lacking["lines identical with blanks and headers"]
+
+
+def test_rows_of_both_are_found_by_their_coordinates(tmp_path):
+    one, cheaper, other = ROW % (b"1e-9", b"1"), ROW % (b"5e-10", b"1"), ROW % (b"2e-9", b"2")
+    network = other.replace(b"some", b"[network] some").replace(b"fam PF1", b"new PF2")
+    found = hmmscan_rows.compare_hybrid(*two_tables(tmp_path, [cheaper, network], [one, other]))
+    assert found["rows of hmmscan"] == 2 and found["rows that both report"] == 1
+    assert found["fields that differ, by column"] == {"12": 1}
+    assert found["rows of the network alone"] == 1 and found["other rows that hmmscan lacks"] == 0
+    assert tables.columns_that_differ(found) == "1 in column 12"
