@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import click
+import tables_speed
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(<!-- table:([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
@@ -94,14 +95,15 @@ def where(result):
 
 
 def scanned(result):
-    return f"{result['model']['families']} families, {result['mode']}"
+    by = result.get("thresholds", "GA")
+    return f"{result['model']['families']} families, {result['mode']}" + ("" if by == "GA" else f", {by}")
 
 
 def recall(results):
     rows = [[scanned(r), thousands(r["proteins"]["count"]), thousands(r["identical"]["of"]),
              percent(r["identical"]), percent(r["best_of_clans"], False),
              r["domains"]["lost"], r["besides"], r["network_calls"]["domains"]] for r in results]
-    return markdown(["model, mode", "proteins", "domains at GA", "% identical (95 % interval)",
+    return markdown(["model, mode", "proteins", "domains", "% identical (95 % interval)",
                      "% of best in clan", "lost", "besides", "network alone (default E)"],
                     rows) + where(results[0])
 
@@ -226,7 +228,16 @@ def columns_that_differ(table):
     return ", ".join(f"{count} in column {column}" for column, count in columns.items()) or 0
 
 
+def rendered(make):
+    """A table of `tables_speed` as Markdown, with its caption."""
+    return lambda results: markdown(*make(results)) + where(results[0])
+
+
 TABLES = {
+    "speed-families": ("speed", rendered(tables_speed.families)),
+    "speed-lengths": ("speed", rendered(tables_speed.lengths)),
+    "speed-files": ("speed", rendered(tables_speed.files)),
+    "runtimes": ("runtimes", rendered(tables_speed.runtimes)),
     "hmmscan-rows": ("hmmscan_rows", hmmscan_rows),
     "hmmscan-hybrid": ("hmmscan_rows", hmmscan_hybrid),
     "recall": ("recall", recall),
