@@ -117,13 +117,19 @@ def open_scanner(path: Path, options: dict, thresholds):
 
     A file in the place of a model is an HMM database: it has no network.
     """
+    model = open_any(path, options)
+    return model, make_scanner(model, options, thresholds)
+
+
+def make_scanner(model, options: dict, thresholds):
+    """The function that scans a sequence with a model."""
     from .scan import NetworkScanner, ProfileScanner, Scanner
 
-    model, mode = open_any(path, options), options["mode"]
+    mode = options["mode"]
     effort = "fast" if options["fast"] else "sensitive" if options["sensitive"] else "default"
     which = options["which"]
     if which and mode != "profiles" and which not in model.networks:
-        raise PfamnetError(f"{path}: has no {which} network")
+        raise PfamnetError(f"{model.path}: has no {which} network")
     best, device = options["clan_overlaps"] == "best", options["device"] or "cpu"
     alignments = best or options["report"] == "text"
     if mode == "profiles" or not model.networks:
@@ -132,7 +138,7 @@ def open_scanner(path: Path, options: dict, thresholds):
         scanner = NetworkScanner(model, thresholds, effort, which, device)
     else:
         scanner = Scanner(model, thresholds, effort, which, device, alignments)
-    return model, only_best(scanner, model) if best else scanner.hits
+    return only_best(scanner, model) if best else scanner.hits
 
 
 def only_best(scanner, model):

@@ -21,7 +21,6 @@ from .gff3 import Gff3Writer, today
 from .json_lines import JsonLinesWriter
 from .options import os_reason
 from .report import WIDTH, ReportWriter
-from .report_html import HtmlWriter
 from .table_headers import Trailer
 from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
@@ -119,8 +118,10 @@ def main_writer(options: dict, query: str, target: str, thresholds, families: li
     return ReportWriter(out, head, thresholds, Z, options["acc"], not options["noali"], width)
 
 
-def page_writer(options: dict, out: str, query: str, target: str, families: list) -> HtmlWriter:
+def page_writer(options: dict, out: str, query: str, target: str, families: list):
     """The web page."""
+    from .report_html import HtmlWriter
+
     about = [("Sequences", query), ("Model", f"{target} ({len(families):,} families)"),
              ("Written by", f"pfamnet-scan {__version__}"), ("Command", command_line())]
     about += [] if options["no_date"] else [("Date", time.strftime("%d %B %Y, %H:%M"))]

@@ -51,6 +51,11 @@ class Writer:
         except OSError as error:
             raise PfamnetError(f"{out}: cannot write: {error.strerror.lower()}") from None
 
+    @property
+    def path(self) -> str | None:
+        """The name of the file, where one was opened here."""
+        return self._path
+
     def __enter__(self) -> "Writer":
         return self
 
