@@ -27,13 +27,14 @@ from .align import build_profiles
 from .build_data import describe, some_sequences, with_dev, with_emitted
 from .build_input import planned, read_inputs
 from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
+from .checkpoints import write_training_log
 from .devices import autocast, pick_device
 from .distil import soft_labels
 from .errors import PfamnetError
 from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save_encoder,
                   save_head)
 from .evaluation import FOLDER as EVALUATION
-from .evaluation import Evaluation, evaluate, write_evaluations
+from .evaluation import Evaluation, evaluate, read_table, write_evaluations
 from .examples import Corpus, Sampler, SamplerSettings
 from .families import write_families
 from .light import LightConfig, LightNetwork
@@ -42,11 +43,14 @@ from .light_start import Stored
 from .measure import Measure
 from .model import CARD, ENCODER, GRAPH, HEAD, WEIGHTS, ModelWriter, file_digest
 from .model_card import model_card
+from .parallel import Alone, own_device
 from .profiles import read_hmms, write_profiles
 from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime
 from .sampling import sample
-from .train import Training, TrainSettings, optimizer_class, write_training_log
+from .tracking import STATE as TRACKED
+from .tracking import Untracked, check_tracker, open_tracker
+from .train import Training, TrainSettings, optimizer_class
 from .trainset import Fold, TrainSet
 
 # in the work directory: what the build was begun with
@@ -95,26 +99,32 @@ class BuildOptions:
 class Build:
     """One build: `run` returns when the model directory stands.
 
-    `checkpoint` is the number of seconds between two checkpoints of a training.
+    `checkpoint` is the number of seconds between two checkpoints of a training;
+    `track` is what the training is followed with, `group` the processes it has.
+    The first of them reads, builds and writes; the others only train with it.
     """
 
     def __init__(self, out: str, options: BuildOptions, cpus: int = 1, device: str = "auto",
                  resume: bool = False, keep_work: bool = False, progress: bool = False,
-                 checkpoint: float = 240.0):
+                 checkpoint: float = 240.0, track: str = "none", group: Alone | None = None):
         self.out, self.work = Path(out), Path(f"{str(out).rstrip('/')}.work")
         self.options, self.cpus, self.progress, self.keep_work = options, cpus, progress, keep_work
         self.resume, self.checkpoint = resume, checkpoint
+        self.track, self.group, self.tracker = track, group or Alone(), Untracked()
         if not (options.light_residues or options.light_from):
             raise PfamnetError("--light-residues 0 needs a model to take the network from: --light-from")
-        self.device = pick_device(device)
+        self.device = pick_device(own_device(device, self.group))
         autocast(self.device, options.precision)
         optimizer_class(options.optimizer, self.device)
-        self.check_work()
+        check_tracker(track)
+        self.group.share(self.check_work)
 
     def check_work(self) -> None:
         """See that there is no model yet, and work to go on with where that is asked for."""
         if self.out.exists():
             raise PfamnetError(f"{self.out}: exists already; remove it or name another")
+        if self.track != "none" and self.tracked.exists() and not self.resume:
+            raise PfamnetError(f"{self.tracked}: a training was tracked there; remove it or name another model")
         if not self.resume:
             if self.work.exists():
                 raise PfamnetError(f"{self.work}: a build was begun there; go on with --resume, "
@@ -146,11 +156,35 @@ class Build:
                     raise PfamnetError(f"{file}: is not what it was when {self.work} was begun; "
                                        "remove that and start anew")
 
+    @property
+    def tracked(self) -> Path:
+        """Where what is tracked goes."""
+        return Path(f"{str(self.out).rstrip('/')}.track")
+
     def run(self) -> None:
-        torch.set_num_threads(self.cpus)
+        torch.set_num_threads(max(1, self.cpus // self.group.local_size))
+        train, families = self.group.share(self.prepare)
+        if self.group.first:
+            self.tracker = open_tracker(self.track, self.tracked, self.work / TRACKED, self.out.name,
+                                        asdict(self.options), self.say)
+        try:
+            esm = self.fine_tune(train, families) if self.options.base else None
+            if esm is not None:
+                train.soft = self.group.share(lambda: self.teach(esm, train))
+            light = self.train_light(train, families)
+            self.group.close()
+            if self.group.first:
+                self.finish(self.trainset, self.hmms, light, esm)
+        finally:
+            self.tracker.close()
+        if self.group.first and not self.keep_work:
+            shutil.rmtree(self.work)
+
+    def prepare(self) -> tuple[Corpus, int]:
+        """Read the train set and build the profiles: what is learnt from, and the number of families."""
         base = self.options.base
-        encoder = load_encoder(resolve_base(base)) if base else None
-        start = Stored(self.options.light_from) if self.options.light_from else None
+        self.encoder = load_encoder(resolve_base(base)) if base else None
+        self.start = Stored(self.options.light_from) if self.options.light_from else None
         trainset, given, quotas = self.read()
         self.begin()
         hmms = given or self.build_profiles(trainset)
@@ -160,17 +194,12 @@ class Build:
         trainset = with_emitted(trainset, hmms, self.options.emit, self.options.seed)
         self.say(f"{len(trainset.families)} families, {len(trainset.train.sequences)} sequences "
                  f"to train on, {len(trainset.dev.sequences)} to choose by")
-        train, dev = Corpus(trainset.train), Corpus(trainset.dev)
-        esm = None if encoder is None else self.fine_tune(encoder, train, dev, len(trainset.families))
-        if esm is not None:
-            train.soft = self.teach(esm, train)
-        light = self.train_light(train, dev, trainset.families, start)
-        self.finish(trainset, hmms, light, esm)
-        if not self.keep_work:
-            shutil.rmtree(self.work)
+        self.trainset, self.hmms = trainset, hmms
+        return Corpus(trainset.train), len(trainset.families)
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        if self.group.first:
+            print(text, file=sys.stderr)
 
     # -- data and profiles
 
@@ -204,10 +233,10 @@ class Build:
 
     # -- networks
 
-    def fine_tune(self, encoder, train: Corpus, dev: Corpus, families: int) -> EsmNetwork:
+    def fine_tune(self, train: Corpus, families: int) -> EsmNetwork:
         options = self.options
         torch.manual_seed(options.seed)
-        network = EsmNetwork(encoder, families).to(self.device)
+        network = self.group.share(lambda: EsmNetwork(self.encoder, families)).to(self.device)
         groups = parameter_groups(network, options.lr, options.head_lr, options.layer_decay)
         settings = TrainSettings(
             options.esm_residues, options.batch, options.accumulate, pool=16, evaluate=200,
@@ -217,7 +246,7 @@ class Build:
                           SamplerSettings(crop=options.crop, power=options.power, alone=0.8, masked=0.03,
                                           substitutions=0.03),
                           options.seed)
-        self.train("esm", network, groups, sampler, dev, settings)
+        self.train("esm", network, groups, sampler, settings)
         return network
 
     def teach(self, network: EsmNetwork, train: Corpus):
@@ -225,15 +254,18 @@ class Build:
         context, _ = autocast(self.device, self.options.precision)
         return soft_labels(network, train, self.work / "soft.safetensors", context, self.progress)
 
-    def train_light(self, train: Corpus, dev: Corpus, families: list, start: Stored | None) -> LightNetwork:
-        options = self.options
+    def light_network(self, config: LightConfig, sampler: Sampler) -> LightNetwork:
+        """The light network to begin with."""
+        if self.start is None:
+            return LightNetwork(config)
+        examples = sampler.batches(0, START_EXAMPLES)[0]
+        return self.start.network(self.trainset.families, torch.from_numpy(examples.tokens))
+
+    def train_light(self, train: Corpus, families: int) -> LightNetwork:
+        options, config = self.options, LightConfig(families)
         torch.manual_seed(options.seed)  # the same whether or not the fine-tuning was resumed
-        network = LightNetwork(LightConfig(len(families)))
-        sampler = Sampler(train, len(families), network.block,
-                          SamplerSettings(power=options.power), options.seed)
-        if start is not None:
-            examples = sampler.batches(0, START_EXAMPLES)[0]
-            network = start.network(families, torch.from_numpy(examples.tokens))
+        sampler = Sampler(train, families, config.block, SamplerSettings(power=options.power), options.seed)
+        network = self.group.share(lambda: self.light_network(config, sampler))
         if not options.light_residues:
             return network.eval()
         network.to(self.device)
@@ -242,14 +274,14 @@ class Build:
                                  balance=options.balance, checkpoint_seconds=self.checkpoint)
         groups = [{"params": list(network.parameters()), "lr": settings.lr,
                    "weight_decay": settings.weight_decay}]
-        self.train("light", network, groups, sampler, dev, settings)
+        self.train("light", network, groups, sampler, settings)
         return network
 
-    def train(self, name, network, groups, sampler, dev, settings) -> None:
+    def train(self, name, network, groups, sampler, settings) -> None:
         limit = 2000 if name == "light" or self.device.type != "cpu" else 600
-        training = Training(name, network, groups, sampler,
-                            Measure(dev, network.block, limit), settings,
-                            self.work / name, self.device, self.progress)
+        measure = Measure(Corpus(self.trainset.dev), network.block, limit) if self.group.first else None
+        training = Training(name, network, groups, sampler, measure, settings, self.work / name,
+                            self.device, self.progress, self.group, self.tracker)
         best = training.run()
         self.say(f"{name}: dev accuracy {best:.4f} after {training.state['step']} steps, "
                  f"{training.state['seconds'] / 60:.1f} minutes")
@@ -281,6 +313,9 @@ class Build:
             for name, evaluation in evaluations.items():
                 networks[name]["dev"] |= evaluation.summary()
             write_evaluations(folder / EVALUATION, families, evaluations)
+            self.tracker.finish({f"{name}_{key}": value for name, evaluation in evaluations.items()
+                                 for key, value in evaluation.summary().items()},
+                                {path.stem: read_table(path) for path in sorted((folder / EVALUATION).iterdir())})
             write_training_log(self.work, folder / "training.tsv")
             description = {"pfamnet": __version__, "profiles": profiles, "networks": networks,
                            "families": len(families), "provenance": self.provenance(trainset.warnings)}

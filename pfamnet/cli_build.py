@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import click
 
 from .errors import PfamnetError
-from .options import CONTEXT, GroupedCommand, default_cpus, grouped, version_option
+from .options import CONTEXT, GroupedCommand, complain, default_cpus, grouped, version_option
 from .recipes import RECIPES, with_defaults
 from .signals import stopping_in_order
 
@@ -66,11 +66,12 @@ reading = grouped("Options for thresholds")
 @training("--device", metavar="<s>", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...; auto takes CUDA where there is one.")
 @reading("--recall", type=click.FloatRange(0.5, 1), default=0.995, show_default=True, metavar="<x>", help="Share of dev domains whose family must become a candidate.")
 @reading("--candidates", type=click.IntRange(min=1), default=512, show_default=True, metavar="<n>", help="Most candidates for each 1,024 residues (fast: an eighth; sensitive: twice).")
+@training("--track", type=click.Choice(["none", "tensorboard", "wandb"]), default="none", show_default=True, help="Follow the training with TensorBoard or Weights & Biases, in <model_out>.track; needs pfamnet[tensorboard] or pfamnet[wandb].")
 @expert("--license", callback=one_line_only, metavar="<s>", help="Licence of the model, for its model card: an SPDX name as cc0-1.0, or another name.  [not stated]")
 @expert("--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="<n>", help="Seed of all that is random.")
 @expert("--checkpoint", type=click.FloatRange(min=0), default=240, show_default=True, metavar="<s>", help="Seconds between two checkpoints of a training.")
 @expert("--cpu", type=click.IntRange(min=0), metavar="<n>", help="Number of threads.  [HMMER_NCPU, or all processors]")
-def build(model_out, trainsets, plan, resume, keep_work, device, cpu, checkpoint, **options):
+def build(model_out, trainsets, plan, resume, keep_work, device, cpu, checkpoint, track, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.
 
     A train set is a directory in the layout of the Pfam seed split, Stockholm
@@ -83,13 +84,14 @@ def build(model_out, trainsets, plan, resume, keep_work, device, cpu, checkpoint
         return print_plan(SimpleNamespace(trainsets=trainsets, **options))
     try:
         from .build import Build, BuildOptions
+        from .parallel import joined
     except ModuleNotFoundError as error:
         raise PfamnetError(f"{error.name} is not installed; for building: "
                            "pip install 'pfamnet[build]'") from None
 
-    with stopping_in_order():
+    with stopping_in_order(), joined(lambda text: complain("pfamnet-build", text)) as group:
         Build(model_out, BuildOptions(trainsets=trainsets, **options), cpu or default_cpus(), device,
-              resume, keep_work, sys.stderr.isatty(), checkpoint).run()
+              resume, keep_work, sys.stderr.isatty(), checkpoint, track, group).run()
 
 
 def check_choices(options, plan) -> None:
@@ -114,3 +116,9 @@ def print_plan(options) -> None:
     for warning in trainset.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print("\n".join(plan.lines()))
+
+
+if __name__ == "__main__":  # torchrun -m pfamnet.cli_build ...
+    from .cli import main_build
+
+    main_build()

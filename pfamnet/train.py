@@ -7,13 +7,15 @@ measured; the best weights are kept, and after `patience` measurements without
 a gain the training stops.  Weights, optimizer and progress are written as
 safetensors and JSON every few minutes; batches depend on the seed and the step
 alone, so a training that was killed goes on from its last checkpoint.
+
+Several processes share the rows of each batch (`pfamnet.parallel`); the first
+of them measures and writes.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +24,16 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch.nn import functional as F
+from safetensors.torch import load_file
 from tqdm import tqdm
 
+from .checkpoints import (BEST, CHECKPOINT, LOG, add_log, load_optimizer, log_lines, part, random_states,
+                          read_checkpoint, save_checkpoint, save_tensors, set_random_states, trim_log)
 from .devices import autocast
 from .errors import PfamnetError
-
-LOG_COLUMNS = ("network", "step", "residues", "seconds", "loss", "dev_accuracy", "lr",
-               "residues_per_second")
+from .losses import batch_loss, class_weights
+from .parallel import Alone, Rows, add_gradients, part_of, whole_batches
+from .tracking import EVERY, Untracked, memory
 
 
 @dataclass(frozen=True)
@@ -72,57 +74,15 @@ def optimizer_class(optimizer: str, device: torch.device):
     return AdamW8bit
 
 
-def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    """(weights of the classes, offsets of the logits) for unbalanced families.
-
-    `counts` (F + 1,): how often each class is drawn, class 0 first.
-    `inverse`: weights 1 / frequency, mean 1 over the families.  `logit`: the
-    logarithm of the frequency is added to the logits while training (Menon et
-    al. 2021, "Long-tail learning via logit adjustment"). Class 0 stays as it is.
-    """
-    if balance == "none":
-        return None, None
-    share = counts[1:].float().clamp(min=1) / counts[1:].sum()
-    if balance == "inverse":
-        weights = (1 / share) / (1 / share).mean()
-        return torch.cat([weights.new_ones(1), weights]), None
-    offsets = torch.log(share * len(share))
-    return None, torch.cat([offsets.new_zeros(1), offsets])
-
-
-def batch_loss(logits, batch, block: int, weights=None, offsets=None):
-    """Cross-entropy of the blocks, plus that of the examples that are one domain alone."""
-    logits, device = logits.float(), logits.device
-    if offsets is not None:
-        logits = logits + offsets
-    rows, blocks, classes = torch.from_numpy(batch.blocks).to(device).T
-    share = torch.from_numpy(batch.weights).to(device)
-    if weights is not None:
-        share = share * weights[classes]
-    chances = F.log_softmax(logits, -1)
-    loss = -(chances[rows, blocks, classes] * share).sum() / share.sum().clamp(min=1e-6)
-    if len(batch.pooled):
-        rows, labels = torch.from_numpy(batch.pooled).to(device).T
-        pooled = pool_logits(logits[rows], torch.from_numpy(batch.lengths).to(device)[rows], block)
-        # a mean over all examples, so that few such examples do not outweigh the blocks
-        loss = loss + F.cross_entropy(pooled, labels, weights, reduction="sum") / len(logits)
-    return loss
-
-
-def pool_logits(logits, lengths, block: int):
-    """Mean of block logits (B, n, F + 1) over the blocks that hold residues -> (B, F + 1)."""
-    places = torch.arange(logits.shape[1], device=logits.device)
-    held = (places[None, :] * block < lengths[:, None]).to(logits.dtype)
-    return (logits * held[..., None]).sum(1) / held.sum(1, keepdim=True).clamp(min=1)
-
-
 class Training:
     """One network's way through its training; `run` returns the best dev accuracy."""
 
     def __init__(self, name, network, groups, sampler, measure, settings: TrainSettings,
-                 folder: Path, device: torch.device, progress: bool = False):
+                 folder: Path, device: torch.device, progress: bool = False, group: Alone | None = None,
+                 tracker: Untracked | None = None):
         self.name, self.network, self.sampler, self.measure = name, network, sampler, measure
         self.settings, self.folder, self.device, self.progress = settings, Path(folder), device, progress
+        self.group, self.tracker, self.rows = group or Alone(), tracker or Untracked(), Rows()
         self.context, scaled = autocast(device, settings.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=scaled)
         self.optimizer = optimizer_class(settings.optimizer, device)(groups)
@@ -143,17 +103,19 @@ class Training:
         return 0.05 + 0.475 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
     def run(self) -> float:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.group.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self.restore()
         settings = self.settings
         if not self.state["done"]:
-            bar = tqdm(total=settings.steps, initial=self.state["step"], desc=self.name,
-                       unit="step", file=sys.stderr, disable=not self.progress)
-            with ThreadPoolExecutor(1) as ahead, bar:
+            bar = tqdm(total=settings.steps, initial=self.state["step"], desc=self.name, unit="step",
+                       file=sys.stderr, disable=not (self.progress and self.group.first))
+            with ThreadPoolExecutor(1) as ahead, bar, whole_batches(self.network, self.group, self.rows):
                 self.loop(ahead, bar)
             self.state["done"] = True
             self.save()
-        self.network.load_state_dict(load_file(self.folder / "best.safetensors"))
+        if self.group.first:
+            self.network.load_state_dict(load_file(self.folder / BEST))
         self.network.eval()
         return self.state["best"]
 
@@ -162,12 +124,19 @@ class Training:
         begun = saved = time.monotonic()
         before, since = state["seconds"], state["step"]
         queue = self.draws(ahead, state["step"])
+        window = Window(settings.batch * settings.accumulate)
         while state["step"] < settings.steps:
-            state["loss"] += self.step(next(queue))
+            loss = self.step(next(queue))
+            state["loss"] += loss
             state["losses"] += 1
             state["step"] += 1
             bar.update()
             now = time.monotonic()
+            window.add(loss, now)
+            if state["step"] % EVERY == 0 and self.group.first:
+                self.tracker.log(self.name, state["step"], window.taken() | {
+                    "learning_rate": max(group["lr"] for group in self.optimizer.param_groups),
+                    "memory_mib": memory(self.device)})
             state["seconds"] = before + now - begun
             if state["step"] % settings.evaluate == 0 or state["step"] == settings.steps:
                 speed = (state["step"] - since) * settings.batch * settings.accumulate / (now - begun)
@@ -204,13 +173,10 @@ class Training:
             group["lr"] = group["peak"] * rate
         self.optimizer.zero_grad(set_to_none=True)
         for batch in batches:
-            tokens = torch.from_numpy(batch.tokens).to(self.device)
-            lengths = torch.from_numpy(batch.lengths).to(self.device)
-            with self.context:
-                logits = self.network(tokens, lengths)
-            loss = batch_loss(logits, batch, self.network.block, self.weights, self.offsets)
-            self.scaler.scale(loss / len(batches)).backward()
-            total += loss.item() / len(batches)
+            total += self.backward(batch, len(batches))
+        if self.group.size > 1:
+            add_gradients(self.network, self.group)
+            total = self.group.add(torch.tensor(total, dtype=torch.float64)).item()
         if math.isnan(total):
             raise PfamnetError(f"{self.name}: the loss is not a number at step {self.state['step'] + 1}; "
                                "try lower learning rates")
@@ -220,108 +186,86 @@ class Training:
         self.scaler.update()
         return total
 
+    def backward(self, whole, count: int) -> float:
+        """Add up the gradients of one of `count` batches, or of this process' rows of it."""
+        batch, self.rows.first = part_of(whole, self.group.rank, self.group.size)
+        self.rows.all = len(whole.tokens)
+        tokens = torch.from_numpy(batch.tokens).to(self.device)
+        lengths = torch.from_numpy(batch.lengths).to(self.device)
+        with self.context:
+            logits = self.network(tokens, lengths)
+        loss = batch_loss(logits, batch, self.network.block, self.weights, self.offsets, whole)
+        self.scaler.scale(loss / count).backward()
+        return loss.item() / count
+
     def look(self, loss: float, speed: float) -> float:
         """Measure dev, keep the weights if they are the best so far, write a line of the log."""
         self.network.eval()
+        step = self.state["step"]
         with torch.inference_mode(), self.context:
-            accuracy = self.measure(self.network)
-        if accuracy > self.state["best"]:
+            accuracy = self.group.share(lambda: self.measure(self.network))
+        better = accuracy > self.state["best"]
+        if better:
             self.state.update(best=accuracy, stale=0)
-            save_tensors(self.network.state_dict(), self.folder / "best.safetensors")
         else:
             self.state["stale"] += 1
-        log = self.folder / "log.tsv"
-        new = not log.exists()
-        step = self.state["step"]
-        with open(log, "a") as out:
-            if new:
-                print(*LOG_COLUMNS, sep="\t", file=out)
-            print(self.name, step, step * self.settings.batch * self.settings.accumulate,
-                  f"{self.state['seconds']:.0f}", f"{loss:.4f}", f"{accuracy:.5f}",
-                  f"{self.rate(step - 1):.4f}", f"{speed:.0f}", sep="\t", file=out)
+        if self.group.first:
+            if better:
+                save_tensors(self.network.state_dict(), self.folder / BEST)
+            add_log(self.folder, (self.name, step, step * self.settings.batch * self.settings.accumulate,
+                                  f"{self.state['seconds']:.0f}", f"{loss:.4f}", f"{accuracy:.5f}",
+                                  f"{self.rate(step - 1):.4f}", f"{speed:.0f}"))
+            self.tracker.log(self.name, step, {"dev_accuracy": accuracy, "loss_between_looks": loss})
         return accuracy
 
-    # -- checkpoints: one safetensors file and one JSON file, renamed when whole
-
     def save(self) -> None:
-        tensors, scalars = dict(self.network.state_dict()), {}
-        tensors = {f"network.{name}": tensor for name, tensor in tensors.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            for key, value in values.items():
-                if torch.is_tensor(value):
-                    tensors[f"optimizer.{index}.{key}"] = value
-                else:
-                    scalars[f"{index}.{key}"] = value
-        meta = self.state | {"scalars": scalars, "settings": vars(self.settings),
-                             "scaler": self.scaler.state_dict(),
-                             "log": self.log_lines()}
-        tensors |= {f"random.{name}": state for name, state in self.random_states().items()}
-        save_tensors(tensors, self.folder / "checkpoint.safetensors",
-                     {"state": json.dumps(meta)})
-
-    def random_states(self) -> dict[str, torch.Tensor]:
-        """What dropout draws from: a resumed training draws what it would have drawn."""
-        states = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            states["cuda"] = torch.cuda.get_rng_state(self.device)
-        return states
-
-    def log_lines(self) -> int:
-        log = self.folder / "log.tsv"
-        return len(log.read_text().splitlines()) if log.exists() else 0
+        if self.group.first:
+            meta = self.state | {"settings": vars(self.settings), "scaler": self.scaler.state_dict(),
+                                 "log": log_lines(self.folder)}
+            save_checkpoint(self.folder / CHECKPOINT, self.network, self.optimizer,
+                            random_states(self.device), meta)
 
     def restore(self) -> None:
-        path = self.folder / "checkpoint.safetensors"
-        if not path.exists():
-            for stale in ("log.tsv", "best.safetensors"):
-                (self.folder / stale).unlink(missing_ok=True)
+        """Go on from the checkpoint of the first process, where there is one."""
+        begun, random = self.group.share(lambda: (read_checkpoint(self.folder / CHECKPOINT),
+                                                  random_states(torch.device("cpu"))))
+        if begun is None:
+            set_random_states(random, self.device)
+            if self.group.first:
+                for stale in (LOG, BEST):
+                    (self.folder / stale).unlink(missing_ok=True)
             return
-        with safe_open(path, "pt") as file:
-            meta = json.loads(file.metadata()["state"])
+        tensors, meta = begun
         if compared(meta.pop("settings")) != compared(json.loads(json.dumps(vars(self.settings)))):
-            raise PfamnetError(f"{path}: was made with other settings; give the same options "
+            raise PfamnetError(f"{self.folder / CHECKPOINT}: was made with other settings; give the same options "
                                "or start without --resume")
-        tensors = load_file(path)
-        part = lambda prefix: {name.removeprefix(prefix): tensor for name, tensor in tensors.items()
-                               if name.startswith(prefix)}
-        self.network.load_state_dict(part("network."))
-        states: dict[int, dict] = {}
-        for name, value in (part("optimizer.") | meta.pop("scalars")).items():
-            index, key = name.split(".", 1)
-            states.setdefault(int(index), {})[key] = value
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": states})
+        self.network.load_state_dict(part(tensors, "network."))
+        load_optimizer(self.optimizer, tensors, meta.pop("scalars"))
         self.scaler.load_state_dict(meta.pop("scaler"))
-        self.trim_log(meta.pop("log"))
+        lines = meta.pop("log")
+        if self.group.first:
+            trim_log(self.folder, lines)
         self.state |= meta
-        random = part("random.")
-        if "cpu" in random:
-            torch.set_rng_state(random["cpu"])
-        if "cuda" in random and self.device.type == "cuda":
-            torch.cuda.set_rng_state(random["cuda"], self.device)
+        set_random_states(random | part(tensors, "random."), self.device)
 
-    def trim_log(self, lines: int) -> None:
-        """Drop the lines written after the checkpoint: those steps are run again."""
-        log = self.folder / "log.tsv"
-        if log.exists():
-            log.write_text("".join(line + "\n" for line in log.read_text().splitlines()[:lines]))
-        if not lines:
-            log.unlink(missing_ok=True)  # or its header would not be written
+
+class Window:
+    """Means over the steps since they were last taken; `residues` are those of one step."""
+
+    def __init__(self, residues: int):
+        self.residues, self.losses, self.begun, self.now = residues, [], time.monotonic(), 0.0
+
+    def add(self, loss: float, now: float) -> None:
+        self.losses.append(loss)
+        self.now = now
+
+    def taken(self) -> dict[str, float]:
+        values = {"loss": sum(self.losses) / len(self.losses),
+                  "residues_per_second": self.residues * len(self.losses) / max(self.now - self.begun, 1e-9)}
+        self.losses, self.begun = [], self.now
+        return values
 
 
 def compared(settings: dict) -> dict:
     """The settings in which a resumed training must agree."""
     return {name: value for name, value in settings.items() if name != "checkpoint_seconds"}
-
-
-def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> None:
-    """Write a safetensors file under a temporary name and rename it when whole."""
-    temporary = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-    os.replace(temporary, path)
-
-
-def write_training_log(work: Path, path: Path) -> None:
-    """The logs of all networks under a work directory as one table."""
-    logs = [log.read_text().splitlines() for log in sorted(Path(work).glob("*/log.tsv"))]
-    rows = [row for log in logs for row in log[1:]]
-    Path(path).write_text("\n".join(["\t".join(LOG_COLUMNS), *rows]) + "\n")

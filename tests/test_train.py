@@ -11,17 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pfamnet.checkpoints import write_training_log
 from pfamnet.errors import PfamnetError
 from pfamnet.examples import Batch
-from pfamnet.train import (
-    Training,
-    TrainSettings,
-    batch_loss,
-    class_weights,
-    optimizer_class,
-    pool_logits,
-    write_training_log,
-)
+from pfamnet.losses import batch_loss, class_weights, pool_logits
+from pfamnet.train import Training, TrainSettings, optimizer_class
 
 CPU = torch.device("cpu")
 BLOCK = 4

@@ -1,0 +1,168 @@
+"""Several processes train what one would; and what becomes of them when one is killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import parallel_worker
+import pytest
+import torch
+from conftest import environment
+from safetensors.torch import load_file
+from test_build import step_of
+
+from pfamnet.errors import PfamnetError
+from pfamnet.examples import Batch
+from pfamnet.losses import batch_loss
+from pfamnet.model import open_model
+from pfamnet.parallel import Alone, join, part_of
+
+HERE = Path(__file__).parent
+PROCESSES = 3
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def variables(rank, size, port):
+    return {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size),
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Folders of the same trainings by one process and by three; one of them begun by one."""
+    alone, several = (tmp_path_factory.mktemp(name) for name in ("alone", "several"))
+    parallel_worker.stop_at(parallel_worker.training("resumed", several, Alone()), 3)
+    port = free_port()
+    started = [subprocess.Popen([sys.executable, str(HERE / "parallel_worker.py"), str(several)],
+                                env=environment() | variables(rank, PROCESSES, port)) for rank in range(PROCESSES)]  # fmt: skip
+    parallel_worker.train_all(alone, Alone())
+    assert [process.wait(300) for process in started] == [0] * PROCESSES
+    return alone, several
+
+
+@pytest.mark.parametrize("case", parallel_worker.CASES)
+def test_several_processes_train_what_one_does(trained, case):
+    """Weights, statistics of normalisation, moments of the optimizer, and the random state."""
+    one, other = (load_file(folder / case / "checkpoint.safetensors") for folder in trained)
+    assert sorted(one) == sorted(other)
+    moved = 0.0
+    for name, tensor in one.items():
+        # Adam divides by the root of squares that may be all but nothing, so that rounding shows
+        torch.testing.assert_close(other[name].float(), tensor.float(), atol=2e-5, rtol=2e-4, msg=lambda m, n=name: f"{n}: {m}")
+        moved += float((tensor.float() - other[name].float()).abs().max())
+    assert moved > 0 or case == "few"  # else one of them may have been run twice by one process
+    lines = [[line.split("\t") for line in (folder / case / "log.tsv").read_text().splitlines()[1:]] for folder in trained]
+    assert [line[1] for line in lines[0]] == [line[1] for line in lines[1]] == ["2", "4", "6"]
+    for mine, theirs in zip(*lines, strict=True):
+        assert float(mine[4]) == pytest.approx(float(theirs[4]), abs=2e-4)
+
+
+def test_dropout_was_on_where_results_agree(trained):
+    """The masks are the same ones; without them the agreement would show less."""
+    alone, _ = trained
+    assert parallel_worker.training("light", alone / "x", Alone()).network.dropout.p > 0
+
+
+def some_batch(rows):
+    rng = np.random.default_rng(rows)
+    blocks = np.array([(row, block, rng.integers(3)) for row in range(rows) for block in range(3)])
+    return Batch(rng.integers(4, 24, (rows, 12)), np.full(rows, 12), blocks, rng.random(len(blocks), np.float32),
+                 np.array([(row, 1) for row in range(0, rows, 2)]).reshape(-1, 2))  # fmt: skip
+
+
+@pytest.mark.parametrize("rows, size", [(1, 2), (2, 3), (5, 2), (7, 3), (8, 8)])
+def test_the_parts_of_a_batch_are_the_batch(rows, size):
+    whole = some_batch(rows)
+    parts = [part_of(whole, rank, size) for rank in range(size)]
+    assert np.array_equal(np.concatenate([part.tokens for part, _ in parts]), whole.tokens)
+    for name in ("blocks", "pooled"):
+        back = [getattr(part, name) + np.array([first] + [0] * (getattr(part, name).shape[1] - 1)) for part, first in parts]
+        assert np.array_equal(np.concatenate(back), getattr(whole, name))
+    logits = torch.randn(rows, 3, 4, generator=torch.Generator().manual_seed(1))
+    weights = torch.tensor([1.0, 0.5, 2.0, 1.0])
+    losses = [batch_loss(logits[first:first + len(part.tokens)], part, 4, weights, None, whole) for part, first in parts]
+    assert float(sum(losses)) == pytest.approx(float(batch_loss(logits, whole, 4, weights)), rel=1e-5)
+
+
+# The environment
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"RANK": "0", "WORLD_SIZE": "2"}, "do not fit each other"),
+    ({"RANK": "x", "WORLD_SIZE": "2"}, "no numbers"),
+    ({**variables(5, 2, 1)}, "do not fit each other"),
+])  # fmt: skip
+def test_an_environment_that_is_not_whole_is_refused(monkeypatch, given, message):
+    for name in variables(0, 1, 1):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(PfamnetError, match=message):
+        join()
+
+
+def test_without_a_launcher_there_is_one_process(monkeypatch):
+    for name in variables(0, 1, 1):
+        monkeypatch.delenv(name, raising=False)
+    assert type(join()) is Alone
+    for name, value in variables(0, 1, 1).items():
+        monkeypatch.setenv(name, value)
+    assert type(join()) is Alone  # torchrun with one process
+
+
+# torchrun
+
+
+def torchrun(*arguments, stderr):
+    """torchrun of two processes, and of what they are the program is small_build.py."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port()),
+               str(HERE / "small_build.py"), "--cpu", "1", "--device", "cpu", *map(str, arguments)]  # fmt: skip
+    return subprocess.Popen(command, stderr=stderr, env=environment())
+
+
+def workers(pid):
+    """The processes that a process has started: rank -> pid."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        settings = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+        found |= {int(s[5:]): int(child) for s in settings if s.startswith(b"RANK=")}
+    return found
+
+
+@pytest.mark.parametrize("victim", [1])
+def test_a_killed_process_ends_the_run_and_it_goes_on_with_one(labelled, tmp_path, victim):
+    out, work, said = tmp_path / "made", tmp_path / "made.work", tmp_path / "stderr"
+    arguments = ["--light-residues", 16384 * 60, "--emit", 0, "--checkpoint", 0, out, labelled]
+    with open(said, "wb") as stderr:
+        process = torchrun(*arguments, stderr=stderr)
+        try:
+            for _ in range(3000):
+                if step_of(work, "light") >= 2:
+                    break
+                assert process.poll() is None, said.read_text()
+                time.sleep(0.05)
+            os.kill(workers(process.pid)[victim], signal.SIGKILL)
+            assert process.wait(120) not in (0, None)
+        finally:
+            process.kill()
+    text = said.read_text()
+    assert "process 0 of 2: " in text and "repeat the command with --resume" in text
+    assert not out.exists() and 2 <= step_of(work, "light") < 60
+    assert text.count("8 families, ") == 1  # one of them speaks
+    done = subprocess.run([sys.executable, str(HERE / "small_build.py"), "--cpu", "1", "--device", "cpu", "--resume",
+                           *map(str, arguments)], env=environment(), capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    log = (out / "training.tsv").read_text().splitlines()
+    assert [line.split("\t")[1] for line in log[1:]] == ["60"] and len(open_model(out).families) == 8
+    assert json.loads((out / "model.json").read_text())["provenance"]["options"]["emit"] == 0

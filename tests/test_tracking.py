@@ -1,0 +1,221 @@
+"""Trackers: what reaches them, that they go on when resumed, and that they never cost a training."""
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import build, refused
+from test_build import quick  # noqa: F401 (a fixture)
+from test_train import Killed, rows, training
+
+from pfamnet import tracking
+from pfamnet.errors import PfamnetError
+from pfamnet.tracking import EVERY, Tracker, Untracked, check_tracker, memory, open_tracker
+
+CPU = torch.device("cpu")
+
+
+class Backend:
+    """Keeps what it gets; fails from a step on."""
+
+    def __init__(self, fails_at=10**9):
+        self.kept, self.finished, self.closed, self.fails_at = [], None, False, fails_at
+
+    def log(self, network, step, values):
+        if step >= self.fails_at:
+            raise ConnectionError("the server\nis gone")
+        self.kept.append((network, step, values))
+
+    def finish(self, summary, tables):
+        self.finished = summary, tables
+
+    def close(self):
+        self.closed = True
+
+
+def tracker(folder, backend, warnings):
+    return Tracker(lambda run: backend, folder / "track.json", warnings.append)
+
+
+def tracked(folder, own, **changes):
+    made = training(folder / "made", steps=50, evaluate=25, **changes)
+    made.tracker = own
+    return made
+
+
+def test_a_training_tells_loss_accuracy_rate_speed_and_memory(tmp_path):
+    backend, warnings = Backend(), []
+    made = tracked(tmp_path, tracker(tmp_path, backend, warnings))
+    made.run()
+    steps = {step: values for _, step, values in backend.kept if "loss" in values}
+    assert sorted(steps) == [20, 40] and EVERY == 20
+    for values in steps.values():
+        assert sorted(values) == ["learning_rate", "loss", "memory_mib", "residues_per_second"]
+        assert all(value > 0 for value in values.values())
+    assert steps[40]["loss"] < steps[20]["loss"]
+    assert steps[40]["learning_rate"] == pytest.approx(0.1 * made.rate(39))
+    looks = [(step, values) for _, step, values in backend.kept if "dev_accuracy" in values]
+    # the very figures of the log
+    assert [(str(step), f"{v['dev_accuracy']:.5f}", f"{v['loss_between_looks']:.4f}") for step, v in looks] == [
+        (line[1], line[5], line[4]) for line in rows(tmp_path / "made")]  # fmt: skip
+    assert not warnings
+
+
+def test_a_resumed_training_goes_on_in_the_same_log(tmp_path):
+    """Each step once, though some are trained twice, and the run has its name again."""
+    names, kept = [], []
+
+    def begin():
+        backend = Backend()
+        backend.kept = kept
+
+        def open_backend(run):
+            names.append(run)
+            return backend
+
+        return Tracker(open_backend, tmp_path / "track.json", pytest.fail)
+
+    made = tracked(tmp_path, begin(), checkpoint_seconds=0)
+    step = made.step
+
+    def fatal(batches):
+        if made.state["step"] == 30:
+            made.save = lambda: None  # the last checkpoint is that of step 15
+        if made.state["step"] == 45:
+            raise Killed
+        return step(batches)
+
+    made.step = fatal
+    original = made.save
+    made.save = lambda: original() if made.state["step"] <= 15 else None
+    with pytest.raises(Killed):
+        made.run()
+    assert [step for _, step, values in kept if "loss" in values] == [20, 40]
+    tracked(tmp_path, begin(), checkpoint_seconds=0).run()
+    assert [step for _, step, values in kept if "loss" in values] == [20, 40]
+    assert [step for _, step, values in kept if "dev_accuracy" in values] == [25, 50]
+    assert len(set(names)) == 1 and len(names) == 2
+
+
+def test_a_tracker_that_fails_is_told_once_and_the_training_goes_on(tmp_path):
+    warnings = []
+    own = tracker(tmp_path, Backend(fails_at=25), warnings)
+    made = tracked(tmp_path, own)
+    assert made.run() > 0 and made.state["step"] == 50
+    own.finish({}, {})
+    own.close()
+    assert warnings == ["warning: tracking has failed, and is given up: the server is gone"]
+
+
+def test_a_tracker_that_cannot_begin_is_told_once(tmp_path):
+    def broken(run):
+        raise RuntimeError("no key")
+
+    warnings = []
+    own = Tracker(broken, tmp_path / "track.json", warnings.append)
+    tracked(tmp_path, own).run()
+    own.close()
+    assert warnings == ["warning: tracking has failed, and is given up: no key"]
+
+
+def test_a_full_disk_is_no_reason_to_stop(tmp_path):
+    warnings = []
+    own = Tracker(lambda run: Backend(), tmp_path / "none" / "track.json", warnings.append)
+    own.log("made", 1, {"loss": 1.0})
+    assert own.backend.kept and not warnings
+
+
+def test_memory_is_in_mebibytes():
+    assert 50 < memory(CPU) < 100_000
+
+
+@pytest.mark.parametrize("kind", ["tensorboard", "wandb"])
+def test_a_tracker_that_is_not_installed_is_told_before_anything_is_done(kind, labelled, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "find_spec", lambda name: None)
+    with pytest.raises(PfamnetError, match=rf"--track {kind}: {kind} is not installed: pip install 'pfamnet\[{kind}\]'"):
+        check_tracker(kind)
+    import pfamnet.build as module
+
+    with pytest.raises(PfamnetError, match="not installed"):
+        module.Build(tmp_path / "made", module.BuildOptions((str(labelled),)), device="cpu", track=kind)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_tracker_is_wrong_use(tmp_path, labelled):
+    assert "'mlflow' is not one of" in refused(build("--track", "mlflow", tmp_path / "made", labelled, check=False), 2)
+
+
+def test_without_tracking_nothing_is_loaded_or_kept(quick, tmp_path, labelled):  # noqa: F811
+    assert isinstance(open_tracker("none", tmp_path / "x", tmp_path / "y", "made", {}, print), Untracked)
+    assert quick(labelled)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["made"] and "wandb" not in sys.modules
+
+
+# The trackers themselves
+
+
+def test_tensorboard_has_the_training_and_the_tables(quick, tmp_path, labelled, monkeypatch):  # noqa: F811
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setattr("pfamnet.train.EVERY", 2)
+    status, said = quick("--track", "tensorboard", labelled)
+    assert status == 0, said
+    events = EventAccumulator(str(tmp_path / "made.track"))
+    events.Reload()
+    tags = events.Tags()
+    assert {"light/loss", "light/learning_rate", "light/residues_per_second", "light/memory_mib",
+            "light/dev_accuracy", "final/light_accuracy"} <= set(tags["scalars"])  # fmt: skip
+    assert [event.step for event in events.Scalars("light/loss")] == [2, 4]
+    accuracy = json.loads((tmp_path / "made" / "model.json").read_text())["networks"]["light"]["dev"]["accuracy"]
+    assert events.Scalars("final/light_accuracy")[0].value == pytest.approx(accuracy)
+    texts = {tag.split("/")[0] for tag in tags["tensors"]}
+    assert texts == {"accuracy_by_family", "accuracy_by_size", "confusion_in_clans", "latency"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "made.track"]
+    # another build does not mix with this one
+    (tmp_path / "made").rename(tmp_path / "first")
+    status, said = quick("--track", "tensorboard", labelled)
+    assert status == 1 and "made.track: a training was tracked there" in said and said.count("\n") == 1
+
+
+@pytest.mark.skipif(find_spec("wandb") is None, reason="no wandb here")
+def test_wandb_offline_needs_neither_account_nor_network(tmp_path, monkeypatch):
+    """What it wrote is read with W&B's own reader; the second part goes on in the same run."""
+    for name in ("WANDB_API_KEY", "WANDB_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    warnings = []
+    for part, step in enumerate((20, 40)):
+        own = open_tracker("wandb", tmp_path / "made.track", tmp_path / "track.json", "made", {"lr": 0.1}, warnings.append)
+        own.log("light", 20, {"loss": 2.0})
+        own.log("light", step, {"loss": 2.0 - part})
+        if part:
+            own.finish({"light_accuracy": 0.5}, {"latency": (["residues", "ms"], [["64", "1.0"]])})
+        own.close()
+    assert not warnings
+    runs = sorted(tmp_path.glob("made.track/wandb/offline-run-*/run-*.wandb"))
+    assert runs and {path.name for path in runs} == {f"run-{json.loads((tmp_path / 'track.json').read_text())['run']}.wandb"}
+    found = [line for path in runs for line in history(path)]
+    assert [(line["light/step"], line["light/loss"]) for line in found if "light/loss" in line] == [(20, 2.0), (40, 1.0)]
+    assert any("latency" in line for line in found)
+
+
+def history(path: Path) -> list[dict]:
+    """The rows that a run of W&B holds."""
+    from wandb.proto import wandb_internal_pb2
+    from wandb.sdk.internal.datastore import DataStore
+
+    store, found = DataStore(), []
+    store.open_for_scan(str(path))
+    while (data := store.scan_data()) is not None:
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        if record.WhichOneof("record_type") == "history":
+            found.append({item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item})
+    return found
