@@ -55,6 +55,7 @@ from .trainset import Fold, TrainSet
 
 # in the work directory: what the build was begun with
 OPTIONS, INPUTS = "options.json", "inputs.json"
+DECOY_RESIDUES = 256_000  # of each length
 START_EXAMPLES = 131072   # residues by which the weights of another model are taken over
 
 
@@ -336,11 +337,11 @@ class Build:
                      ("fast", max(options.candidates // 8, 1), 1 - 3 * (1 - options.recall)),
                      ("default", options.candidates, options.recall),
                      ("sensitive", 2 * options.candidates, 1.0))}
-        calibration, check = calibrate(runtime, dev, families, 100 if slow else 400, options.seed,
+        calibration, check = calibrate(runtime, dev, families, 20_000 if slow else DECOY_RESIDUES, options.seed,
                                        self.cpus, watch)
         for row in check:
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy")
-        return {"block": runtime.block, "modes": modes, "calibration": calibration.bins,
+        return {"block": runtime.block, "modes": modes, "calibration": calibration.to_json(),
                 "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
 
     def evaluated(self, name: str, runtime, dev: Corpus) -> Evaluation:

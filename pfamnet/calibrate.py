@@ -13,9 +13,11 @@ from typing import Callable, Iterator
 
 import numpy as np
 
-from .candidates import CALLED, Calibration, propose
+from .candidates import CALLED, propose
+from .pvalues import Calibration
 
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
+NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -79,16 +81,16 @@ def calibrate(runtime, fold, families: int, count: int, seed: int, cpus: int,
               watch: Callable) -> tuple[Calibration, list[dict]]:
     """Calibration of a network, and its check on other decoys.
 
-    The check counts, for nominal E from 0.01 to 10, how many calls a decoy has
-    on average: it should be about E.
+    `count` decoys of each length for either.  The check counts, for nominal E from
+    0.001 to 10, how many calls a decoy has on average: it should be about E.
     """
     scores = {length: decoy_scores(runtime, list(decoys(fold, length, count, seed)), cpus, watch)
               for length in DECOY_LENGTHS}
     calibration = Calibration.fit(scores, families)
     check = []
-    fresh = {length: decoy_scores(runtime, list(decoys(fold, length, count // 2, seed + 1)), cpus, watch)
+    fresh = {length: decoy_scores(runtime, list(decoys(fold, length, count, seed + 1)), cpus, watch)
              for length in DECOY_LENGTHS}
-    for nominal in (0.01, 0.1, 1.0, 10.0):
+    for nominal in NOMINAL:
         calls = sum(int((families * np.exp(calibration.log_p(rows, length)) <= nominal).sum())
                     for length, rows in fresh.items())
         observed = calls / sum(len(rows) for rows in fresh.values())

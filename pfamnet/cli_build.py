@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import click
 
+from .cli_look import check_choices, explore_into, print_plan
 from .errors import PfamnetError
 from .options import CONTEXT, GroupedCommand, complain, default_cpus, grouped, version_option
 from .recipes import RECIPES, with_defaults
@@ -31,12 +32,13 @@ reading = grouped("Options for thresholds")
 
 @click.command("pfamnet-build", cls=GroupedCommand, context_settings=CONTEXT)
 @click.argument("model_out", metavar="<model_out>")
-@click.argument("trainsets", metavar="<trainset> ...", nargs=-1, required=True)
+@click.argument("trainsets", metavar="<trainset> ...", nargs=-1)
 @version_option()
 @click.option("--resume", is_flag=True, help="Go on with a build of the same options that was stopped.")
 @click.option("--keep-work", is_flag=True, help="Keep the work directory <model_out>.work when done.")
 @click.option("--recipe", type=click.Choice(list(RECIPES)), help="Learn from a choice of families and rows; the plan is said and stored.")
 @click.option("--plan", is_flag=True, help="Print the plan of --recipe to stdout and stop; nothing is written.")
+@click.option("--explore", metavar="<d>", help="Look at train sets, all folds of them, without building: a page and tables in the directory <d>. All arguments are train sets then.")
 @inputs("--domains", metavar="<f>", help="Table of the domains of full-length proteins (protein, start, end, accession).")
 @inputs("--cut-domains", is_flag=True, help="Cut the domains out of full-length proteins: isolated domains take their place.")
 @inputs("--families", metavar="<f>", help="Table of names, clans and descriptions, where the train sets have none.")
@@ -71,7 +73,7 @@ reading = grouped("Options for thresholds")
 @expert("--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="<n>", help="Seed of all that is random.")
 @expert("--checkpoint", type=click.FloatRange(min=0), default=240, show_default=True, metavar="<s>", help="Seconds between two checkpoints of a training.")
 @expert("--cpu", type=click.IntRange(min=0), metavar="<n>", help="Number of threads.  [HMMER_NCPU, or all processors]")
-def build(model_out, trainsets, plan, resume, keep_work, device, cpu, checkpoint, track, **options):
+def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, checkpoint, track, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.
 
     A train set is a directory in the layout of the Pfam seed split, Stockholm
@@ -79,7 +81,9 @@ def build(model_out, trainsets, plan, resume, keep_work, device, cpu, checkpoint
     accession, or full-length proteins with --domains.
     """
     options = with_defaults(options)
-    check_choices(options, plan)
+    if explore is not None:
+        return explore_into(explore, (model_out, *trainsets), options)
+    check_choices(trainsets, options, plan)
     if plan:
         return print_plan(SimpleNamespace(trainsets=trainsets, **options))
     try:
@@ -92,30 +96,6 @@ def build(model_out, trainsets, plan, resume, keep_work, device, cpu, checkpoint
     with stopping_in_order(), joined(lambda text: complain("pfamnet-build", text)) as group:
         Build(model_out, BuildOptions(trainsets=trainsets, **options), cpu or default_cpus(), device,
               resume, keep_work, sys.stderr.isatty(), checkpoint, track, group).run()
-
-
-def check_choices(options, plan) -> None:
-    """See that the options go together.
-
-    Raises click.UsageError where they do not.
-    """
-    if options["recipe"] and options["top"]:
-        raise click.UsageError("--recipe says which families are taken: not together with --top")
-    if plan and not options["recipe"]:
-        raise click.UsageError("--plan prints the plan of a recipe: --recipe is missing")
-    if options["cut_domains"] and not options["domains"]:
-        raise click.UsageError("--cut-domains needs a table of domains: --domains")
-
-
-def print_plan(options) -> None:
-    """What a build of these options would take, on stdout."""
-    from .build_input import planned, read_inputs
-
-    trainset, _ = read_inputs(options)
-    _, _, plan = planned(trainset, options)
-    for warning in trainset.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    print("\n".join(plan.lines()))
 
 
 if __name__ == "__main__":  # torchrun -m pfamnet.cli_build ...

@@ -25,10 +25,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .candidates import Calibration
 from .errors import PfamnetError
 from .families import Family, read_families
 from .profiles import ProfileStore
+from .pvalues import Calibration
 
 FORMAT = 1
 DESCRIPTION = "model.json"
@@ -60,15 +60,14 @@ class NetworkInfo:
 
     @classmethod
     def from_json(cls, fields: dict) -> "NetworkInfo":
-        bins = tuple(tuple(map(float, row)) for row in fields["calibration"])
         modes = {name: Mode(float(mode["threshold"]), int(mode["candidates"]))
                  for name, mode in fields["modes"].items()}
         block = int(fields["block"])
-        if block < 1 or not bins or {len(row) for row in bins} != {4} or not modes.keys() >= set(MODES):
+        if block < 1 or not modes.keys() >= set(MODES):
             raise ValueError
         if any(math.isnan(mode.threshold) or mode.candidates < 1 for mode in modes.values()):
             raise ValueError
-        return cls(block, modes, Calibration(bins))
+        return cls(block, modes, Calibration.from_json(fields["calibration"]))
 
 @dataclass(frozen=True)
 class Model:

@@ -1,4 +1,4 @@
-"""Proposals against brute force; P-values as a calibration must have them."""
+"""Proposals against brute force."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pfamnet.candidates import CALLED, CHUNK, SPAN, Calibration, best_blocks, best_runs, propose
+from pfamnet.candidates import CALLED, CHUNK, SPAN, best_blocks, best_runs, propose
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.integers(-5, 5))
-BINS = ((64.0, 0.02, 3.0, 1.5), (256.0, 0.03, 4.0, 2.0), (1024.0, 0.05, 6.0, 2.5))
 
 
 @given(ODDS)
@@ -128,100 +127,3 @@ def test_only_the_difference_to_class_0_counts(shift):
     logits = np.concatenate([np.zeros((5, 1)), odds], 1)
     one, other = propose(logits, 16, 80), propose(logits + shift, 16, 80)
     assert one.scores == pytest.approx(other.scores, abs=1e-9)
-
-
-# P-values
-
-
-def test_the_tail_is_exponential():
-    calibration = Calibration(BINS)
-    assert np.exp(calibration.log_p([3.0, 4.5, 33.0], 64)) == pytest.approx(
-        [0.02, 0.02 * np.exp(-1), 0.02 * np.exp(-20)]
-    )
-
-
-@given(arrays.arrays(np.float64, 20, elements=st.floats(-1e3, 1e3)), st.integers(1, 50_000))
-def test_p_values_fall_with_the_score_and_never_exceed_one(scores, length):
-    log_p = Calibration(BINS).log_p(np.sort(scores), length)
-    assert (log_p <= 0).all() and (np.diff(log_p) <= 0).all() and np.isfinite(log_p).all()
-
-
-@given(st.floats(7, 100), st.integers(65, 1023))
-def test_between_two_lengths_p_lies_between_theirs(score, length):
-    calibration = Calibration(BINS)
-    low, high = (64, 256) if length <= 256 else (256, 1024)
-    ends = sorted(float(calibration.log_p(score, at)) for at in (low, high))
-    assert ends[0] - 1e-9 <= float(calibration.log_p(score, length)) <= ends[1] + 1e-9
-
-
-def test_the_middle_between_two_lengths_is_that_of_their_logarithms():
-    calibration = Calibration(BINS)
-    ends = [float(calibration.log_p(9.0, at)) for at in (64, 256)]
-    assert float(calibration.log_p(9.0, 128)) == pytest.approx(sum(ends) / 2)
-
-
-def test_scores_of_several_proteins_at_once():
-    scores = np.random.default_rng(0).normal(10, 3, (4, 5))
-    calibration = Calibration(BINS)
-    together = calibration.log_p(scores, 100)
-    assert np.allclose(together, [calibration.log_p(row, 100) for row in scores])
-
-
-@pytest.mark.parametrize("bins", [BINS, BINS[:1]])
-def test_beyond_the_last_length_p_grows_as_the_length_does(bins):
-    calibration, last = Calibration(bins), int(bins[-1][0])
-    for times in (2, 16, 100):
-        assert np.exp(calibration.log_p(90.0, times * last)) == pytest.approx(
-            times * np.exp(calibration.log_p(90.0, last))
-        )
-    assert calibration.log_p(-50.0, 100 * last) == 0
-    assert calibration.log_p(90.0, 1) == calibration.log_p(90.0, int(bins[0][0]))
-
-
-def test_a_fit_finds_the_exponential_that_the_decoys_have():
-    rng, families, decoys = np.random.default_rng(0), 50, 4000
-    scores = {length: rng.exponential(scale, (decoys, families)) for length, scale in ((64, 1.5), (256, 3.0))}
-    calibration = Calibration.fit(scores, families)
-    for (length, p, location, scale), true in zip(calibration.bins, (1.5, 3.0), strict=True):
-        assert scale == pytest.approx(true, rel=0.1)
-        for score in (8 * true, 12 * true):
-            assert calibration.log_p(score, int(length)) == pytest.approx(-score / true, abs=0.6)
-    assert [row[0] for row in calibration.bins] == [64, 256]
-
-
-def test_calls_at_an_evalue_are_as_many_as_it_says():
-    rng, families = np.random.default_rng(1), 200
-    calibration = Calibration.fit({100: rng.gumbel(0, 2, (2000, families))}, families)
-    fresh = rng.gumbel(0, 2, (4000, families))
-    for nominal in (0.02, 0.1, 0.4):
-        calls = (families * np.exp(calibration.log_p(fresh, 100)) <= nominal).sum() / len(fresh)
-        assert calls == pytest.approx(nominal, rel=0.3)
-
-
-@pytest.mark.parametrize("decoys, families", [(400, 1), (20, 1), (12, 2), (100, 3)])
-def test_a_fit_with_few_families_is_finite(decoys, families):
-    scores = np.random.default_rng(0).normal(size=(decoys, families))
-    calibration = Calibration.fit({64: scores}, families)
-    assert np.isfinite(calibration.bins).all()
-    assert 0 < calibration.bins[0][1] <= 1
-
-
-def test_equal_scores_are_no_division_by_zero():
-    calibration = Calibration.fit({64: np.zeros((50, 4))}, 4)
-    assert np.isfinite(calibration.bins).all() and calibration.log_p(1.0, 64) < calibration.log_p(0.0, 64)
-
-
-@pytest.mark.parametrize("place, value", (
-    (0, 0), (0, np.inf), (1, 0), (1, 1.1), (1, np.nan), (2, np.inf), (2, np.nan), (3, 0), (3, -1), (3, np.nan), (3, 1e-20),
-))  # fmt: skip
-def test_a_calibration_by_which_no_p_value_can_be_worked_out(place, value):
-    row = list(BINS[0])
-    row[place] = value
-    with pytest.raises(ValueError):
-        Calibration((tuple(row),))
-
-
-@pytest.mark.parametrize("bins", ((), BINS[::-1], BINS[:1] * 2))
-def test_lengths_of_a_calibration_ascend(bins):
-    with pytest.raises(ValueError):
-        Calibration(bins)

@@ -10,18 +10,18 @@ import pytest
 
 import synthetic
 from pfamnet.align import build_profile
-from pfamnet.candidates import Calibration
 from pfamnet.families import Family
 from pfamnet.fasta import Record
 from pfamnet.model import Mode, NetworkInfo
 from pfamnet.profiles import ProfileStore, write_profiles
+from pfamnet.pvalues import Calibration, Tail
 from pfamnet.scan import AHEAD, NetworkScanner, ProfileScanner, Scanner, in_order, overlap
 from pfamnet.search import Thresholds
 
 FAMILIES = 6
 BLOCK = 16
 # P = 1e-6 for a score of 20 nats, up to 1,000 residues
-CALIBRATION = Calibration(((1000.0, 1e-2, 10.0, 10 / math.log(1e4)),))
+CALIBRATION = Calibration((Tail(1000.0, (10.0,), (math.log(1e-2),), 10 / math.log(1e4)),))
 
 
 def peak(odds):

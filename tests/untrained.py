@@ -26,7 +26,8 @@ def write_model(path, candidates=12):
     network.head.weight.data *= 40  # untrained logits are all but equal
     modes = {mode: {"threshold": -1e9, "candidates": n, "recall": 1.0}
              for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))}
-    calibration = [[64.0, 0.025, 0.0, 0.3], [1024.0, 0.025, 1.0, 0.3]]
+    calibration = [{"residues": residues, "scores": [score], "log_p": [-3.7], "scale": 0.3}
+                   for residues, score in ((64.0, 0.0), (1024.0, 1.0))]
     light = {"block": network.block, "modes": modes, "calibration": calibration, "check": []}
     with ModelWriter(path) as writer:
         offsets = write_profiles(str(writer.folder / "profiles.h3m"), golden.hmms())
