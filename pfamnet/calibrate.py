@@ -17,6 +17,7 @@ from .candidates import CALLED, propose
 from .pvalues import Calibration
 
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
+FEWEST = 20     # decoys of a length
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -77,19 +78,19 @@ def decoys(fold, length: int, count: int, seed: int) -> Iterator[str]:
             yield "".join(rng.permutation(list(window)))
 
 
-def calibrate(runtime, fold, families: int, count: int, seed: int, cpus: int,
+def calibrate(runtime, fold, families: int, residues: int, seed: int, cpus: int,
               watch: Callable) -> tuple[Calibration, list[dict]]:
     """Calibration of a network, and its check on other decoys.
 
-    `count` decoys of each length for either.  The check counts, for nominal E from
+    Decoys of `residues` residues in all, of each length, for either.  The check counts, for nominal E from
     0.001 to 10, how many calls a decoy has on average: it should be about E.
     """
-    scores = {length: decoy_scores(runtime, list(decoys(fold, length, count, seed)), cpus, watch)
-              for length in DECOY_LENGTHS}
-    calibration = Calibration.fit(scores, families)
-    check = []
-    fresh = {length: decoy_scores(runtime, list(decoys(fold, length, count, seed + 1)), cpus, watch)
-             for length in DECOY_LENGTHS}
+    def scores(seed: int) -> dict[int, np.ndarray]:
+        return {length: decoy_scores(
+                    runtime, list(decoys(fold, length, max(residues // length, FEWEST), seed)), cpus, watch)
+                for length in DECOY_LENGTHS}
+
+    calibration, check, fresh = Calibration.fit(scores(seed), families), [], scores(seed + 1)
     for nominal in NOMINAL:
         calls = sum(int((families * np.exp(calibration.log_p(rows, length)) <= nominal).sum())
                     for length, rows in fresh.items())

@@ -44,8 +44,8 @@ def quick(monkeypatch, capfd, tmp_path):
     torch.set_num_threads(threads)
 
 
-def fewer(calibrate, runtime, fold, families, count, *rest):
-    return calibrate(runtime, fold, families, count // 10, *rest)
+def fewer(calibrate, runtime, fold, families, residues, *rest):
+    return calibrate(runtime, fold, families, residues // 20, *rest)
 
 
 def tables(model):

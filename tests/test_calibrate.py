@@ -141,7 +141,7 @@ def test_every_decoy_has_as_many_scores_as_families():
 
 
 def test_calls_on_fresh_decoys_are_as_many_as_the_evalue_says():
-    calibration, check = calibrate(Runtime(), make_fold(), FAMILIES, 300, 0, 1, watch)
+    calibration, check = calibrate(Runtime(), make_fold(), FAMILIES, 80_000, 0, 1, watch)
     assert [tail.residues for tail in calibration.tails] == list(DECOY_LENGTHS)
     observed = {row["nominal"]: row["observed"] for row in check}
     assert observed[0.1] == pytest.approx(0.1, rel=0.5)

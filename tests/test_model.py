@@ -77,7 +77,7 @@ def test_an_opened_model_has_families_profiles_and_networks(which, request):
         assert sorted(info.modes) == ["default", "fast", "sensitive"]
         assert info.modes["fast"].candidates < info.modes["default"].candidates < info.modes["sensitive"].candidates
         assert info.modes["fast"].threshold >= info.modes["default"].threshold >= info.modes["sensitive"].threshold
-        assert np.isfinite(info.calibration.bins).all() and len(info.calibration.bins) == 5
+        assert np.isfinite(info.calibration.log_p([0.0, 9.0, 99.0], 300)).all() and len(info.calibration.tails) == 5
         assert model.runtime(name).logits("ACDEFGHIKLMNPQRSTVWY").shape == (2, 9)
 
 
@@ -91,7 +91,7 @@ def test_model_json_says_how_the_model_came_to_be(light_model, trainset):
     assert {"torch", "pyhmmer", "numpy", "onnx"} <= set(provenance["versions"])
     network = fields["networks"]["light"]
     assert network["dev"]["recall"]["8"] == 1.0 and network["dev"]["domains"] > 10
-    assert [row["nominal"] for row in network["check"]] == [0.01, 0.1, 1.0, 10.0]
+    assert [row["nominal"] for row in network["check"]] == [0.001, 0.01, 0.1, 1.0, 10.0]
 
 
 def test_the_profiles_are_a_library_for_hmmer_itself(light_model, esm_model):
@@ -183,8 +183,11 @@ def test_another_format_is_named(copy):
     assert refusal(copy) == f"a model of format {FORMAT + 1}; this pfamnet reads format {FORMAT}"
 
 
+UNSOUND = {"residues": 0.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
+
+
 @pytest.mark.parametrize("change", (
-    {"calibration": [[0.0, 0.02, 3.0, 1.5]]}, {"calibration": []}, {"block": 0},
+    {"calibration": [UNSOUND]}, {"calibration": []}, {"block": 0},
     {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": float("nan"), "candidates": 9})},
     {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0})},
 ))  # fmt: skip
