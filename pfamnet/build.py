@@ -337,7 +337,8 @@ class Build:
                      ("fast", max(options.candidates // 8, 1), 1 - 3 * (1 - options.recall)),
                      ("default", options.candidates, options.recall),
                      ("sensitive", 2 * options.candidates, 1.0))}
-        calibration, check = calibrate(runtime, dev, families, 20_000 if slow else DECOY_RESIDUES, options.seed,
+        residues = 20_000 if slow else DECOY_RESIDUES
+        calibration, check = calibrate(runtime, dev, families, residues, options.seed,
                                        self.cpus, watch)
         for row in check:
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy")

@@ -1,8 +1,8 @@
 """P-values of a network's scores, from what decoys score.
 
 For each of several lengths of decoys: the scores that so many families a decoy
-reach (from many down to one in two decoys), and beyond the last of them an
-exponential tail, as local alignment scores have it (Karlin & Altschul 1990).
+reach (from many down to one in a hundred decoys, if there are enough), and beyond
+the last of them an exponential tail, as local alignment scores have it (Karlin & Altschul 1990).
 Between these scores the logarithm of P is interpolated.  P is for one family
 on one protein; the number of calls by chance expected of F families is F * P.
 """
@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-CALLS = (32, 16, 8, 4, 2, 1, 0.5)  # families a decoy, at whose scores P is known
-FEWEST = 10                        # scores that a tail is fitted to
-MOST = 1e9                         # what no number of a sound calibration exceeds
+# families a decoy, at whose scores P is known
+CALLS = (32, 16, 8, 4, 2, 1, 0.5, 0.1, 0.03, 0.01)
+FEWEST = 25   # scores that a tail is fitted to
+MOST = 1e9    # what no number of a sound calibration exceeds
 
 
 @dataclass(frozen=True)
