@@ -42,7 +42,8 @@ class Twin:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Residues under two families: `kind` "sequence" (an isolated domain), or "overlap"
+    """Residues under two families: `kind` "sequence" (an isolated domain), "near" (one
+    isolated domain that is in great part another one, as nested domains are), or "overlap"
     (domains of a protein that share at least half of the residues of each)."""
 
     kind: str
@@ -104,8 +105,9 @@ def explore(paths, domains=None, families=None, seed=42) -> Exploration:
     found.lengths = lengths_of(rows)
     found.repeats = {fold: repeats(entries) for fold, entries in rows.items()}
     found.near = sum(len(e.sequence) for entries in rows.values() for e in entries) <= NEAR_MOST
-    found.twins = [*twins(rows), *(near_twins(rows) if found.near else [])]
-    found.conflicts = conflicts([e for entries in rows.values() for e in entries])
+    near, nested = near_pairs(rows) if found.near else ([], [])
+    found.twins = [*twins(rows), *near]
+    found.conflicts = [*conflicts([e for entries in rows.values() for e in entries]), *nested]
     for entries in rows.values():
         text = Counter()
         for entry in entries:
@@ -165,13 +167,23 @@ def twins(rows) -> list[Twin]:
     return found
 
 
-def near_twins(rows) -> list[Twin]:
-    """Rows of two folds that are nearly the same, each with the nearest of an earlier fold."""
+def near_pairs(rows) -> tuple[list[Twin], list[Conflict]]:
+    """Rows that are nearly the same, or of which one is nearly part of the other.
+
+    Returns those of two folds, each row with the nearest of each earlier fold; and
+    isolated domains of two families, each with the nearest of another family.
+    """
     folds = list(rows)
     entries = [e for fold in folds for e in rows[fold]]
     place = np.repeat(np.arange(len(folds)), [len(rows[fold]) for fold in folds])
-    found = []
+    labels = [None if e.whole else e.labels[0][2] for e in entries]
+    found, nested = [], []
     for index, others, shares in relatives([e.sequence for e in entries], NEAR, least=NEAR_WORDS):
+        for other in others[np.argsort(-shares, kind="stable")].tolist():
+            if None not in (labels[index], labels[other]) and labels[index] != labels[other]:
+                if entries[other].sequence != entries[index].sequence:
+                    nested.append(Conflict("near", entries[other], entries[index], (labels[other], labels[index])))
+                break
         for fold in range(place[index]):
             inside = np.flatnonzero(place[others] == fold)
             if len(inside):
@@ -179,7 +191,7 @@ def near_twins(rows) -> list[Twin]:
                 one, other = entries[others[best]], entries[index]
                 if one.sequence != other.sequence:
                     found.append(Twin("near", one, other, float(shares[best])))
-    return found
+    return found, nested
 
 
 def conflicts(entries) -> list[Conflict]:

@@ -103,8 +103,9 @@ def twins(found, tables) -> str:
 
 
 def conflicts(found, tables) -> str:
-    kinds = {kind: sum(c.kind == kind for c in found.conflicts) for kind in ("sequence", "overlap")}
+    kinds = {kind: sum(c.kind == kind for c in found.conflicts) for kind in ("sequence", "near", "overlap")}
     return (section("Label conflicts") + note(f"{kinds['sequence']:,} pairs of rows have one sequence and two families.") +
+            (note(f"{kinds['near']:,} rows are in great part a row of another family (nested domains, say).") if found.near else "") +
             note(f"{kinds['overlap']:,} pairs of domains of two families share at least half of the residues of each.") +
             first("conflicts.tsv", tables))  # fmt: skip
 

@@ -7,7 +7,7 @@ import numpy as np
 from pfamnet.explore import NEAR, PERCENTILES, Exploration, clans, cut_by
 from pfamnet.kmers import LETTERS
 
-BOUNDS = (0, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300, 350, 400, 500, 600, 800, 1000, 1500, 2000, 4000)
+BOUNDS = (0, 25, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500, 2000, 4000)
 
 
 def tables(found: Exploration) -> dict[str, list[tuple]]:
@@ -35,7 +35,7 @@ def summary(found: Exploration) -> list[tuple]:
              ("rows with a letter that is no amino acid", "all", found.odd)]  # fmt: skip
     rows += [(f"twins: {what}", f"{one} and {other}", count) for (what, one, other), count in twin_counts(found).items()]
     rows += [(f"label conflicts: {kind}", "all", sum(c.kind == kind for c in found.conflicts))
-             for kind in ("sequence", "overlap")]  # fmt: skip
+             for kind in ("sequence", "near", "overlap")]  # fmt: skip
     if found.law:
         rows += [(f"power law: {name}", "all", f"{value:.4g}" if isinstance(value, float) else value)
                  for name, value in vars(found.law).items()]  # fmt: skip
@@ -50,12 +50,15 @@ def missing(found: Exploration) -> int:
 
 def twin_counts(found: Exploration) -> dict[tuple[str, str, str], int]:
     """{(kind, fold, later fold): rows}, with the pairs of folds that have none."""
-    kinds = ("same sequence", "same name", f"over {NEAR:.0%} of words" if found.near else None)
+    near = f"over {NEAR:.0%} of words"
+    names = {"sequence": "same sequence", "name": "same name"}
+    names |= {"near": f"{near}, same family", "other": f"{near}, other family"} if found.near else {}
     folds = list(found.rows)
-    counts = {(kind, one, other): 0 for i, one in enumerate(folds) for other in folds[i + 1 :] for kind in kinds if kind}
-    names = dict(zip(("sequence", "name", "near"), kinds))
-    counted = Counter((names[twin.kind], twin.one.fold, twin.other.fold) for twin in found.twins)
-    return counts | counted
+    counts = {(kind, one, other): 0 for i, one in enumerate(folds) for other in folds[i + 1 :] for kind in names.values()}
+    for twin in found.twins:
+        kind = "other" if twin.kind == "near" and keys(twin.one) != keys(twin.other) else twin.kind
+        counts[names[kind], twin.one.fold, twin.other.fold] += 1
+    return counts
 
 
 def families(found: Exploration) -> list[tuple]:
@@ -88,7 +91,8 @@ def lengths(found: Exploration) -> list[tuple]:
 def histogram(found: Exploration) -> list[tuple]:
     """How many rows are of a length, by bins."""
     what = list(found.lengths)
-    bounds = [*BOUNDS, max(BOUNDS[-1] + 1, *(int(values.max(initial=0)) + 1 for values in found.lengths.values()))]
+    longest = max(int(values.max(initial=1)) for values in found.lengths.values())
+    bounds = [*(bound for bound in BOUNDS if bound <= longest), longest + 1]
     counts = [np.histogram(found.lengths[name], bounds)[0].tolist() for name in what]
     return [("from", "below", *what), *zip(bounds, bounds[1:], *counts)]
 
