@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -22,40 +22,29 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from . import __version__
 from .align import build_profiles
-from .build_data import describe, some_sequences, with_dev, with_emitted
+from .build_data import describe, with_dev, with_emitted
 from .build_input import planned, read_inputs
-from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
-from .checkpoints import write_training_log
+from .build_output import ModelOutput
 from .devices import autocast, pick_device
 from .distil import soft_labels
 from .errors import PfamnetError
-from .esm import (EsmNetwork, load_encoder, parameter_groups, resolve_base, save_encoder,
-                  save_head)
-from .evaluation import FOLDER as EVALUATION
-from .evaluation import Evaluation, evaluate, read_table, write_evaluations
+from .esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
 from .examples import Corpus, Sampler, SamplerSettings
-from .families import write_families
 from .light import LightConfig, LightNetwork
-from .light_graph import export_light
 from .light_start import Stored
 from .measure import Measure
-from .model import CARD, ENCODER, GRAPH, HEAD, WEIGHTS, ModelWriter, file_digest
-from .model_card import model_card
+from .model import WEIGHTS, file_digest
 from .parallel import Alone, own_device
 from .profiles import read_hmms, write_profiles
-from .quantize import SAMPLES, quantize_light
-from .runtime import EsmRuntime, LightRuntime
 from .sampling import sample
 from .tracking import STATE as TRACKED
 from .tracking import Untracked, check_tracker, open_tracker
 from .train import Training, TrainSettings, optimizer_class
-from .trainset import Fold, TrainSet
+from .trainset import TrainSet
 
 # in the work directory: what the build was begun with
 OPTIONS, INPUTS = "options.json", "inputs.json"
-DECOY_RESIDUES = 256_000  # of each length
 START_EXAMPLES = 131072   # residues by which the weights of another model are taken over
 
 
@@ -175,7 +164,8 @@ class Build:
             light = self.train_light(train, families)
             self.group.close()
             if self.group.first:
-                self.finish(self.trainset, self.hmms, light, esm)
+                ModelOutput(self.out, self.work, self.options, self.device, self.cpus, self.progress, self.say).write(
+                    self.trainset, self.hmms, light, esm, self.provenance(), self.tracker)
         finally:
             self.tracker.close()
         if self.group.first and not self.keep_work:
@@ -287,69 +277,7 @@ class Build:
         self.say(f"{name}: dev accuracy {best:.4f} after {training.state['step']} steps, "
                  f"{training.state['seconds'] / 60:.1f} minutes")
 
-    # -- the model directory
-
-    def finish(self, trainset: TrainSet, hmms: list, light: LightNetwork,
-               esm: EsmNetwork | None) -> None:
-        """Write the model, calibrate each network as it will be run, and give it its name."""
-        with ModelWriter(self.out, self.work) as writer:
-            folder = writer.folder
-            profiles = "profiles.h3m.gz" if self.options.compress else "profiles.h3m"
-            offsets = write_profiles(str(folder / profiles), hmms)
-            families = [replace(family, offset=offset)
-                        for family, offset in zip(trainset.families, offsets)]
-            write_families(folder / "families.tsv", families)
-            export_light(light.cpu().eval(), folder)
-            if self.options.light_precision == "int8":
-                quantize_light(light, folder, some_sequences(trainset.train, SAMPLES))
-            runtimes = {"light": LightRuntime(folder / GRAPH, light.block)}
-            if esm is not None:
-                save_encoder(esm.encoder, folder / ENCODER)
-                save_head(esm, folder / HEAD)
-                runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
-            networks = {name: self.calibrated(name, runtime, trainset.dev, len(families))
-                        for name, runtime in runtimes.items()}
-            dev = Corpus(trainset.dev)
-            evaluations = {name: self.evaluated(name, runtime, dev) for name, runtime in runtimes.items()}
-            for name, evaluation in evaluations.items():
-                networks[name]["dev"] |= evaluation.summary()
-            write_evaluations(folder / EVALUATION, families, evaluations)
-            self.tracker.finish({f"{name}_{key}": value for name, evaluation in evaluations.items()
-                                 for key, value in evaluation.summary().items()},
-                                {path.stem: read_table(path) for path in sorted((folder / EVALUATION).iterdir())})
-            write_training_log(self.work, folder / "training.tsv")
-            description = {"pfamnet": __version__, "profiles": profiles, "networks": networks,
-                           "families": len(families), "provenance": self.provenance(trainset.warnings)}
-            (folder / CARD).write_text(model_card(description), encoding="utf-8")
-            writer.finish(description)
-        self.say(f"{self.out}: a model of {len(families)} families")
-
-    def calibrated(self, name: str, runtime, dev: Fold, families: int) -> dict:
-        """A network's entry in model.json."""
-        options = self.options
-        watch = lambda items, total: tqdm(items, f"calibrating {name}", total, file=sys.stderr,
-                                          disable=not self.progress, leave=False)
-        slow = name == "esm" and self.device.type == "cpu"
-        ranks, peaks = dev_ranks(runtime, dev, 500 if slow else 2000, self.cpus, watch)
-        modes = {mode: {"candidates": most, "recall": recall,
-                        "threshold": choose_threshold(ranks, peaks, most, recall)}
-                 for mode, most, recall in (
-                     ("fast", max(options.candidates // 8, 1), 1 - 3 * (1 - options.recall)),
-                     ("default", options.candidates, options.recall),
-                     ("sensitive", 2 * options.candidates, 1.0))}
-        residues = 20_000 if slow else DECOY_RESIDUES
-        calibration, check = calibrate(runtime, dev, families, residues, options.seed,
-                                       self.cpus, watch)
-        for row in check:
-            self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy")
-        return {"block": runtime.block, "modes": modes, "calibration": calibration.to_json(),
-                "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
-
-    def evaluated(self, name: str, runtime, dev: Corpus) -> Evaluation:
-        """What a network is right about on dev."""
-        limit = 600 if name == "esm" and self.device.type == "cpu" else 20000
-        return evaluate(runtime, dev, limit, self.cpus, lambda items, total: tqdm(
-            items, f"evaluating {name}", total, file=sys.stderr, disable=not self.progress, leave=False))
+    # -- how the model came to be
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -362,13 +290,13 @@ class Build:
             files.append(Path(self.options.light_from) / WEIGHTS)
         return {str(file): file_digest(file) for file in files}
 
-    def provenance(self, warnings: list[str]) -> dict:
+    def provenance(self) -> dict:
         """How the model came to be: options, digests of the input files, versions, warnings."""
         base = self.options.base
         return {"options": asdict(self.options),
                 "plan": self.plan and self.plan.as_dict(),
                 "base": base and ("local" if Path(base).expanduser().is_dir() else "hub"),
-                "warnings": list(warnings),
+                "warnings": list(self.trainset.warnings),
                 "digests": self.digests,
                 "versions": {name: version(name) for name in ("torch", "pyhmmer", "numpy", "onnx")},
                 "python": platform.python_version()}

@@ -3,10 +3,11 @@
 import functools
 
 import pfamnet.build as module
+import pfamnet.build_output as output
 from pfamnet.cli import main_build
 from pfamnet.light import LightConfig
 
-calibrate = module.calibrate
+calibrate = output.calibrate
 module.LightConfig = functools.partial(LightConfig, embedding=8, width=16, context=16)
-module.calibrate = lambda runtime, fold, families, count, *rest: calibrate(runtime, fold, families, count // 10, *rest)
+output.calibrate = lambda runtime, fold, families, residues, *rest: calibrate(runtime, fold, families, residues // 20, *rest)
 main_build()

@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 
 import pfamnet.build as module
+import pfamnet.build_output as output
 import synthetic
 from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
 from pfamnet.cli_build import build as command
@@ -30,7 +31,7 @@ DATA = Path(__file__).parent / "data"
 def quick(monkeypatch, capfd, tmp_path):
     """pfamnet-build in this process, of a very small light network: (status, stderr)."""
     monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
-    monkeypatch.setattr(module, "calibrate", functools.partial(fewer, module.calibrate))
+    monkeypatch.setattr(output, "calibrate", functools.partial(fewer, output.calibrate))
     threads = torch.get_num_threads()
 
     def quick(*arguments, out=tmp_path / "made"):
@@ -493,7 +494,7 @@ def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, ba
 def test_equal_builds_make_equal_models_at_any_number_of_threads(tmp_path, monkeypatch, labelled):
     """As far as profiles and families go: the arithmetic of training may differ by threads."""
     monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
-    monkeypatch.setattr(module, "calibrate", functools.partial(fewer, module.calibrate))
+    monkeypatch.setattr(output, "calibrate", functools.partial(fewer, output.calibrate))
     threads = torch.get_num_threads()
     for cpus in ("1", "2"):
         assert run(command, ["--cpu", cpus, "--device", "cpu", "--light-residues", "20000",

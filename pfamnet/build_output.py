@@ -1,0 +1,110 @@
+"""The end of a build: a model directory of what was trained.
+
+Each network is calibrated and evaluated as a scan will run it, from the very
+files that were written.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable
+
+import torch
+from tqdm import tqdm
+
+from . import __version__
+from .build_data import some_sequences
+from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
+from .checkpoints import write_training_log
+from .esm import EsmNetwork, save_encoder, save_head
+from .evaluation import FOLDER as EVALUATION
+from .evaluation import Evaluation, evaluate, read_table, write_evaluations
+from .examples import Corpus
+from .families import write_families
+from .light import LightNetwork
+from .light_graph import export_light
+from .model import CARD, ENCODER, GRAPH, HEAD, ModelWriter
+from .model_card import model_card
+from .profiles import write_profiles
+from .quantize import SAMPLES, quantize_light
+from .runtime import EsmRuntime, LightRuntime
+from .tracking import Untracked
+from .trainset import Fold, TrainSet
+
+DECOY_RESIDUES = 256_000  # of each length
+
+
+class ModelOutput:
+    """Writes the model directory `out`, first within `work`; `options` are a `BuildOptions`."""
+
+    def __init__(self, out: Path, work: Path, options, device: torch.device, cpus: int, progress: bool,
+                 say: Callable[[str], None]):
+        self.out, self.work, self.options, self.device = out, work, options, device
+        self.cpus, self.progress, self.say = cpus, progress, say
+
+    def write(self, trainset: TrainSet, hmms: list, light: LightNetwork, esm: EsmNetwork | None,
+              provenance: dict, tracker: Untracked) -> None:
+        """Write the model, calibrate each network as it will be run, and give it its name."""
+        with ModelWriter(self.out, self.work) as writer:
+            folder = writer.folder
+            profiles = "profiles.h3m.gz" if self.options.compress else "profiles.h3m"
+            offsets = write_profiles(str(folder / profiles), hmms)
+            families = [replace(family, offset=offset)
+                        for family, offset in zip(trainset.families, offsets)]
+            write_families(folder / "families.tsv", families)
+            export_light(light.cpu().eval(), folder)
+            if self.options.light_precision == "int8":
+                quantize_light(light, folder, some_sequences(trainset.train, SAMPLES))
+            runtimes = {"light": LightRuntime(folder / GRAPH, light.block)}
+            if esm is not None:
+                save_encoder(esm.encoder, folder / ENCODER)
+                save_head(esm, folder / HEAD)
+                runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
+            networks = {name: self.calibrated(name, runtime, trainset.dev, len(families))
+                        for name, runtime in runtimes.items()}
+            dev = Corpus(trainset.dev)
+            evaluations = {name: self.evaluated(name, runtime, dev) for name, runtime in runtimes.items()}
+            for name, evaluation in evaluations.items():
+                networks[name]["dev"] |= evaluation.summary()
+            write_evaluations(folder / EVALUATION, families, evaluations)
+            tracker.finish({f"{name}_{key}": value for name, evaluation in evaluations.items()
+                            for key, value in evaluation.summary().items()},
+                           {path.stem: read_table(path) for path in sorted((folder / EVALUATION).iterdir())})
+            write_training_log(self.work, folder / "training.tsv")
+            description = {"pfamnet": __version__, "profiles": profiles, "networks": networks,
+                           "families": len(families), "provenance": provenance}
+            (folder / CARD).write_text(model_card(description), encoding="utf-8")
+            writer.finish(description)
+        self.say(f"{self.out}: a model of {len(families)} families")
+
+    def calibrated(self, name: str, runtime, dev: Fold, families: int) -> dict:
+        """A network's entry in model.json."""
+        options = self.options
+        watch = self.watch(f"calibrating {name}")
+        slow = name == "esm" and self.device.type == "cpu"
+        ranks, peaks = dev_ranks(runtime, dev, 500 if slow else 2000, self.cpus, watch)
+        modes = {mode: {"candidates": most, "recall": recall,
+                        "threshold": choose_threshold(ranks, peaks, most, recall)}
+                 for mode, most, recall in (
+                     ("fast", max(options.candidates // 8, 1), 1 - 3 * (1 - options.recall)),
+                     ("default", options.candidates, options.recall),
+                     ("sensitive", 2 * options.candidates, 1.0))}
+        residues = 20_000 if slow else DECOY_RESIDUES
+        calibration, check = calibrate(runtime, dev, families, residues, options.seed,
+                                       self.cpus, watch)
+        for row in check:
+            self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy")
+        return {"block": runtime.block, "modes": modes, "calibration": calibration.to_json(),
+                "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
+
+    def evaluated(self, name: str, runtime, dev: Corpus) -> Evaluation:
+        """What a network is right about on dev."""
+        limit = 600 if name == "esm" and self.device.type == "cpu" else 20000
+        return evaluate(runtime, dev, limit, self.cpus, self.watch(f"evaluating {name}"))
+
+    def watch(self, what: str):
+        """A bar round an iteration, where somebody looks on."""
+        return lambda items, total: tqdm(items, what, total, file=sys.stderr, disable=not self.progress,
+                                         leave=False)
