@@ -27,8 +27,10 @@ setup(
         "famsa": ["pyfamsa>=0.5"],
         "figures": ["matplotlib>=3.8"],
         "web": ["gradio>=6,<7"],
+        "tensorboard": [*BUILD, "tensorboard>=2.15"],
+        "wandb": [*BUILD, "wandb>=0.17"],
         "test": [*BUILD, "transformers>=4.40", "hmmer>=3.4", "biopython>=1.80", "pandas>=2",
                  "hmmer-tables>=0.5,<0.6",  # later ones ask for an older click than huggingface_hub does
-                 "pytest>=8", "pytest-xdist>=3", "hypothesis>=6"],
+                 "tensorboard>=2.15", "pytest>=8", "pytest-xdist>=3", "hypothesis>=6"],
     },
 )
