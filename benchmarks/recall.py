@@ -31,7 +31,8 @@ from pfamnet.candidates import best_blocks, spans
 from pfamnet.families import families_by_key, read_families
 from pfamnet.fasta import read_fasta
 from pfamnet.model import open_model
-from pfamnet.scan import MODES, Scanner, in_order
+from pfamnet.flow import in_order
+from pfamnet.scan import MODES, Scanner
 from pfamnet.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital
 
 ROWS = (0, 1, 4, 11, 31, 101)      # training rows of a family
@@ -63,7 +64,7 @@ def main(model_path, proteins, first, sample, seed, mode, evalue, cpu, clans, pr
         scanner = Scanner(model, Thresholds() if evalue else GATHERING, mode)
     reference, every = search_every_profile(model, records, cpu, evalue)
     with Clock() as scanning:
-        hits = list(in_order(records, scanner.hits, cpu))
+        hits = list(in_order(records, scanner.scan, cpu))
     reported = [domain for record, found in hits for domain in domains_of(record, found, evalue)]
     if evalue:
         reported = [domain for domain in reported if domain.source != "network"]
@@ -240,7 +241,7 @@ class Ranks:
 def network_calls(model, mode, records, reference, cpu):
     """Calls of the network alone at default thresholds (under GA it makes none)."""
     scanner = Scanner(model, Thresholds(), mode)
-    alone = [domain for record, hits in in_order(records, scanner.hits, cpu)
+    alone = [domain for record, hits in in_order(records, scanner.scan, cpu)
              for domain in domains_of(record, hits) if domain.source == "network"]
     there = {(domain.protein, domain.family) for domain in reference}
     return {"thresholds": "default", "domains": len(alone),

@@ -92,18 +92,18 @@ def scan(files, **options):
 
 def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: int, say) -> None:
     """Scan one file; `say` takes lines for who wants to know."""
+    from .flow import in_order
     from .outputs import Outputs
-    from .scan import in_order
     from .seqfiles import no_nucleotides, read_sequences
 
-    model, scan_one = open_scanner(model_path, options, thresholds)
+    model, scan_some = open_scanner(model_path, options, thresholds)
     say(f"model {model.path}: {len(model.families)} families; mode {options['mode']}; {threads} threads")
     warn = lambda text: complain("pfamnet-scan", text)
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
     with stopping_in_order(), Outputs(options, query, model.name, thresholds,
                                        model.families) as outputs:
         records = no_nucleotides(read_sequences(query, options["qformat"]), query, warn)
-        for record, hits in in_order(records, scan_one, threads):
+        for record, hits in in_order(records, scan_some, threads):
             outputs.write(record, hits)
             sequences, residues = sequences + 1, residues + len(record.sequence)
             found += sum(hit.reported for hit in hits)
@@ -113,7 +113,7 @@ def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: 
 
 
 def open_scanner(path: Path, options: dict, thresholds):
-    """The model, and the function that scans a sequence with it.
+    """The model, and the function that scans some sequences with it.
 
     A file in the place of a model is an HMM database: it has no network.
     """
@@ -122,7 +122,7 @@ def open_scanner(path: Path, options: dict, thresholds):
 
 
 def make_scanner(model, options: dict, thresholds):
-    """The function that scans a sequence with a model."""
+    """The function that scans some sequences with a model: the hits of each."""
     from .scan import NetworkScanner, ProfileScanner, Scanner
 
     mode = options["mode"]
@@ -138,7 +138,7 @@ def make_scanner(model, options: dict, thresholds):
         scanner = NetworkScanner(model, thresholds, effort, which, device)
     else:
         scanner = Scanner(model, thresholds, effort, which, device, alignments)
-    return only_best(scanner, model) if best else scanner.hits
+    return only_best(scanner, model) if best else scanner.scan
 
 
 def only_best(scanner, model):
@@ -149,12 +149,11 @@ def only_best(scanner, model):
     if not any(family.clan for family in model.families):
         complain("pfamnet-scan", "note: --clan-overlaps best changes nothing: no clans are known here")
 
-    def hits(record):
-        found = scanner.hits(record)
-        best = best_of_clans(found, model.families)
-        return found.with_hits(best) if isinstance(found, SearchedHits) else best
+    def best(found):
+        hits = best_of_clans(found, model.families)
+        return found.with_hits(hits) if isinstance(found, SearchedHits) else hits
 
-    return hits
+    return lambda records: [best(found) for found in scanner.scan(records)]
 
 
 def open_any(path: Path, options: dict):

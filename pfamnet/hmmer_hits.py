@@ -15,13 +15,14 @@ _LOG2R = 1.44269504088896341  # Easel's eslCONST_LOG2R: nats to bits
 
 
 def to_hit(
-    hit, family: int, record: Record, Z: float, domZ: float, alignments: bool = False
+    hit, family: int, profile, record: Record, Z: float, domZ: float, alignments: bool = False
 ) -> Hit:
-    """A `Hit` with every value of a pyhmmer hit of `Pipeline.scan_seq`.
+    """A `Hit` with every value of a pyhmmer hit, of a profile or of a sequence.
 
     Arguments:
         hit: the `pyhmmer.plan7.Hit`.
         family: index of the family in the model.
+        profile: the family's `OptimizedProfile`.
         record: the query.
         Z, domZ: of the `TopHits` that the hit belongs to.
         alignments: whether the domains shall have theirs.
@@ -37,10 +38,10 @@ def to_hit(
         raise RuntimeError("this pyhmmer serializes hits in another way")
     return Hit(
         family=family,
-        target_name=hit.name,
-        target_accession=hit.accession or "",
-        target_length=hit.length,
-        target_description=hit.description or "",
+        target_name=profile.name,
+        target_accession=profile.accession or "",
+        target_length=profile.M,
+        target_description=profile.description or "",
         query_name=record.name,
         query_accession=record.accession,
         query_length=len(record.sequence),

@@ -9,6 +9,8 @@ and with its surroundings, in the window that owns its middle.
 from dataclasses import replace
 from math import exp, log
 
+from .reporting import passes, with_domZ
+
 OVERLAP = 20_000
 
 
@@ -53,9 +55,9 @@ def merge_windows(record, found, thresholds, Z) -> list:
             part = owned, _on_whole(hit, start, excess, Z)
             by_family.setdefault(hit.family, []).append(part)
     merged = [_merge(parts, record) for parts in by_family.values()]
-    merged = [hit for hit in merged if _passes(hit.evalue, hit.score, thresholds, "")]
+    merged = [hit for hit in merged if passes(hit.evalue, hit.score, thresholds, "")]
     domZ = thresholds.domZ or len(merged)
-    merged = [_with_domZ(hit, domZ, thresholds) for hit in merged]
+    merged = [with_domZ(hit, domZ, thresholds) for hit in merged]
     return sorted(merged, key=lambda hit: hit.order)
 
 
@@ -116,26 +118,3 @@ def _middle(domain):
 
 def _overlap(a, b):
     return a.env_from <= b.env_to and b.env_from <= a.env_to
-
-
-def _with_domZ(hit, domZ, thresholds):
-    """Count the families of the whole sequence in the conditional E-values."""
-    domains = []
-    for domain in hit.domains:
-        c_evalue = exp(domain.log_p) * domZ
-        reported = domain.reported and _passes(c_evalue, domain.score, thresholds, "dom")
-        included = domain.included and _passes(c_evalue, domain.score, thresholds, "incdom")
-        domains.append(
-            replace(domain, c_evalue=c_evalue, reported=reported, included=included and reported)
-        )
-    included = hit.included and _passes(hit.evalue, hit.score, thresholds, "inc")
-    return replace(hit, domains=tuple(domains), included=included)
-
-
-def _passes(evalue, score, thresholds, kind):
-    """Test against -E or -T, --domE or --domT, and so on. Profiles' own
-    cutoffs have been applied in the windows, to scores not lower than these."""
-    if thresholds.bit_cutoffs is not None:
-        return True
-    least = getattr(thresholds, kind + "T")
-    return evalue <= getattr(thresholds, kind + "E") if least is None else score >= least

@@ -1,20 +1,17 @@
 """The scan of a protein: network -> candidates -> profiles -> hits.
 
-Each protein is handled alone, by one thread from end to end; several proteins
-are under way at once and come out in the order of the input.
+A scanner takes some proteins at a time; what it finds in one does not depend on
+the others.
 """
 
 from __future__ import annotations
 
 import math
-import queue
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Callable, Iterable, Iterator
 
 import numpy as np
 
+from .batch_search import BatchSearch
 from .candidates import Proposal, propose, spans
 from .fasta import Record
 from .hits import Hit, network_domain, network_hit
@@ -22,7 +19,6 @@ from .model import Model
 from .search import ProfileSearch, Thresholds
 
 MODES = ("fast", "default", "sensitive")
-AHEAD = 8     # proteins under way for each thread
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan spares all filters
 PLACED = 0.3  # share of a network's region that an alignment must cover to replace it
 
@@ -30,8 +26,8 @@ PLACED = 0.3  # share of a network's region that an alignment must cover to repl
 class ProfileScanner:
     """Scans proteins with every profile of a model, as hmmscan does.
 
-    `effort` sensitive leaves HMMER's heuristic filters out.  `hits` may be
-    called from several threads.
+    `effort` sensitive leaves HMMER's heuristic filters out.  `hits` and `scan`
+    may be called from several threads.
     """
 
     def __init__(self, model: Model, thresholds: Thresholds, effort: str = "default",
@@ -46,13 +42,17 @@ class ProfileScanner:
         thresholds, by whose names hmmscan sets the width of its columns."""
         return self.search.search(record, self.everything, unreported=True)
 
+    def scan(self, records: list[Record]) -> list[list[Hit]]:
+        """The hits of each protein."""
+        return [self.hits(record) for record in records]
+
 
 class NetworkScanner:
     """Scans proteins with a network of a model alone.
 
     `mode`: fast, default or sensitive (the ESM network where the model has
-    one).  `network` overrides the choice of the network.  `hits` may be called
-    from several threads.
+    one).  `network` overrides the choice of the network.  `hits` and `scan` may
+    be called from several threads.
     """
 
     def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
@@ -71,6 +71,10 @@ class NetworkScanner:
         proposal, evalues, log_p, sure = self.calls(record)
         found = self.network_hits(record, proposal, evalues, log_p, sure, [])
         return sorted(found, key=lambda hit: hit.order)
+
+    def scan(self, records: list[Record]) -> list[list[Hit]]:
+        """The network's calls on each protein."""
+        return [self.hits(record) for record in records]
 
     def calls(self, record: Record) -> tuple:
         """Proposal, E-values, logarithms of P-values, and which it is sure of."""
@@ -139,6 +143,8 @@ class Scanner(NetworkScanner):
             self.trial = ProfileSearch(model.store, model.families, None, thresholds)
             thresholds = thresholds.unfiltered()
         self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
+        one_by_one = alignments or self.trial is not None
+        self.batches = None if one_by_one else BatchSearch(self.search)
         super().__init__(model, thresholds, mode, network, device)
         # to place what the network alone calls: any alignment, however poor
         self.placing = ProfileSearch(
@@ -147,11 +153,27 @@ class Scanner(NetworkScanner):
 
     def hits(self, record: Record) -> list[Hit]:
         """The hits of one protein, best first."""
-        if not record.sequence:
-            return []
-        proposal, evalues, log_p, sure = self.calls(record)
+        return self.scan([record])[0]
+
+    def scan(self, records: list[Record]) -> list[list[Hit]]:
+        """The hits of each protein, best first."""
+        calls = [self.calls(record) if record.sequence else None for record in records]
+        proposals = [call and call[0] for call in calls]
+        return [searched if call is None else self.with_calls(record, call, searched)
+                for record, call, searched in zip(records, calls, self.searched(records, proposals))]
+
+    def searched(self, records: list[Record], proposals: list[Proposal | None]) -> list:
+        """The hits of the profile stage; a protein without residues has no proposal."""
+        if self.batches is None:
+            return [self.search.search(record, self.worth_a_search(record, proposal) if proposal else [])
+                    for record, proposal in zip(records, proposals)]
+        return self.batches.search_all(
+            records, [proposal.families.tolist() if proposal else [] for proposal in proposals])
+
+    def with_calls(self, record: Record, calls: tuple, searched) -> list[Hit]:
+        """The hits of a protein's profiles, and the calls of the network alone."""
+        proposal, evalues, log_p, sure = calls
         called = set(proposal.families[:len(sure)][sure].tolist())
-        searched = self.search.search(record, self.worth_a_search(record, proposal))
         found = [replace(hit, source="both") if hit.family in called else hit for hit in searched]
         alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
         return searched.with_hits(sorted(found + alone, key=lambda hit: hit.order))
@@ -189,43 +211,3 @@ def overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
     """
     shared = min(one[1], other[1]) - max(one[0], other[0])
     return max(shared, 0) / max(min(one[1] - one[0], other[1] - other[0]), 1)
-
-
-def in_order(records: Iterable[Record], work: Callable, threads: int) -> Iterator[tuple]:
-    """(record, work(record)) in the order of the records, from several threads.
-
-    Reads only a bounded number of records ahead, and hands on each result as
-    soon as it and all before it are ready, though the input may be slow.  What
-    the reader raises comes out after the results of the records before it.
-    """
-    pool = ThreadPoolExecutor(threads)
-    waiting: queue.Queue = queue.Queue(AHEAD * threads)
-    stopped = threading.Event()
-
-    def put(item) -> None:
-        while not stopped.is_set():
-            try:
-                return waiting.put(item, timeout=1)
-            except queue.Full:
-                continue
-
-    def feed() -> None:
-        try:
-            for record in records:
-                if stopped.is_set():
-                    return
-                put((record, pool.submit(work, record)))
-            put(None)
-        except BaseException as error:  # handed to the reader of the results
-            failed: Future = Future()
-            failed.set_exception(error)
-            put((None, failed))
-
-    threading.Thread(target=feed, daemon=True).start()
-    try:
-        while (item := waiting.get()) is not None:
-            record, future = item
-            yield record, future.result()
-    finally:
-        stopped.set()
-        pool.shutdown(wait=False, cancel_futures=True)

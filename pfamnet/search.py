@@ -216,9 +216,10 @@ class ProfileSearch:
             return self._search_one_by_one(record, indices)
         return SearchedHits(
             (
-                to_hit(hit, numbers[hit.name], record, top.Z, top.domZ, self.alignments)
+                to_hit(hit, family, profile, record, top.Z, top.domZ, self.alignments)
                 for hit in top
                 if hit.reported or unreported
+                for family, profile in [numbers[hit.name]]
             ),
             top if self.alignments else None,
         )
@@ -263,7 +264,7 @@ class ProfileSearch:
         last = getattr(self._local, "block", None)
         if last is None or last[0] != indices:
             profiles = [self.store.optimized(i) for i in indices]
-            numbers = {profile.name: i for profile, i in zip(profiles, indices)}
+            numbers = {profile.name: (i, profile) for profile, i in zip(profiles, indices)}
             last = (indices, OptimizedProfileBlock(_AMINO, profiles), numbers)
             self._local.block = last
         return last[1:]

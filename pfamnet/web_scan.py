@@ -26,7 +26,8 @@ from .fasta import Record, shown, text_chunks
 from .gff3 import Gff3Writer, today
 from .json_lines import JsonLinesWriter
 from .report_html import HtmlWriter
-from .scan import MODES, in_order
+from .flow import in_order
+from .scan import MODES
 from .search import Thresholds
 from .seqfiles import no_nucleotides, read_sequences
 from .table_headers import Trailer
@@ -103,12 +104,12 @@ class WebScanner:
         """Scan; yields how many proteins are done, at last the `Result`."""
         begun, found, warnings = time.monotonic(), 0, []
         folder = self._new_folder()
-        thresholds, scan_one = Thresholds(), self._scanner(effort)
+        thresholds, scan_some = Thresholds(), self._scanner(effort)
         checked = no_nucleotides(records, "input", warnings.append)
         with ExitStack() as stack:
             # left by an error, or because nobody waits any more, they are not whole
             writers = [stack.enter_context(writer) for writer in self._writers(folder, effort, thresholds)]
-            for number, (record, hits) in enumerate(in_order(checked, scan_one, self.threads), 1):
+            for number, (record, hits) in enumerate(in_order(checked, scan_some, self.threads), 1):
                 for writer in writers:
                     writer.write(record, hits)
                 found += sum(domain.included for hit in hits if hit.reported for domain in hit.reported_domains)
@@ -119,7 +120,7 @@ class WebScanner:
         yield Result(files, " ".join([summary, *warnings]))
 
     def _scanner(self, effort):
-        """The function that scans a sequence with this sensitivity."""
+        """The function that scans sequences with this sensitivity."""
         if effort not in MODES:
             raise PfamnetError(f"sensitivity {shown(str(effort))}: it is one of {', '.join(MODES)}")
         with self._lock:

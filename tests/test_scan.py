@@ -10,13 +10,14 @@ import pytest
 
 import synthetic
 from pfamnet.align import build_profile
+from pfamnet.batch_search import BatchSearch
 from pfamnet.families import Family
 from pfamnet.fasta import Record
 from pfamnet.model import Mode, NetworkInfo
 from pfamnet.profiles import ProfileStore, write_profiles
 from pfamnet.pvalues import Calibration, Tail
-from pfamnet.scan import AHEAD, NetworkScanner, ProfileScanner, Scanner, in_order, overlap
-from pfamnet.search import Thresholds
+from pfamnet.scan import NetworkScanner, ProfileScanner, Scanner, overlap
+from pfamnet.search import ProfileSearch, Thresholds
 
 FAMILIES = 6
 BLOCK = 16
@@ -321,82 +322,58 @@ def test_a_scanner_serves_several_threads(profiles):
     assert sum(map(len, alone)) > 40
 
 
-# Order
+# Several proteins at a time
 
 
-def records(stop=None):
-    return (Record(f"q{i}", "", "A" * (1 + i % 7), i + 1) for i in (range(stop) if stop is not None else count()))
+def some_records(rng):
+    """Proteins with one domain or several, with none, long and empty ones."""
+    sequences = ["", "M", NOISE, *(NOISE[:40] + relative(i, rng) + NOISE[40:90] + relative(j, rng)
+                                   for i in range(FAMILIES) for j in range(FAMILIES))]  # fmt: skip
+    return [Record(f"q{i}", "a query", sequence, i + 1) for i, sequence in enumerate(sequences)]
 
 
-def test_results_come_in_the_order_of_the_input():
-    def work(record):
-        time.sleep(0.002 * (7 - len(record.sequence)))
-        return record.name
-
-    assert [(record.name, result) for record, result in in_order(records(100), work, 4)] == [
-        (f"q{i}", f"q{i}") for i in range(100)
-    ]
+EVERYWHERE = [(i, 2 * i, 2 * i + 6, 2.5 + i) for i in range(FAMILIES)]
 
 
-def test_no_records_no_results():
-    assert list(in_order(records(0), str, 3)) == []
+@pytest.mark.parametrize("thresholds", [
+    {}, {"domE": 1e-9, "incdomE": 1e-12}, {"domZ": 3.0, "domE": 1e-9}, {"T": 20.0, "domT": 25.0}, {"Z": 1e6, "E": 1e-3},
+    {"bit_cutoffs": "gathering"}, {"F1": 1.0, "F2": 1.0, "F3": 1.0, "bias_filter": False}, {"null2": False},
+], ids=str)  # fmt: skip
+def test_proteins_together_have_the_hits_that_each_has_alone(profiles, thresholds):
+    """Every field of every hit; and they are those of HMMER's pipeline, protein by protein."""
+    records = some_records(np.random.default_rng(5))
+    scanner = Scanner(Model(*profiles, EVERYWHERE), Thresholds(**thresholds), "sensitive")
+    scanner.trial = None  # all candidates, with these filters
+    scanner.search = ProfileSearch(*profiles, None, Thresholds(**thresholds))
+    scanner.batches = BatchSearch(scanner.search)
+    together = scanner.scan(records)
+    assert sum(map(len, together)) > 40
+    assert together == [scanner.hits(record) for record in records]
+    scanner.batches = None
+    assert together == scanner.scan(records)
 
 
-def test_the_input_is_read_ahead_by_a_bounded_number():
-    """An input that never ends is no reason to fill the memory."""
-    read = []
+def test_a_sequence_that_overflows_the_arithmetic_spoils_no_other(profiles, monkeypatch):
+    """pyhmmer raises OverflowError for the whole block."""
+    records = some_records(np.random.default_rng(6))[3:9]
+    search = ProfileSearch(*profiles, None, Thresholds())
+    every = [list(range(FAMILIES))] * len(records)
+    expected = [list(search.search(record, range(FAMILIES))) for record in records]
+    batches = BatchSearch(search)
 
-    def reading():
-        for record in records():
-            read.append(record)
-            yield record
+    class Overflowing:
+        domZ = 1.0
 
-    results = in_order(reading(), lambda record: 1, 2)
-    for _ in range(5):
-        next(results)
-    time.sleep(0.3)
-    assert len(read) <= 5 + 2 * AHEAD + 2
-    results.close()
-    time.sleep(0.1)
-    reached = len(read)
-    time.sleep(0.3)
-    assert len(read) <= reached + 1
+        def search_hmm(self, profile, block):
+            raise OverflowError
+
+    monkeypatch.setattr(batches, "_pipeline", Overflowing)
+    assert [list(hits) for hits in batches.search_all(records, every)] == expected
 
 
-def test_a_result_does_not_wait_for_the_next_record():
-    """From a pipe that stays open and silent."""
-    more = threading.Event()
-
-    def reading():
-        yield from records(3)
-        assert more.wait(20)
-
-    results = in_order(reading(), lambda record: record.name, 2)
-    assert [next(results)[1] for _ in range(3)] == ["q0", "q1", "q2"]
-    more.set()
-    assert list(results) == []
-
-
-def test_what_was_read_before_a_fault_comes_out_first():
-    def reading():
-        yield from records(5)
-        raise ValueError("record 6")
-
-    seen = []
-    with pytest.raises(ValueError, match="record 6"):
-        for record, _ in in_order(reading(), lambda record: time.sleep(0.01), 3):
-            seen.append(record.name)
-    assert seen == ["q0", "q1", "q2", "q3", "q4"]
-
-
-def test_a_fault_of_the_work_comes_in_its_place():
-    def work(record):
-        if record.name == "q3":
-            raise KeyError("q3")
-        return record.name
-
-    seen = []
-    with pytest.raises(KeyError):
-        for record, _ in in_order(records(50), work, 3):
-            seen.append(record.name)
-    assert seen == ["q0", "q1", "q2"]
+def test_sequences_that_hmmer_refuses_for_their_length_go_their_own_way(profiles, monkeypatch):
+    monkeypatch.setattr("pfamnet.batch_search.MAX_RESIDUES", 300)
+    records = some_records(np.random.default_rng(7))
+    search = ProfileSearch(*profiles, None, Thresholds())
+    found = BatchSearch(search).search_all(records, [list(range(FAMILIES))] * len(records))
+    assert [list(hits) for hits in found] == [list(search.search(record, range(FAMILIES))) for record in records]
