@@ -96,12 +96,16 @@ def test_a_plan_needs_no_torch(tmp_path, labelled):
 
 
 def test_plans_of_cut_and_clustered_domains(here, tmp_path):
+    """Sixty domains of proteins, of which few are alike, beside forty rows that are all alike."""
     synthetic.write_proteins(tmp_path / "p.fa", tmp_path / "t.tsv")
-    options = ["--recipe", "full", "--plan", "--domains", tmp_path / "t.tsv", "--cut-domains"]
-    status, said, _ = here(*options, "--holdout-by", "cluster", "--similarity", 0.3, tmp_path / "m", tmp_path / "p.fa")
-    assert status == 0 and rows_of(said) == 60
-    status, by_row, _ = here(*options, tmp_path / "m", tmp_path / "p.fa")
-    assert status == 0 and rows_of(by_row) == 60 and by_row != said
+    rng = np.random.default_rng(0)
+    (tmp_path / "rows.fa").write_text(synthetic.fasta(
+        (f"r{i} PF99999", synthetic.domain(9, rng, changed=0.05)) for i in range(40)))
+    words = ["--recipe", "full", "--plan", "--domains", tmp_path / "t.tsv", "--cut-domains", tmp_path / "m",
+             tmp_path / "p.fa", tmp_path / "rows.fa"]  # fmt: skip
+    for by, dev in (("row", 7 + 4), ("cluster", 7)):
+        status, said, _ = here("--holdout-by", by, *words)
+        assert status == 0 and rows_of(said) == 100 and f"dev: {dev} of {dev} rows" in said, said
 
 
 def rows_of(plan):
