@@ -405,8 +405,8 @@ HEAVY = {"torch", "transformers", "pyhmmer", "onnxruntime", "onnx", "numpy", "sa
 
 def loaded(name, *arguments):
     """Heavy modules in memory when a program of the package has ended."""
-    code = ("import sys, json\nfrom pfamnet import cli\nfrom pfamnet.options import run\n"
-            f"status = run(cli.{name}, sys.argv[1:])\n"
+    code = (f"import sys, json\nfrom pfamnet.cli_{name} import {name}\nfrom pfamnet.options import run\n"
+            f"status = run({name}, sys.argv[1:])\n"
             "print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=environment(),
                           capture_output=True, text=True, timeout=300)  # fmt: skip
