@@ -1,0 +1,89 @@
+"""How should candidates be chosen? Candidates a protein needs, by rule and recall.
+
+For each rule a family has one figure on a protein; with a threshold on that figure,
+a share of the domains (those of the table, at GA) have their family among the
+candidates. The fewer candidates a protein needs for that on average, the better.
+
+    python benchmarks/candidates.py --model DIR --proteins FASTA --domains TABLE --out FILE
+"""
+
+from itertools import islice
+
+import click
+import numpy as np
+from common import describe_model, machine, save
+
+from pfamnet.families import accession_key
+from pfamnet.fasta import read_fasta
+from pfamnet.model import open_model
+from pfamnet.trainset_domains import read_domains
+
+RECALLS = (0.96, 0.98, 0.99, 0.995, 0.998)
+MOST = 2000  # of a protein's figures that are kept
+
+
+def log_sum(odds):
+    """log(1 + sum of odds) of each block: minus the log-probability of no family."""
+    highest = odds.max(1, initial=0, keepdims=True)
+    return highest + np.log(np.exp(odds - highest).sum(1, keepdims=True) + np.exp(-highest))
+
+
+def two_best(odds, common):
+    best = np.sort(odds - log_sum(odds) / 2, 0)[::-1]
+    return best[0] + 0.3 * best[min(1, len(best) - 1)]
+
+
+# rule -> figures (F,) from log-odds (blocks, F) and what is common for each family (F,)
+RULES = {
+    "log-odds against no family, best block": lambda odds, common: odds.max(0),
+    "log-probability, best block": lambda odds, common: (odds - log_sum(odds)).max(0),
+    "mean of the two (in use)": lambda odds, common: (odds - log_sum(odds) / 2).max(0),
+    "mean, best block and 0.3 of the second": two_best,
+    "mean, less half of what is common for the family": lambda odds, common: (
+        odds - log_sum(odds) / 2 - common / 2).max(0),
+}
+
+
+@click.command()
+@click.option("--model", "model_path", required=True, type=click.Path(exists=True, file_okay=False))
+@click.option("--proteins", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--domains", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--first", default=1500, show_default=True, help="take the first N proteins")
+@click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
+def main(model_path, proteins, domains, first, out):
+    """Compare rules on proteins with known domains."""
+    model = open_model(model_path)
+    runtime, records = model.runtime("light"), list(islice(read_fasta(proteins), first))
+    wanted = families_of(model, records, domains)
+    logits = [runtime.logits(record.sequence) for record in records]
+    odds = [row[:, 1:] - row[:, :1] for row in logits]
+    # the log-odds that a family exceeds in one block of a hundred
+    common = np.quantile(np.concatenate(odds[:300]), 0.99, axis=0)
+    save({"benchmark": "candidates", "machine": machine(1), "model": describe_model(model),
+          "proteins": len(records), "pairs": sum(map(len, wanted)),
+          "candidates_a_protein": {name: needed(rule, odds, common, wanted)
+                                   for name, rule in RULES.items()}}, out)
+
+
+def families_of(model, records, domains):
+    """The families of each protein, by the table."""
+    places = {family.key: place for place, family in enumerate(model.families)}
+    table = read_domains(domains)
+    keys = [{accession_key(accession) for _, _, accession, *_ in table.domains.get(record.name, ())}
+            for record in records]
+    return [{places[key] for key in row if key in places} for row in keys]
+
+
+def needed(rule, odds, common, wanted):
+    right, kept = [], []
+    for row, families in zip(odds, wanted):
+        figures = rule(row, common)
+        right += [figures[family] for family in families]
+        kept.append(np.sort(figures)[::-1][:MOST])
+    right, kept = np.sort(right)[::-1], np.concatenate(kept)
+    return {str(recall): round(float((kept >= right[int(np.ceil(recall * len(right))) - 1]).sum()) / len(odds), 1)
+            for recall in RECALLS}
+
+
+if __name__ == "__main__":
+    main()
