@@ -24,7 +24,7 @@ from .evaluation import Evaluation, evaluate, read_table, write_evaluations
 from .examples import Corpus
 from .families import write_families
 from .light import LightNetwork
-from .light_graph import export_light
+from .light_graph import export_light, family_offsets
 from .model import CARD, ENCODER, GRAPH, HEAD, ModelWriter
 from .model_card import model_card
 from .profiles import write_profiles
@@ -34,6 +34,7 @@ from .tracking import Untracked
 from .trainset import Fold, TrainSet
 
 DECOY_RESIDUES = 256_000  # of each length
+ORDINARY = 1000           # sequences in which families' usual log-odds are looked up, at most
 
 
 class ModelOutput:
@@ -54,9 +55,11 @@ class ModelOutput:
             families = [replace(family, offset=offset)
                         for family, offset in zip(trainset.families, offsets)]
             write_families(folder / "families.tsv", families)
-            export_light(light.cpu().eval(), folder)
+            light.cpu().eval()
+            common = family_offsets(light, some_sequences(trainset.train, ORDINARY))
+            export_light(light, folder, common)
             if self.options.light_precision == "int8":
-                quantize_light(light, folder, some_sequences(trainset.train, SAMPLES))
+                quantize_light(light, folder, some_sequences(trainset.train, SAMPLES), common)
             runtimes = {"light": LightRuntime(folder / GRAPH, light.block)}
             if esm is not None:
                 save_encoder(esm.encoder, folder / ENCODER)

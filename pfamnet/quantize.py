@@ -24,15 +24,16 @@ SAMPLES = 200      # sequences that show the ranges of the activations
 LONGEST = 2048     # residues of them
 
 
-def quantize_light(network: LightNetwork, folder: Path, sequences: Iterable[str]) -> None:
+def quantize_light(network: LightNetwork, folder: Path, sequences: Iterable[str],
+                   offsets: np.ndarray | None = None) -> None:
     """Replace the light.onnx of a folder, where `export_light` has written, by one in int8.
 
     The new file holds its weights itself; light.safetensors stays as it is.
-    `sequences` are ordinary ones, those to be scanned are like.
+    `sequences` are ordinary ones, those to be scanned are like; `offsets` as there.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    model = build_graph(network, Path(folder) / WEIGHTS, as_exported(network))
+    model = build_graph(network, Path(folder) / WEIGHTS, as_exported(network), offsets)
     with tempfile.TemporaryDirectory() as scratch, quiet():
         plain = Path(scratch) / GRAPH
         plain.write_bytes(model.SerializeToString())

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, safe_open
 
 from pfamnet.light import LightConfig, LightNetwork
-from pfamnet.light_graph import as_exported, export_light, fold, tensor_places
+from pfamnet.light_graph import as_exported, export_light, family_offsets, fold, tensor_places
 from pfamnet.runtime import LightRuntime
 from pfamnet.tokens import encode
 from synthetic import random_sequence
@@ -127,3 +127,27 @@ def test_onnx_itself_finds_the_graph_sound(exported):
     import onnx
 
     onnx.checker.check_model(str(exported[1] / "light.onnx"))
+
+
+def test_half_of_what_is_common_for_a_family_is_taken_off(tmp_path):
+    network = trained(CONFIGS["small"])
+    rng = np.random.default_rng(5)
+    sequences = [random_sequence(rng, 300) for _ in range(30)]
+    offsets = family_offsets(network, sequences)
+    assert offsets.shape == (network.config.families + 1,) and offsets[0] == 0
+    logits = {}
+    for name, taken in (("plain", None), ("offset", offsets)):
+        (tmp_path / name).mkdir()
+        export_light(network, tmp_path / name, taken)
+        runtime = LightRuntime(tmp_path / name / "light.onnx", network.block)
+        logits[name] = np.concatenate([runtime.logits(sequence) for sequence in sequences])
+    np.testing.assert_allclose(logits["plain"] - offsets, logits["offset"], atol=1e-4)
+    odds = logits["plain"][:, 1:] - logits["plain"][:, :1]
+    # as float16 weights have it
+    np.testing.assert_allclose(2 * offsets[1:], np.quantile(odds, 0.99, axis=0), atol=0.05)
+    assert len({(tmp_path / name / "light.safetensors").read_bytes() for name in logits}) == 1
+
+
+def test_without_sequences_nothing_is_common():
+    network = trained(CONFIGS["small"])
+    assert not family_offsets(network, []).any()

@@ -98,3 +98,14 @@ def test_samples_come_one_at_a_time_padded_to_blocks():
 
 def test_logging_goes_on_as_before(folders, tmp_path):
     assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_offsets_are_taken_off_the_logits(folders, tmp_path):
+    network = trained(CONFIGS["small"])
+    offsets = np.array([0, 3, -2, 0, 1, 5], np.float32)
+    export_light(network, tmp_path, offsets)
+    quantize_light(network, tmp_path, sequences(), offsets)
+    sequence = synthetic.random_sequence(np.random.default_rng(8), 600)
+    plain = LightRuntime(folders / "int8" / "light.onnx", 16).logits(sequence)
+    difference = (plain - LightRuntime(tmp_path / "light.onnx", 16).logits(sequence)).mean(0)
+    assert difference == pytest.approx(offsets, abs=0.4)
