@@ -39,7 +39,7 @@ RULES = {
     "log-probability, best block": lambda odds, common: (odds - log_sum(odds)).max(0),
     "mean of the two (in use)": lambda odds, common: (odds - log_sum(odds) / 2).max(0),
     "mean, best block and 0.3 of the second": two_best,
-    "mean, less half of what is common for the family": lambda odds, common: (
+    "mean, less half of what is (still) common for the family": lambda odds, common: (
         odds - log_sum(odds) / 2 - common / 2).max(0),
 }
 
