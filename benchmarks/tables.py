@@ -238,6 +238,7 @@ TABLES = {
     "speed-lengths": ("speed", rendered(tables_speed.lengths)),
     "speed-files": ("speed", rendered(tables_speed.files)),
     "runtimes": ("runtimes", rendered(tables_speed.runtimes)),
+    "candidates": ("candidates", rendered(tables_speed.candidates)),
     "hmmscan-rows": ("hmmscan_rows", hmmscan_rows),
     "hmmscan-hybrid": ("hmmscan_rows", hmmscan_hybrid),
     "recall": ("recall", recall),

@@ -1,4 +1,4 @@
-"""The tables of speed.json and runtimes.json (see `tables.py`)."""
+"""The tables of speed.json, runtimes.json and candidates.json (see `tables.py`)."""
 
 BEST = ("pyhmmer hmmsearch", "pyhmmer hmmscan")
 
@@ -42,3 +42,10 @@ def runtimes(results):
     rows = [[name, row["import_s"], row["open_s"], f"{row['residues_per_s']:,}", f"{100 * row['agreement']:.1f}"]
             for result in results for name, row in result["runtimes"].items()]
     return ["runtime", "import s", "open s", "residues/s, one thread", "% of the first 32 families as in float32"], rows
+
+
+def candidates(results):
+    rows = [[f"{result['model']['families']:,}", rule, *row.values()] for result in results
+            for rule, row in result["candidates_a_protein"].items()]
+    shares = next(iter(results[0]["candidates_a_protein"].values()))
+    return ["families", "rule", *(f"{100 * float(share):g} %" for share in shares)], rows
