@@ -156,7 +156,7 @@ def test_the_app_in_a_browser(address):
         page.locator("#go").click()
         drawn = page.frame_locator("#picture iframe")
         drawn.locator(".domain").first.wait_for(state="attached")  # below the window: not painted
-        assert drawn.locator(".name").all_inner_texts() == [evil, "P06213"]
+        assert drawn.locator(".name").all_text_contents() == [evil, "P06213"]
         drawn.locator(".domain").first.click()
         assert drawn.locator("#card a").get_attribute("href").startswith("https://www.ebi.ac.uk/interpro/entry/pfam/PF")
         drawn.get_by_text("Table").click()

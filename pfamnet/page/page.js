@@ -76,7 +76,7 @@ class Lazy {
   turn(group, near) {
     if (near === group.full) return;
     if (near) { group.replaceChildren(...group.items.map(this.draw)); group.full = true; }
-    else if (!group.contains(document.activeElement)) this.empty(group, group.offsetHeight);
+    else if (this.groups.length > 2 && !group.contains(document.activeElement)) this.empty(group, group.offsetHeight);
   }
 
   all() { this.groups?.forEach(group => this.turn(group, true)); }
