@@ -70,8 +70,9 @@ class LightRuntime:
         return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
 
     def run(self, tokens: np.ndarray) -> np.ndarray:
-        padded = np.pad(tokens, (0, -len(tokens) % self.block), constant_values=PAD)
-        return self.session.run(["logits"], {"tokens": padded[None]})[0]
+        padded = np.full((1, len(tokens) + -len(tokens) % self.block), PAD)
+        padded[0, :len(tokens)] = tokens
+        return self.session.run(["logits"], {"tokens": padded})[0]
 
 
 class EsmRuntime:
