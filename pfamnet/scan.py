@@ -20,6 +20,7 @@ from .search import ProfileSearch, Thresholds
 
 MODES = ("fast", "default", "sensitive")
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan spares all filters
+MOST_SPANS = 4   # and no more of a longer protein, where each costs the more
 PLACED = 0.3  # share of a network's region that an alignment must cover to replace it
 
 
@@ -183,7 +184,8 @@ class Scanner(NetworkScanner):
         families = proposal.families.tolist()
         if self.trial is None:
             return families
-        first = UNFILTERED * spans(-(-len(record.sequence) // self.info.block))
+        blocks = -(-len(record.sequence) // self.info.block)
+        first = UNFILTERED * min(spans(blocks), MOST_SPANS)
         tried = self.trial.search(record, families[first:])
         return families[:first] + [hit.family for hit in tried]
 
