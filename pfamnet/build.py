@@ -67,6 +67,7 @@ class BuildOptions:
     emit: int = 50
     light_from: str | None = None
     light_residues: int = 150_000_000
+    light_lr: float = 3e-3
     esm_residues: int = 40_000_000
     lr: float = 4e-4
     head_lr: float = 4e-3
@@ -260,7 +261,7 @@ class Build:
         if not options.light_residues:
             return network.eval()
         network.to(self.device)
-        settings = TrainSettings(options.light_residues, evaluate=1000, patience=1000,
+        settings = TrainSettings(options.light_residues, lr=options.light_lr, evaluate=1000, patience=1000,
                                  precision=options.precision, optimizer=options.optimizer,
                                  balance=options.balance, checkpoint_seconds=self.checkpoint)
         groups = [{"params": list(network.parameters()), "lr": settings.lr,
