@@ -7,7 +7,7 @@ turn. The pipeline, and so each number, is the same.
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import Pipeline
@@ -15,6 +15,7 @@ from pyhmmer.plan7 import Pipeline
 from .fasta import Record
 from .hits import Hit
 from .hmmer_hits import to_hit
+from .profile_pool import ProfilePool
 from .reporting import with_domZ
 from .search import MAX_RESIDUES, ProfileSearch, SearchedHits, to_digital
 
@@ -31,6 +32,7 @@ class BatchSearch:
     def __init__(self, search: ProfileSearch) -> None:
         self.search = search
         self.thresholds, self.Z = search.thresholds, search.Z
+        self._profiles = ProfilePool(search.store)
         self._local = threading.local()
 
     def search_all(
@@ -58,22 +60,19 @@ class BatchSearch:
             results[place] = self._finished(found[place])
         return [results[place] for place in range(len(records))]
 
-    def _family(self, family, places, sequences, records) -> Iterator[tuple[int, Hit]]:
+    def _family(self, family, places, sequences, records) -> list[tuple[int, Hit]]:
         """The reported hits of one family: (place of the query, hit)."""
-        profile = self.search.store.optimized(family)
         block = DigitalSequenceBlock(_AMINO, [sequences[place] for place in places])
         pipeline = self._pipeline()
         try:
-            top = pipeline.search_hmm(profile, block)
+            with self._profiles.borrowed(family) as profile:
+                top = pipeline.search_hmm(profile, block)
         except OverflowError:  # of HMMER's arithmetic, by one of the sequences
-            for place in places:
-                for hit in self.search.search(records[place], [family]):
-                    yield place, hit
-            return
-        for hit in top:
-            if hit.reported:
-                place = int(hit.name)
-                yield place, to_hit(hit, family, profile, records[place], self.Z, pipeline.domZ)
+            return [(place, hit) for place in places
+                    for hit in self.search.search(records[place], [family])]
+        reported = [(int(hit.name), hit) for hit in top if hit.reported]
+        return [(place, to_hit(hit, family, profile, records[place], self.Z, pipeline.domZ))
+                for place, hit in reported]
 
     def _finished(self, hits: list[Hit]) -> SearchedHits:
         """The hits of a query, now that it is known how many families are reported."""
