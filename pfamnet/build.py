@@ -29,8 +29,9 @@ from .build_output import ModelOutput
 from .devices import autocast, pick_device
 from .distil import soft_labels
 from .errors import PfamnetError
-from .esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
+from .esm import EsmNetwork
 from .examples import Corpus, Sampler, SamplerSettings
+from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
 from .light import LightConfig, LightNetwork
 from .light_start import Stored
 from .measure import Measure
@@ -77,6 +78,8 @@ class BuildOptions:
     accumulate: int = 1
     precision: str = "auto"
     optimizer: str = "adamw"
+    lora: int = 0
+    checkpoint_activations: bool = False
     balance: str = "none"
     power: float = 0.6
     recall: float = 0.995
@@ -174,8 +177,7 @@ class Build:
 
     def prepare(self) -> tuple[Corpus, int]:
         """Read the train set and build the profiles: what is learnt from, and the number of families."""
-        base = self.options.base
-        self.encoder = load_encoder(resolve_base(base)) if base else None
+        self.encoder = base_encoder(self.options)
         self.start = Stored(self.options.light_from) if self.options.light_from else None
         trainset, given, quotas = self.read()
         self.begin()
@@ -211,8 +213,8 @@ class Build:
         folder = self.work / "profiles"
         folder.mkdir(exist_ok=True)
         existing = {int(path.stem): next(read_hmms(path)) for path in folder.glob("*.h3m")}
-        bar = tqdm(total=len(trainset.families), initial=len(existing), desc="profiles",
-                   file=sys.stderr, disable=not self.progress)
+        bar = tqdm(total=len(trainset.families), initial=len(existing), desc="profiles", file=sys.stderr,
+                   disable=not self.progress)
 
         def done(index, hmm):
             partial = folder / f"{index}.partial"
@@ -228,18 +230,10 @@ class Build:
     def fine_tune(self, train: Corpus, families: int) -> EsmNetwork:
         options = self.options
         torch.manual_seed(options.seed)
-        network = self.group.share(lambda: EsmNetwork(self.encoder, families)).to(self.device)
-        groups = parameter_groups(network, options.lr, options.head_lr, options.layer_decay)
-        settings = TrainSettings(
-            options.esm_residues, options.batch, options.accumulate, pool=16, evaluate=200,
-            precision=options.precision, optimizer=options.optimizer, balance=options.balance,
-            checkpoint_seconds=self.checkpoint)
-        sampler = Sampler(train, families, network.block,
-                          SamplerSettings(crop=options.crop, power=options.power, alone=0.8, masked=0.03,
-                                          substitutions=0.03),
-                          options.seed)
-        self.train("esm", network, groups, sampler, settings)
-        return network
+        network = self.group.share(lambda: esm_network(self.encoder, families, options)).to(self.device)
+        self.train("esm", network, esm_groups(network, options),
+                   esm_sampler(train, families, network.block, options), esm_settings(options, self.checkpoint))
+        return plain(network, options)
 
     def teach(self, network: EsmNetwork, train: Corpus):
         """What the fine-tuned network says of each train domain, once, kept in a file."""
@@ -261,11 +255,10 @@ class Build:
         if not options.light_residues:
             return network.eval()
         network.to(self.device)
-        settings = TrainSettings(options.light_residues, lr=options.light_lr, evaluate=1000, patience=1000,
-                                 precision=options.precision, optimizer=options.optimizer,
-                                 balance=options.balance, checkpoint_seconds=self.checkpoint)
-        groups = [{"params": list(network.parameters()), "lr": settings.lr,
-                   "weight_decay": settings.weight_decay}]
+        settings = TrainSettings(
+            options.light_residues, lr=options.light_lr, evaluate=1000, patience=1000, precision=options.precision,
+            optimizer=options.optimizer, balance=options.balance, checkpoint_seconds=self.checkpoint)
+        groups = [{"params": list(network.parameters()), "lr": settings.lr, "weight_decay": settings.weight_decay}]
         self.train("light", network, groups, sampler, settings)
         return network
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .tokens import MASK, PAD, VOCABULARY
 
@@ -36,11 +37,16 @@ class EncoderConfig:
 
 
 class EsmEncoder(nn.Module):
-    """Residues in, one vector for each residue out."""
+    """Residues in, one vector for each residue out.
+
+    With `checkpointing` a layer's inner values are not kept for the gradients
+    but computed again: memory for time (Chen et al. 2016, arXiv:1604.06174).
+    """
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.config = config
+        self.checkpointing = False
         self.embedding = nn.Embedding(len(VOCABULARY), config.hidden_size, padding_idx=PAD)
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -68,8 +74,11 @@ class EsmEncoder(nn.Module):
         # No mask where all rows are full: attention is quicker without.
         mask = None if bool(inside.all()) else inside[:, None, None, :]
         rotation = self._rotation(width)
+        again = self.checkpointing and torch.is_grad_enabled()
         for layer in self.layers:
-            hidden = layer(hidden, rotation, mask)
+            # Layers draw nothing at random, so no generator's state is kept.
+            hidden = (checkpoint(layer, hidden, rotation, mask, use_reentrant=False, preserve_rng_state=False)
+                      if again else layer(hidden, rotation, mask))
         return self.norm(hidden)
 
     def _embed(self, tokens: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

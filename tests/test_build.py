@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 import pfamnet.build as module
 import pfamnet.build_output as output
@@ -269,7 +270,7 @@ def test_work_of_before_an_option_was_there_goes_on(quick, tmp_path, labelled):
     begin(tmp_path, labelled)
     path = tmp_path / "made.work" / "options.json"
     options = json.loads(path.read_text())
-    for name in ("license", "light_from"):
+    for name in ("license", "light_from", "lora", "checkpoint_activations"):
         del options[name]
     path.write_text(json.dumps(options))
     assert "was begun with other options" in one_line(quick("--resume", "--license", "mit", labelled))
@@ -350,6 +351,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
 
 @pytest.mark.parametrize("arguments", [
     [], ["only_out"], ["--batch", "0", "out", "d.fa"], ["--holdout", "0.9", "out", "d.fa"], ["--lr", "-1", "out", "d.fa"],
+    ["--lora", "4", "out", "d.fa"], ["--checkpoint-activations", "out", "d.fa"], ["--lora", "-1", "--base", "b", "out", "d.fa"],
     ["--aligner", "clustal", "out", "d.fa"], ["--nonsense", "out", "d.fa"], ["--top", "x", "out", "d.fa"],
 ])  # fmt: skip
 def test_wrong_use_is_status_2_and_one_line(capfd, monkeypatch, tmp_path, arguments):
@@ -489,6 +491,25 @@ def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, ba
     status, said = quick("--base", base, "--batch", 256, "--crop", 512, "--accumulate", 3, "--esm-residues", 9000, labelled)
     assert status == 0, said
     assert sorted(open_model(tmp_path / "made").networks) == ["esm", "light"]
+
+
+def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, base, labelled):
+    """Its files are those of any ESM-2; query and value alone have changed."""
+    status, said = quick("--base", base, "--lora", 2, "--checkpoint-activations", "--batch", 256, "--crop", 64,
+                         "--esm-residues", 9000, labelled)  # fmt: skip
+    assert status == 0, said
+    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made" / "encoder"))
+    assert before.keys() == after.keys()
+    changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert changed == {f"encoder.layer.{number}.attention.self.{which}.weight"
+                       for number in range(2) for which in ("query", "value")}  # fmt: skip
+    options = open_model(tmp_path / "made").description["provenance"]["options"]
+    assert options["lora"] == 2 and options["checkpoint_activations"] is True
+
+
+def test_adapters_of_too_high_a_rank_are_refused_before_anything_is_made(quick, tmp_path, base, labelled):
+    assert "--lora 33: the encoder is 32 wide" in one_line(quick("--base", base, "--lora", 33, labelled))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_equal_builds_make_equal_models_at_any_number_of_threads(tmp_path, monkeypatch, labelled):

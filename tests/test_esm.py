@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from pfamnet import esm, tokens
 from pfamnet.errors import PfamnetError
+from pfamnet.lora import add_adapters
 
 CONFIG = esm.EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48)
 
@@ -114,6 +115,36 @@ def test_a_cast_network_keeps_its_rotary_frequencies(encoder):
     assert torch.equal(encoder.bfloat16().inverse_frequencies, exact)
     assert encoder.norm.weight.dtype == torch.bfloat16
     assert encoder(*random_rows([20, 9], 20)).dtype == torch.bfloat16
+
+
+def with_gradients(network, rows, lengths, precision):
+    """The loss of some targets, and what each parameter gets of it."""
+    network.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        logits = network(rows, lengths)
+    loss = logits.float().logsumexp(-1).square().mean()
+    loss.backward()
+    return loss.item(), {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("precision, rank", [("fp32", 0), ("bf16", 0), ("fp32", 2)])
+def test_checkpointed_activations_give_the_same_loss_and_gradients(encoder, precision, rank):
+    if rank:
+        add_adapters(encoder, rank)
+    network, calls = esm.EsmNetwork(encoder, families=5, dropout=0), []
+    encoder.layers[0].register_forward_pre_hook(lambda *_: calls.append(1))
+    rows, lengths = random_rows([60, 30], 60)
+    loss, gradients = with_gradients(network, rows, lengths, precision)
+    assert len(calls) == 1
+    encoder.checkpointing = True
+    again, recomputed = with_gradients(network, rows, lengths, precision)
+    assert len(calls) == 3  # once more for the gradients
+    assert again == loss and recomputed.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(recomputed[name], gradient)
+    with torch.no_grad():
+        network(rows, lengths)
+    assert len(calls) == 4
 
 
 # Learning rates
