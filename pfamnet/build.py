@@ -1,8 +1,8 @@
 """From a train set to a model directory, step by step.
 
-read and check -> profiles -> emitted sequences for families with few rows ->
-fine-tune ESM-2 (with --base) -> its view of the train domains -> train `light`
--> thresholds and calibration -> model directory.  Each step leaves what it
+read and check -> profiles -> GA cutoffs for those without -> emitted sequences
+for families with few rows -> fine-tune ESM-2 (with --base) -> its view of the
+train domains -> train `light` -> thresholds and calibration -> model directory.  Each step leaves what it
 made in a work directory beside the model, so that `--resume` repeats nothing
 that was finished and training goes on from its last checkpoint.
 """
@@ -32,6 +32,7 @@ from .errors import PfamnetError
 from .esm import EsmNetwork
 from .examples import Corpus, Sampler, SamplerSettings
 from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
+from .gathering import set_gathering
 from .light import LightConfig, LightNetwork
 from .light_start import Stored
 from .measure import Measure
@@ -182,6 +183,7 @@ class Build:
         trainset, given, quotas = self.read()
         self.begin()
         hmms = given or self.build_profiles(trainset)
+        self.gathering = set_gathering(trainset, hmms, self.options.seed, self.cpus, self.work, self.progress)
         trainset.families[:] = [describe(family, hmm) for family, hmm in zip(trainset.families, hmms)]
         if quotas is not None:  # profiles are made of all rows, the networks learn from these
             trainset = sample(trainset, quotas, self.options.seed)
@@ -289,6 +291,7 @@ class Build:
         base = self.options.base
         return {"options": asdict(self.options),
                 "plan": self.plan and self.plan.as_dict(),
+                "gathering": self.gathering,
                 "base": base and ("local" if Path(base).expanduser().is_dir() else "hub"),
                 "warnings": list(self.trainset.warnings),
                 "digests": self.digests,

@@ -14,6 +14,7 @@ import pytest
 import synthetic
 from conftest import environment, program, refused, scan
 from pfamnet.cli_scan import scan as command
+from pfamnet.model import open_model
 from pfamnet.options import run
 from pfamnet.tables import TSV_COLUMNS
 
@@ -330,8 +331,18 @@ def test_gathering_cutoffs_leave_profiles_hits_only(light_model, queries, here):
     assert "network" not in {row["source"] for row in table}
 
 
-def test_cutoffs_that_the_model_lacks_are_refused(esm_model, light_model, queries):
-    assert "no GA bit thresholds in the model" in refused(scan("--cut_ga", esm_model, queries, check=False))
+def test_gathering_cutoffs_of_a_model_of_plain_fasta(esm_model, queries, here):
+    """They are made by the build, which says so, and stand in the profiles and the table."""
+    model = open_model(esm_model)
+    assert model.description["provenance"]["gathering"]["made"] == len(model.families)
+    assert [family.ga for family in model.families] == [
+        tuple(model.store.hmm(i).cutoffs.gathering) for i in range(len(model.families))]  # fmt: skip
+    cutoffs = {family.accession: family.ga[0] for family in model.families}
+    table = here("--cut_ga", esm_model, queries)
+    assert table and all(float(row["score"]) >= cutoffs[row["target_accession"]] - 0.06 for row in table)
+
+
+def test_cutoffs_that_the_model_lacks_are_refused(light_model, queries):
     assert "no TC bit thresholds in the model" in refused(scan("--cut_tc", light_model, queries, check=False))
 
 

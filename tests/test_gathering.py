@@ -1,0 +1,193 @@
+"""Gathering thresholds of our own making: the rule, what profiles are tried on, and that they hold."""
+
+import functools
+import random
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import synthetic
+from pfamnet import gathering as module
+from pfamnet.align import build_profiles
+from pfamnet.gathering import STEP, Evidence, Material, Rule, bits, pieces, score_at, set_gathering, to_block
+from pfamnet.search import Thresholds
+from pfamnet.trainset import Fold, read_trainset
+
+STATISTICS = SimpleNamespace(f_tau=-4.0, f_lambda=np.log(2))
+# what was not found scores minus infinity
+scores = st.lists(st.just(-np.inf) | st.floats(-20, 300), max_size=30).map(np.array)
+
+
+@pytest.fixture(scope="module")
+def trainset(tmp_path_factory):
+    """Four families of 24 rows, the first two of one clan."""
+    folder = tmp_path_factory.mktemp("trainset")
+    synthetic.write_stockholm(folder / "seeds.sto", families=4, ga=None)
+    return read_trainset([folder / "seeds.sto"], holdout=0.25)
+
+
+@functools.cache
+def profile_bytes():
+    return {}
+
+
+@pytest.fixture
+def profiles(trainset):
+    """New ones each time: they are changed in place."""
+    made = profile_bytes()
+    if not made:
+        made.update(enumerate(build_profiles(trainset)))
+    return [made[index].copy() for index in sorted(made)]
+
+
+def made(trainset, hmms, tmp_path, cpus=1, seed=42):
+    work = tmp_path / f"{cpus}.{seed}"
+    work.mkdir(exist_ok=True)
+    said = set_gathering(trainset, hmms, seed, cpus, work, progress=False)
+    return [tuple(hmm.cutoffs.gathering) for hmm in hmms], said
+
+
+# The rule
+
+
+def threshold(known, others, train=(), least=10.0):
+    return Rule().threshold(*(np.array(values, float) for values in (known, train, others)), least)
+
+
+def test_where_nothing_else_scores_the_threshold_is_the_least():
+    assert threshold([50, 60, 70], [3, 9]) == threshold([50, 60, 70], []) == 10 + STEP
+    assert threshold([], []) == 10 + STEP
+
+
+def test_between_the_strongest_other_and_the_weakest_known():
+    assert 20 + STEP <= threshold([50, 60, 70], [20]) <= 20 + Rule().margin + STEP
+    assert 20 < threshold([21, 60, 70], [20]) <= 21
+
+
+def test_where_they_mix_the_fewest_errors_count():
+    assert 30 < threshold([25, 40, 50, 60, 70, 80], [5, 12, 29, 30]) <= 40
+    assert threshold([15, 16, 50, 60, 70, 80], [11, 49]) < 15  # one other is fewer than two known
+
+
+def test_others_alone_cannot_take_a_family_from_its_known_domains():
+    found = threshold([30, 31, 32, 33], list(np.linspace(40, 90, 500)) + [12])
+    assert 12 < found <= 30
+
+
+def test_train_domains_bound_from_above_and_no_more():
+    assert threshold([], [40], train=[60, 60, 60]) == 10 + STEP
+    assert 20 < threshold([], [20, 40], train=[60, 60, 60]) <= 30
+    assert threshold([], [], train=[11, 12, 13]) == 10 + STEP
+
+
+@given(scores, scores, scores, st.floats(0, 40), st.randoms(use_true_random=False))
+def test_any_scores_make_a_threshold_above_the_least_whatever_their_order(known, train, others, least, rng):
+    found = Rule().threshold(known, train, others, least)
+    assert found > least and found % STEP == 0
+    mixed = [np.array(rng.sample(values.tolist(), len(values))) for values in (known, train, others)]
+    assert Rule().threshold(*mixed, least) == found
+    if len(known) and (known > least + STEP).all():
+        assert (known < found - STEP).mean() <= Rule().most_lost
+
+
+@given(scores, scores, st.integers(1, 20_000))
+def test_the_two_thresholds_are_significant_and_that_of_domains_is_not_the_higher(known, others, families):
+    pairs = (np.column_stack([values, values - 1]) for values in (known, np.zeros(0), others))
+    sequence, domain = Rule().gathering(Evidence(*pairs), STATISTICS, families)
+    assert domain <= sequence
+    assert families * np.exp(-STATISTICS.f_lambda * (domain - STATISTICS.f_tau)) <= Rule().e_value
+
+
+def test_the_least_score_is_that_of_the_profiles_own_p_value(profiles):
+    """As HMMER prints it."""
+    hit = module.hits(profiles[0], to_block([synthetic.ancestor(0)]), Thresholds(Z=1.0))[0]
+    assert score_at(profiles[0].evalue_parameters, hit.pvalue) == pytest.approx(hit.score, abs=1e-3)
+
+
+# What profiles are tried on
+
+
+def test_relatives_are_not_among_the_others(trainset):
+    material = Material(trainset, 1)
+    for index, clan in enumerate([{0, 1}, {0, 1}, {2}, {3}]):
+        strange = material.strange(index)
+        of_others = {piece.family for piece, yes in zip(material.chosen, strange) if yes}
+        assert of_others == {0, 1, 2, 3} - clan
+        assert strange[len(material.chosen) :].all() and len(strange) == len(material.others)
+
+
+def test_what_overlaps_a_family_or_one_left_out():
+    fold = Fold(["ACDEFGHIKLMNPQRSTVWY"], ["p"],
+                np.array([[0, 0, 8, 0], [0, 6, 12, 1], [0, 12, 16, 2], [0, 15, 20, -1]]), np.ones(1, bool))  # fmt: skip
+    assert pieces(fold) == [("ACDEFGHI", 0, (0, 1)), ("HIKLMN", 1, (0, 1))]
+
+
+def test_the_sample_is_bounded_and_of_all_families(trainset):
+    material = Material(trainset, 1, residues=2000)
+    assert {piece.family for piece in material.chosen} == {0, 1, 2, 3}
+    assert 2000 <= sum(len(piece.sequence) for piece in material.chosen) < 2200
+    assert len(material.others) == 3 * len(material.chosen)
+
+
+def test_dev_that_train_stands_in_for_is_not_taken_for_dev(trainset):
+    stand_in = replace(trainset, dev=trainset.train)
+    assert not any(Material(stand_in, 1).dev) and all(Material(trainset, 1).dev)
+
+
+# Thresholds of profiles
+
+
+def test_members_pass_and_others_do_not(trainset, profiles, tmp_path):
+    pairs, said = made(trainset, profiles, tmp_path)
+    assert said["made"] == said["of"] == 4 and said["e_value"] == module.E_VALUE
+    rng = np.random.default_rng(9)
+    sequences = [synthetic.domain(family, rng) for family in range(4) for _ in range(20)]
+    strangers = to_block([synthetic.random_sequence(rng, 150) for _ in range(200)])
+    for family, (hmm, pair) in enumerate(zip(profiles, pairs)):
+        called = (bits(hmm, to_block(sequences), Thresholds().unfiltered()) >= pair).all(1).reshape(4, 20).mean(1)
+        assert called[family] >= 0.95 and called.sum() == called[family]
+        assert not (bits(hmm, strangers, Thresholds()) >= pair).any()
+
+
+def test_profiles_that_bring_cutoffs_keep_them(trainset, profiles, tmp_path):
+    alone = made(trainset, [hmm.copy() for hmm in profiles], tmp_path)[0]
+    profiles[2].cutoffs.gathering = 77.0, 66.0
+    pairs, said = made(trainset, profiles, tmp_path, seed=42, cpus=2)
+    assert pairs[2] == (77.0, 66.0) and said["made"] == 3
+    assert [pairs[i] for i in (0, 1, 3)] == [alone[i] for i in (0, 1, 3)]
+    for hmm in profiles:
+        hmm.cutoffs.gathering = 20.0, 20.0
+    assert made(trainset, profiles, tmp_path, seed=7)[1] == {"made": 0, "of": 4}
+    assert not any((tmp_path / "1.7").iterdir())
+
+
+def test_neither_threads_nor_the_order_of_rows_matter(trainset, profiles, tmp_path):
+    one = made(trainset, [hmm.copy() for hmm in profiles], tmp_path)[0]
+
+    def mixed(fold):
+        order = random.Random(1).sample(range(len(fold.sequences)), len(fold.sequences))
+        domains = fold.domains[::-1].copy()
+        domains[:, 0] = np.argsort(order)[domains[:, 0]]
+        return Fold([fold.sequences[i] for i in order], [fold.names[i] for i in order], domains, fold.whole[order])
+
+    other = replace(trainset, train=mixed(trainset.train), dev=mixed(trainset.dev))
+    assert made(other, profiles, tmp_path, cpus=3)[0] == one
+
+
+def test_thresholds_once_made_are_taken_up_again(trainset, profiles, tmp_path, monkeypatch):
+    again = [hmm.copy() for hmm in profiles]
+    first = made(trainset, profiles, tmp_path)
+    monkeypatch.setattr(module, "Material", None)  # would fail
+    assert made(trainset, again, tmp_path) == first
+
+
+def test_a_family_without_any_row_gets_one_too(trainset, profiles, tmp_path):
+    def without(fold):
+        return replace(fold, domains=fold.domains[fold.domains[:, 3] != 3])
+
+    pairs, _ = made(replace(trainset, train=without(trainset.train), dev=None), profiles, tmp_path)
+    assert len(pairs) == 4 and all(5 < pair[0] < 40 for pair in pairs)
