@@ -156,6 +156,18 @@ def programs(results):
     return markdown(["whole command", "proteins", "wall s", "CPU s"], rows)
 
 
+def gathering(results):
+    rows = [[r["fold"], name, percent(counts["found"]), *(thousand(counts[kind], r["families"])
+            for kind in ("others", "reversed", "shuffled"))] for r in results for name, counts in r["rules"].items()]
+    return markdown(["fold", "calls by", "% found (95 % interval)", "other families", "reversed", "shuffled"],
+                    rows) + where(results[0])
+
+
+def thousand(share, families):
+    """Calls of a thousand sequences that are searched with so many families."""
+    return f"{1000 * families * share['count'] / share['of']:.2f}"
+
+
 METHODS = {"one_pass": "profiles, one pass", "two_passes": "profiles, two passes"}
 
 
@@ -239,6 +251,7 @@ TABLES = {
     "speed-files": ("speed", rendered(tables_speed.files)),
     "runtimes": ("runtimes", rendered(tables_speed.runtimes)),
     "candidates": ("candidates", rendered(tables_speed.candidates)),
+    "gathering": ("gathering", gathering),
     "hmmscan-rows": ("hmmscan_rows", hmmscan_rows),
     "hmmscan-hybrid": ("hmmscan_rows", hmmscan_hybrid),
     "recall": ("recall", recall),
