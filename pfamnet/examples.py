@@ -89,6 +89,7 @@ class SamplerSettings:
     alone: float = 0.4         # share of isolated domains given as they stand
     substitutions: float = 0.06
     masked: float = 0.0
+    by_length: bool = True     # examples drawn for several batches are sorted before they are cut into these
     soft: float = 0.5          # share of the target that a teacher, if there is one, has
 
 
@@ -126,7 +127,7 @@ class Sampler:
         """`pool` batches of about `residues` tokens each, for one step number.
 
         With a pool of several, examples are sorted by length before they are
-        cut into batches, so that little is padded.
+        cut into batches, so that little is padded (unless `by_length` is off).
         """
         rng = np.random.default_rng([self.seed, step])
         examples, total = [], 0
@@ -135,7 +136,8 @@ class Sampler:
             total += len(examples[-1].tokens) if pool > 1 else self.settings.crop
         if pool == 1:
             return [self.collate(examples, rng, self.settings.crop)]
-        examples.sort(key=lambda example: len(example.tokens))
+        if self.settings.by_length:
+            examples.sort(key=lambda example: len(example.tokens))
         ends = np.cumsum([len(e.tokens) for e in examples])
         places = np.arange(1, pool)
         cuts = np.searchsorted(ends, total * places / pool) + 1
