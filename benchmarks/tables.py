@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import click
+import tables_efficiency
 import tables_speed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -245,12 +246,17 @@ def rendered(make):
     return lambda results: markdown(*make(results)) + where(results[0])
 
 
+def efficiency(results):
+    return markdown(*tables_efficiency.efficiency(results)) + tables_efficiency.caption(results)
+
+
 TABLES = {
     "speed-families": ("speed", rendered(tables_speed.families)),
     "speed-lengths": ("speed", rendered(tables_speed.lengths)),
     "speed-files": ("speed", rendered(tables_speed.files)),
     "runtimes": ("runtimes", rendered(tables_speed.runtimes)),
     "candidates": ("candidates", rendered(tables_speed.candidates)),
+    "efficiency": ("efficiency", efficiency),
     "gathering": ("gathering", gathering),
     "hmmscan-rows": ("hmmscan_rows", hmmscan_rows),
     "hmmscan-hybrid": ("hmmscan_rows", hmmscan_hybrid),
