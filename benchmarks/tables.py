@@ -255,6 +255,8 @@ TABLES = {
     "speed-lengths": ("speed", rendered(tables_speed.lengths)),
     "speed-files": ("speed", rendered(tables_speed.files)),
     "runtimes": ("runtimes", rendered(tables_speed.runtimes)),
+    "curve": ("curve", rendered(tables_speed.curve)),
+    "recall-besides": ("recall", rendered(tables_speed.besides)),
     "candidates": ("candidates", rendered(tables_speed.candidates)),
     "efficiency": ("efficiency", efficiency),
     "gathering": ("gathering", gathering),

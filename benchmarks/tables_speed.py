@@ -49,3 +49,25 @@ def candidates(results):
             for rule, row in result["candidates_a_protein"].items()]
     shares = next(iter(results[0]["candidates_a_protein"].values()))
     return ["families", "rule", *(f"{100 * float(share):g} %" for share in shares)], rows
+
+
+def curve(results):
+    rows = []
+    for result in results:
+        base = result["hmmsearch"]
+        rows.append([f"{result['model']['families']:,}", "hmmsearch, every profile", "100.00", base["cpu_s"],
+                     f"{base['residues_per_s']:,}", "1.00"])
+        rows += [[f"{result['model']['families']:,}", f"at most {row['candidates']:,}",
+                  f"{row['identical']['percent']:.2f}", row["cpu_s"], f"{row['residues_per_s']:,}",
+                  f"{row['residues_per_s'] / base['residues_per_s']:.2f}"] for row in result["pfamnet"]]
+    return ["families", "candidates for each 1,024 residues", "% of the domains at GA", "CPU s", "residues/s",
+            "times hmmsearch"], rows
+
+
+def besides(results):
+    """Domains that every profile under HMMER's filters does not give, and a sensitive scan does."""
+    rows = [[result["model"]["families"], row["protein"], row["family"], f"{row['from']}-{row['to']}",
+             row["score"], f"{row['i_evalue']:.1e}", row["source"], ", ".join(row["overlaps"]) or "–"]
+            for result in results if result.get("thresholds", "GA") == "GA"
+            for row in result.get("besides_list", ())]
+    return ["families", "protein", "family", "residues", "bits", "i-Evalue", "source", "overlaps, at GA"], rows

@@ -1,3 +1,3 @@
 """pfamnet: protein domains, proposed by a network and placed by profile HMMs."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -118,7 +118,8 @@ class Calibration:
 
 
 def tail_from_json(row) -> Tail:
-    if isinstance(row, list):  # residues, P, score, scale
+    """A tail as `to_json` has it, or as models of 0.1.0: residues, and the P of one score with its scale."""
+    if isinstance(row, list):
         residues, p, score, scale = map(float, row)
         return Tail(residues, (score,), (float(np.log(p)),), scale)
     return Tail(float(row["residues"]), tuple(map(float, row["scores"])),
