@@ -56,7 +56,7 @@ WARM = 2   # steps before the clock starts
 @click.option("--dev", type=click.IntRange(min=1), help="dev domains  [300; 2000 on a GPU]")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--cpu", default=1, show_default=True, help="threads")
-@click.option("--limit", default=70, show_default=True, help="seconds that a row may take")
+@click.option("--limit", type=click.IntRange(min=1), help="seconds that a row may take  [300; 70 on a GPU]")
 @click.option("--row", type=click.Choice(list(ROWS)), hidden=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
 def main(data, base, device, cpu, limit, row, out, **sizes):
@@ -68,6 +68,7 @@ def main(data, base, device, cpu, limit, row, out, **sizes):
         print(json.dumps(measured(ROWS[row], data, base, device, sizes)))
         return
     words = [item for name, value in sizes.items() for item in (f"--{name}", str(value))]
+    limit = limit or (70 if device.type == "cuda" else 300)
     rows = {name: run([*words, "--data", data, "--base", base, "--device", str(device), "--cpu", str(cpu),
                        "--row", name], cpu, limit) for name in ROWS}
     save({"benchmark": "efficiency", "machine": machine(cpu, ("pfamnet", "torch", "numpy")),
