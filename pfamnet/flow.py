@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from itertools import chain, repeat
 from typing import Callable, Iterable, Iterator
 
 from .fasta import Record
@@ -85,21 +86,22 @@ class Flow:
             under_way > 0 and self.residues + len(record.sequence) > HELD)
 
     def run(self) -> None:
-        """What a worker does."""
-        while chunk := self.take():
+        """What a worker does: little at first, so that the first results come soon."""
+        limits = chain((4 ** turn for turn in range(4)), repeat(self.most))
+        while chunk := self.take(next(limits)):
             done = self.results_of(chunk)
             with self.changed:
                 self.done.update(done)
                 self.changed.notify_all()
 
-    def take(self) -> list[tuple[int, Record]]:
-        """Some of the waiting records; none at the end."""
+    def take(self, limit: int) -> list[tuple[int, Record]]:
+        """Some of the waiting records, at most `limit`; none at the end."""
         with self.changed:
             while not self.waiting and not self.ended and not self.stopped:
                 self.changed.wait()
             if self.stopped:
                 return []
-            share = min(self.most, -(-len(self.waiting) // self.threads))
+            share = min(self.most, limit, -(-len(self.waiting) // self.threads))
             chunk, residues = [], 0
             while self.waiting and len(chunk) < share:
                 residues += len(self.waiting[0][1].sequence)

@@ -56,6 +56,22 @@ def test_many_that_wait_are_taken_together_and_the_last_are_shared():
     assert max(sizes) > MOST / 4 and max(sizes) <= MOST and min(sizes[-3:]) < 4
 
 
+def test_the_first_results_come_soon_however_many_wait():
+    sizes, all_read = [], threading.Event()
+
+    def work(some):
+        all_read.wait(20)
+        sizes.append(len(some))
+        return names(some)
+
+    def reading():
+        yield from records(400)
+        all_read.set()
+
+    list(in_order(reading(), work, 1))
+    assert sizes[:4] == [1, 4, 16, 64]
+
+
 def test_long_sequences_are_not_taken_together():
     def work(some):
         assert len(some) == 1 or sum(len(record.sequence) for record in some) <= RESIDUES
