@@ -252,6 +252,7 @@ def efficiency(results):
 
 TABLES = {
     "speed-families": ("speed", rendered(tables_speed.families)),
+    "speed-short": ("speed", rendered(tables_speed.families_short)),
     "speed-lengths": ("speed", rendered(tables_speed.lengths)),
     "speed-files": ("speed", rendered(tables_speed.files)),
     "runtimes": ("runtimes", rendered(tables_speed.runtimes)),

@@ -21,6 +21,16 @@ def families(results):
             "times the better of pyhmmer"], rows
 
 
+SHOWN = ("pfamnet-scan default", "pfamnet-scan fast", "pyhmmer hmmsearch", "hmmscan")
+
+
+def families_short(results):
+    """Residues a second of the programs, one row for each number of families."""
+    rows = [[f"{level['families']:,}", *(f"{level['programs'][name]['residues_per_s']:,}" for name in SHOWN)]
+            for result in results for level in result["families"]]
+    return ["families, residues/s", *SHOWN], rows
+
+
 def lengths(results):
     rows = [[f"{level['length']:,}", name, row["proteins"], row["wall_s"], row["cpu_s"], row["peak_mib"],
              f"{row['residues_per_s']:,}"]
