@@ -73,7 +73,7 @@ def yaml_lines(value, indent: int = 0) -> list[str]:
     """Block YAML of dictionaries, lists and scalars; text is quoted as in JSON where it need be."""
     lines, margin = [], " " * indent
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        start = f"{margin}{key}:" if isinstance(value, dict) else f"{margin}-"
+        start = f"{margin}{scalar(key)}:" if isinstance(value, dict) else f"{margin}-"
         if isinstance(item, (dict, list)) and item:
             inner = yaml_lines(item, indent + 2)
             # a list's item begins beside its dash
@@ -86,7 +86,11 @@ def yaml_lines(value, indent: int = 0) -> list[str]:
 def scalar(value) -> str:
     plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w-]*(/[A-Za-z][\w-]*)?", value, re.ASCII)
     reserved = isinstance(value, str) and value.lower() in ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
-    return value if plain and not reserved else json.dumps(value)
+    if plain and not reserved:
+        return value
+    text = json.dumps(value)
+    # to YAML 1.1 a number without a point is no number where it has an exponent
+    return text.replace("e", ".0e") if isinstance(value, float) and "e" in text and "." not in text else text
 
 
 # -- words

@@ -105,6 +105,11 @@ def test_yaml_says_what_it_was_given(value):
     assert json.loads(json.dumps(read_yaml("\n".join(yaml_lines(value))))) == json.loads(json.dumps(value))
 
 
+@pytest.mark.parametrize("value", [1e-05, 1e+16, -1e-07, 1.5e-09, 0.0, 1e300, {"off": 1, "null": "yes"}])
+def test_yaml_knows_numbers_and_reserved_words(value):
+    assert read_yaml("\n".join(yaml_lines({"key": value}))) == {"key": value}
+
+
 @given(TEXT)
 def test_names_of_others_add_nothing_to_the_card(name):
     """Neither lines, nor table cells, nor metadata."""
