@@ -1,0 +1,91 @@
+"""The head of the `esm` network begins as a linear discriminant of the encoder's vectors.
+
+A head that begins at random spends much of a short fine-tuning on finding
+where the families lie, and pulls the encoder about meanwhile (Kumar et al.
+2022, arXiv:2202.10054, "Fine-tuning can distort pretrained features").  Here
+each family's weights are those of Fisher's discriminant with one covariance
+within all families; they cost one look at a few domains of each.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from .distil import some_of_each
+from .esm import EsmNetwork, add_ends, pool_blocks
+from .examples import Corpus
+from .measure import region, region_logits
+
+PER_FAMILY = 16      # domains of each family that are looked at, at most
+SHRINKAGE = 0.1      # share of the covariance that is the same in all directions
+SCALES = tuple(np.geomspace(0.02, 2.0, 21))  # of the logits; normal distributions are too sure
+
+
+class Features(nn.Module):
+    """The vectors that the head's linear layer sees, in place of its logits."""
+
+    def __init__(self, network: EsmNetwork):
+        super().__init__()
+        self.network, self.block = network, network.block
+
+    def forward(self, tokens, lengths):
+        framed, inside = add_ends(tokens, lengths)
+        hidden = self.network.encoder(framed, lengths + 2)[:, 1:-1]
+        return self.network.head[0](pool_blocks(hidden, inside, self.block))
+
+
+def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = False) -> None:
+    """Set the linear layer of `network`'s head; `context` is the autocast context to run in.
+
+    Families without a domain in `corpus`, and class 0, get the mean of all.
+    """
+    rows = some_of_each(corpus.domains[:, 3], PER_FAMILY)
+    regions = [region(corpus, row, network.block) for row in rows]
+    vectors, labels = [], []
+    with torch.inference_mode(), context:
+        for view, vector in tqdm(region_logits(Features(network.eval()), regions), "head", len(rows),
+                                 file=sys.stderr, disable=not progress, leave=False):
+            vectors.append(vector)
+            labels.append(int(corpus.domains[view.row, 3]) + 1)
+    vectors, labels = torch.stack(vectors).double(), torch.tensor(labels)
+    order = torch.argsort(labels, stable=True)  # every other domain of each family
+    half, other = order[::2], order[1::2]
+    weight, bias = discriminant(vectors[half], labels[half], network.families + 1)
+    logits = vectors[other] @ weight.T + bias
+    scale = min(SCALES, key=lambda scale: F.cross_entropy(logits * scale, labels[other]).item()) if len(other) else 1.0
+    weight, bias = discriminant(vectors, labels, network.families + 1)
+    layer = network.head[-1]
+    with torch.no_grad():
+        layer.weight.copy_(weight * scale)
+        layer.bias.copy_(bias * scale)
+
+
+def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fisher's linear discriminant (Fisher 1936) with equal priors.
+
+    Args:
+        vectors: (n, d), double precision.
+        labels: class of each (n,), int64.
+        classes: their number; those without a vector have the mean of all.
+
+    Returns:
+        Weights (classes, d) and biases (classes,): logits are log-densities
+        but for a term that all classes share.
+    """
+    counts = torch.bincount(labels, minlength=classes)
+    means = torch.zeros(classes, vectors.shape[1], dtype=vectors.dtype).index_add_(0, labels, vectors)
+    means /= counts.clamp(min=1)[:, None]
+    means[counts == 0] = vectors.mean(0)
+    within = vectors - means[labels]
+    covariance = within.T @ within / max(len(vectors) - int((counts > 0).sum()), 1)
+    size = len(covariance)
+    level = covariance.trace() / size + 1e-6
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * level * torch.eye(size, dtype=vectors.dtype)
+    weight = torch.linalg.solve(covariance, means.T).T
+    return weight, -(weight * means).sum(1) / 2
