@@ -26,6 +26,7 @@ from .align import build_profiles
 from .build_data import describe, with_dev, with_emitted
 from .build_input import planned, read_inputs
 from .build_output import ModelOutput
+from .checkpoints import CHECKPOINT
 from .devices import autocast, pick_device
 from .distil import soft_labels
 from .errors import PfamnetError
@@ -33,6 +34,7 @@ from .esm import EsmNetwork
 from .examples import Corpus, Sampler, SamplerSettings
 from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
 from .gathering import set_gathering
+from .head_start import start_head
 from .light import LightConfig, LightNetwork
 from .light_start import Stored
 from .measure import Measure
@@ -80,6 +82,7 @@ class BuildOptions:
     precision: str = "auto"
     optimizer: str = "adamw"
     lora: int = 0
+    freeze: int = 0
     checkpoint_activations: bool = False
     balance: str = "none"
     power: float = 0.6
@@ -232,10 +235,17 @@ class Build:
     def fine_tune(self, train: Corpus, families: int) -> EsmNetwork:
         options = self.options
         torch.manual_seed(options.seed)
-        network = self.group.share(lambda: esm_network(self.encoder, families, options)).to(self.device)
+        network = self.group.share(lambda: self.esm_network(train, families)).to(self.device)
         self.train("esm", network, esm_groups(network, options),
                    esm_sampler(train, families, network.block, options), esm_settings(options, self.checkpoint))
         return plain(network, options)
+
+    def esm_network(self, train: Corpus, families: int) -> EsmNetwork:
+        """The network to begin with, its head where the encoder's vectors of the families are."""
+        network = esm_network(self.encoder, families, self.options).to(self.device)
+        if not (self.work / "esm" / CHECKPOINT).exists():
+            start_head(network, train, autocast(self.device, self.options.precision)[0], self.progress)
+        return network.cpu()
 
     def teach(self, network: EsmNetwork, train: Corpus):
         """What the fine-tuned network says of each train domain, once, kept in a file."""

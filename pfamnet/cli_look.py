@@ -27,7 +27,7 @@ def check_choices(trainsets, options, plan) -> None:
         raise click.UsageError("--recipe says which families are taken: not together with --top")
     if plan and not options["recipe"]:
         raise click.UsageError("--plan prints the plan of a recipe: --recipe is missing")
-    for name in ("lora", "checkpoint_activations"):
+    for name in ("lora", "freeze", "checkpoint_activations"):
         if options[name] and not options["base"]:
             raise click.UsageError(f"--{name.replace('_', '-')} is for fine-tuning ESM-2: --base is missing")
     if options["cut_domains"] and not options["domains"]:

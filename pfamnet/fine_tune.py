@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from .encoder import EsmEncoder
+from .errors import PfamnetError
 from .esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
 from .examples import Corpus, Sampler, SamplerSettings
 from .lora import add_adapters, check_rank, merge_adapters
 from .train import TrainSettings
+
+LOOK = 800_000  # residues between two looks at dev
 
 
 def base_encoder(options) -> EsmEncoder | None:
@@ -21,12 +24,18 @@ def base_encoder(options) -> EsmEncoder | None:
         return None
     encoder = load_encoder(resolve_base(options.base))
     check_rank(encoder, options.lora)
+    depth = encoder.config.num_hidden_layers
+    if options.freeze > depth:
+        raise PfamnetError(f"--freeze {options.freeze}: the encoder has {depth} layers")
     return encoder
 
 
 def esm_network(encoder: EsmEncoder, families: int, options) -> EsmNetwork:
     """The network to train; draws from torch's generator."""
     encoder.checkpointing = options.checkpoint_activations
+    if options.freeze:  # the embedding lies below the lowest layer
+        encoder.embedding.requires_grad_(False)
+        encoder.layers[:options.freeze].requires_grad_(False)
     if options.lora:
         add_adapters(encoder, options.lora)
     return EsmNetwork(encoder, families)
@@ -38,7 +47,8 @@ def esm_groups(network: EsmNetwork, options) -> list[dict]:
 
 def esm_settings(options, checkpoint_seconds: float) -> TrainSettings:
     return TrainSettings(
-        options.esm_residues, options.batch, options.accumulate, pool=16, evaluate=200,
+        options.esm_residues, options.batch, options.accumulate, pool=16,
+        evaluate=max(1, LOOK // (options.batch * options.accumulate)),
         precision=options.precision, optimizer=options.optimizer, balance=options.balance,
         checkpoint_seconds=checkpoint_seconds)
 

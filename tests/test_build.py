@@ -270,7 +270,7 @@ def test_work_of_before_an_option_was_there_goes_on(quick, tmp_path, labelled):
     begin(tmp_path, labelled)
     path = tmp_path / "made.work" / "options.json"
     options = json.loads(path.read_text())
-    for name in ("license", "light_from", "lora", "checkpoint_activations"):
+    for name in ("license", "light_from", "lora", "freeze", "checkpoint_activations"):
         del options[name]
     path.write_text(json.dumps(options))
     assert "was begun with other options" in one_line(quick("--resume", "--license", "mit", labelled))
@@ -352,6 +352,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
 @pytest.mark.parametrize("arguments", [
     [], ["only_out"], ["--batch", "0", "out", "d.fa"], ["--holdout", "0.9", "out", "d.fa"], ["--lr", "-1", "out", "d.fa"],
     ["--lora", "4", "out", "d.fa"], ["--checkpoint-activations", "out", "d.fa"], ["--lora", "-1", "--base", "b", "out", "d.fa"],
+    ["--freeze", "2", "out", "d.fa"], ["--freeze", "x", "--base", "b", "out", "d.fa"],
     ["--aligner", "clustal", "out", "d.fa"], ["--nonsense", "out", "d.fa"], ["--top", "x", "out", "d.fa"],
 ])  # fmt: skip
 def test_wrong_use_is_status_2_and_one_line(capfd, monkeypatch, tmp_path, arguments):
@@ -505,6 +506,20 @@ def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, b
                        for number in range(2) for which in ("query", "value")}  # fmt: skip
     options = open_model(tmp_path / "made").description["provenance"]["options"]
     assert options["lora"] == 2 and options["checkpoint_activations"] is True
+
+
+def test_frozen_layers_stay_as_they_were(quick, tmp_path, base, labelled):
+    status, said = quick("--base", base, "--freeze", 1, "--batch", 256, "--crop", 64, "--esm-residues", 9000, labelled)
+    assert status == 0, said
+    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made" / "encoder"))
+    same = {name for name, tensor in after.items() if torch.equal(tensor, before[name])}
+    assert {name for name in after if "layer.0." in name or "embeddings" in name} <= same
+    assert not any("layer.1." in name and name.endswith(".weight") for name in same)
+
+
+def test_more_frozen_layers_than_there_are_is_refused(quick, tmp_path, base, labelled):
+    assert "--freeze 3: the encoder has 2 layers" in one_line(quick("--base", base, "--freeze", 3, labelled))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_adapters_of_too_high_a_rank_are_refused_before_anything_is_made(quick, tmp_path, base, labelled):
