@@ -80,9 +80,9 @@ def test_why_lost():
 
 
 def test_not_being_found_is_never_better_than_being_found():
-    nats = combine.evidence({2: -3.0, 0: 7.0}, 4) / np.log(2)
+    nats = combine.evidence({2: -3.0, 0: 7.0}, range(4)) / np.log(2)
     assert np.allclose(nats, [7, -3, -3, -3])
-    assert np.allclose(combine.evidence({1: 5.0}, 3) / np.log(2), [0, 5, 0])
+    assert np.allclose(combine.evidence({1: 5.0}, range(3)) / np.log(2), [0, 5, 0])
 
 
 def test_weight_is_fitted_to_what_is_right():

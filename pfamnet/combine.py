@@ -1,0 +1,102 @@
+"""One score for a family on a region: network, profile and prototypes together.
+
+    score = log-probability + profile * ln 2 * bits + prototype * resemblance
+
+log-probability   the network's: log-softmax of its mean block logits over the
+                  region, class 0 left out
+bits              what the family's profile scores on the region
+resemblance       0 to 1, to the nearest training row; for families of few rows alone
+
+With a weight of 1 a profile counts as evidence of the same standing as the network.
+Neither is as sure as it says, so that `pfamnet-build` fits the weights on dev.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 61)])      # of profiles
+PROTOTYPES = np.concatenate([[0.0], np.geomspace(0.25, 32, 15)])   # of prototypes, nats
+NEVER = -1e9   # nats: the score of what is no candidate
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The weights of profiles and of prototypes, beside the network's 1."""
+
+    profile: float = 1.0
+    prototype: float = 0.0
+
+    def __post_init__(self):
+        """Raises ValueError for weights that are none."""
+        if not all(math.isfinite(weight) and weight >= 0 for weight in (self.profile, self.prototype)):
+            raise ValueError("no weights")
+
+    def scores(self, log_p: np.ndarray, nats: np.ndarray, resemblance) -> np.ndarray:
+        """Scores in nats, of arrays of one shape."""
+        return np.asarray(log_p, float) + self.profile * nats + self.prototype * resemblance
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict) -> "Combination":
+        """Raises ValueError, KeyError or TypeError for what is no combination."""
+        return cls(float(fields["profile"]), float(fields["prototype"]))
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Logarithms of the softmax over the last axis."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def evidence(bits: dict[int, float], families) -> np.ndarray:
+    """What profiles say of families (m,) on one sequence, in nats, (m,).
+
+    A family that no profile reported has what the worst reported one has, and
+    no more than 0, so that not being found is never better than being found.
+    """
+    least = min([0.0, *bits.values()])
+    return math.log(2) * np.array([bits.get(int(family), least) for family in families])
+
+
+def fit(log_p: np.ndarray, nats: np.ndarray, resemblance: np.ndarray, right: np.ndarray) -> Combination:
+    """The weights with the fewest errors on some domains; of these, those that make the right families likeliest.
+
+    Arguments, each (n, m), of n domains and m families (those of each domain, or all):
+        log_p, nats, resemblance: the terms of the score.
+        right: bool, the families that are there; a domain may have none among these.
+
+    The weight of prototypes stays 0 unless it makes for fewer errors, or else for
+    likelier right families.
+    """
+    named = np.flatnonzero(right.any(1))
+
+    def cost(combination: Combination) -> tuple[int, float]:
+        scores = combination.scores(log_p, nats, resemblance)
+        errors = int((~right[np.arange(len(scores)), scores.argmax(1)]).sum())
+        chances = log_probabilities(scores)[named]
+        return errors, -float(np.log(np.exp(chances).sum(1, where=right[named]) + 1e-300).sum())
+
+    weights = np.round(WEIGHTS, 6).tolist()
+    best = min((Combination(weight) for weight in weights), key=cost)
+    if not resemblance.any():
+        return best
+    # profiles' weight hardly depends on that of prototypes, which few families have
+    return min((Combination(best.profile, round(weight, 6)) for weight in PROTOTYPES.tolist()), key=cost)
+
+
+def padded(rows: list[np.ndarray], fill: float) -> np.ndarray:
+    """Rows of different lengths as one array.
+
+    >>> padded([np.array([1., 2.]), np.array([3.])], 0).tolist()
+    [[1.0, 2.0], [3.0, 0.0]]
+    """
+    table = np.full((len(rows), max(map(len, rows), default=0)), fill, float)
+    for place, row in enumerate(rows):
+        table[place, :len(row)] = row
+    return table
