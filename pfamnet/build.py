@@ -244,13 +244,15 @@ class Build:
         """The network to begin with, its head where the encoder's vectors of the families are."""
         network = esm_network(self.encoder, families, self.options).to(self.device)
         if not (self.work / "esm" / CHECKPOINT).exists():
-            start_head(network, train, autocast(self.device, self.options.precision)[0], self.progress)
+            start_head(network, train, autocast(self.device, self.options.precision)[0], self.progress,
+                       self.options.esm_residues)
         return network.cpu()
 
     def teach(self, network: EsmNetwork, train: Corpus):
         """What the fine-tuned network says of each train domain, once, kept in a file."""
         context, _ = autocast(self.device, self.options.precision)
-        return soft_labels(network, train, self.work / "soft.safetensors", context, self.progress)
+        return soft_labels(network, train, self.work / "soft.safetensors", context, self.progress,
+                           self.options.esm_residues)
 
     def light_network(self, config: LightConfig, sampler: Sampler) -> LightNetwork:
         """The light network to begin with."""

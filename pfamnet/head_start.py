@@ -17,12 +17,13 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .distil import some_of_each
+from .distil import regions_of_each
 from .esm import EsmNetwork, add_ends, pool_blocks
 from .examples import Corpus
-from .measure import region, region_logits
+from .measure import region_logits
 
 PER_FAMILY = 16      # domains of each family that are looked at, at most
+PART = 2             # this part of the residues of the training that follows, at most
 SHRINKAGE = 0.1      # share of the covariance that is the same in all directions
 SCALES = tuple(np.geomspace(0.02, 2.0, 21))  # of the logits; normal distributions are too sure
 
@@ -40,16 +41,18 @@ class Features(nn.Module):
         return self.network.head[0](pool_blocks(hidden, inside, self.block))
 
 
-def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = False) -> None:
+def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = False,
+               training: int | None = None) -> None:
     """Set the linear layer of `network`'s head; `context` is the autocast context to run in.
+
+    Before a training of `training` residues no more than a part of these is looked at.
 
     Families without a domain in `corpus`, and class 0, get the mean of all.
     """
-    rows = some_of_each(corpus.domains[:, 3], PER_FAMILY)
-    regions = [region(corpus, row, network.block) for row in rows]
+    regions = regions_of_each(corpus, PER_FAMILY, network.block, training and training // PART)
     vectors, labels = [], []
     with torch.inference_mode(), context:
-        for view, vector in tqdm(region_logits(Features(network.eval()), regions), "head", len(rows),
+        for view, vector in tqdm(region_logits(Features(network.eval()), regions), "head", len(regions),
                                  file=sys.stderr, disable=not progress, leave=False):
             vectors.append(vector)
             labels.append(int(corpus.domains[view.row, 3]) + 1)

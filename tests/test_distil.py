@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 
-from pfamnet.distil import KEPT, PER_FAMILY, TEMPERATURE, soft_labels, some_of_each
+from pfamnet.distil import KEPT, PART, PER_FAMILY, TEMPERATURE, regions_of_each, soft_labels, some_of_each
 from pfamnet.measure import region, region_logits
 from test_measure import Reader, letters, make_corpus
 
@@ -65,3 +65,14 @@ def test_some_domains_of_each_family_are_looked_at():
     # not simply the first ones
     assert rows[:PER_FAMILY["cpu"]].max() > 2 * PER_FAMILY["cpu"]
     assert np.array_equal(rows, some_of_each(families, PER_FAMILY["cpu"]))
+
+
+def test_a_teacher_that_was_trained_little_looks_at_little(tmp_path):
+    corpus = corpus_of([9, 1, 5])
+    every = sum(len(view.tokens) for view in regions_of_each(corpus, 20, 4, None))
+    some = regions_of_each(corpus, 20, 4, every - 1)
+    assert sum(len(view.tokens) for view in some) < every
+    assert {int(corpus.domains[view.row, 3]) for view in some} == {0, 1, 2}
+    assert len(regions_of_each(corpus, 20, 4, 1)) == 3  # one of each at least
+    _, chances = soft_labels(Reader(), corpus, tmp_path / "soft", nullcontext(), trained=PART * (every - 1))
+    assert sorted(np.flatnonzero(chances.any(1))) == sorted(view.row for view in some)
