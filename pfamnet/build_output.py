@@ -34,6 +34,8 @@ from .tracking import Untracked
 from .trainset import Fold, TrainSet
 
 DECOY_RESIDUES = 256_000  # of each length
+EVALUATED = 20_000        # dev domains that a network is asked to name, at most
+IN_MINUTES = 800_000      # residues of them, at most, where ESM-2 runs on a CPU
 ORDINARY = 1000           # sequences in which families' usual log-odds are looked up, at most
 
 
@@ -104,8 +106,9 @@ class ModelOutput:
 
     def evaluated(self, name: str, runtime, dev: Corpus) -> Evaluation:
         """What a network is right about on dev."""
-        limit = 600 if name == "esm" and self.device.type == "cpu" else 20000
-        return evaluate(runtime, dev, limit, self.cpus, self.watch(f"evaluating {name}"))
+        slow = name == "esm" and self.device.type == "cpu"
+        return evaluate(runtime, dev, EVALUATED, self.cpus, self.watch(f"evaluating {name}"),
+                        IN_MINUTES if slow else None)
 
     def watch(self, what: str):
         """A bar round an iteration, where somebody looks on."""

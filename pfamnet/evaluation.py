@@ -46,26 +46,47 @@ class Evaluation:
     latency: list[tuple[int, float]]
 
     def summary(self) -> dict:
-        """What model.json keeps of it: accuracy over domains, and its mean over families."""
+        """What model.json keeps of it: accuracy over domains, its mean over families, macro-F1."""
         if not len(self.family):
             return {}
         return {"regions": len(self.family), "accuracy": round(float(self.right.mean()), 5),
                 "family_mean": round(float(np.mean([self.right[self.family == family].mean()
-                                                    for family in np.unique(self.family)])), 5)}
+                                                    for family in np.unique(self.family)])), 5),
+                "families": len(np.unique(self.family)), "macro_f1": round(self.macro_f1(), 5)}
+
+    def macro_f1(self) -> float:
+        """Mean over families of the harmonic mean of precision and recall.
+
+        Over families that are there or were called, as scikit-learn does it; a
+        sister family that is there too counts as the family itself.
+        """
+        called = np.where(self.right, self.family, self.called)
+        wanted, named, right = (np.bincount(rows, minlength=int(max(self.family.max(), called.max())) + 1)
+                                for rows in (self.family, called, self.family[self.right]))
+        seen = wanted + named > 0
+        return float((2 * right[seen] / (wanted + named)[seen]).mean())
 
 
-def evaluate(runtime, dev: Corpus, limit: int, cpus: int, watch: Callable) -> Evaluation:
-    """Name `limit` domains of dev at most, the same ones each time; `watch` wraps the iteration."""
+def evaluate(runtime, dev: Corpus, limit: int, cpus: int, watch: Callable,
+             residues: int | None = None) -> Evaluation:
+    """Name `limit` domains of dev at most, of `residues` at most, the same ones each time.
+
+    `watch` wraps the iteration.
+    """
     measure = Measure(dev, runtime.block, limit)
+    regions = measure.regions
+    if residues is not None:
+        within = np.cumsum([len(region.tokens) for region in regions]) <= residues
+        regions = regions[:max(1, int(within.sum()))]
 
     def name(region) -> int:
         logits = runtime.run(region.tokens.astype(np.int64))
         return int(logits[region.first:region.last, 1:].mean(0).argmax())
 
     with ThreadPoolExecutor(cpus) as pool:
-        called = list(watch(pool.map(name, measure.regions), len(measure.regions)))
-    right = [family in measure.right[region.row] for region, family in zip(measure.regions, called)]
-    rows = [region.row for region in measure.regions]
+        called = list(watch(pool.map(name, regions), len(regions)))
+    right = [family in measure.right[region.row] for region, family in zip(regions, called)]
+    rows = [region.row for region in regions]
     return Evaluation(dev.domains[rows, 3], np.array(called, int), np.array(right, bool), latency(runtime))
 
 

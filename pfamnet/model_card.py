@@ -62,6 +62,8 @@ def network_metrics(name: str, network: dict) -> list[dict]:
     if "accuracy" in dev:
         found.append({"type": "accuracy", "value": dev["accuracy"],
                       "name": f"{name} network, share of dev domains named rightly"})
+    if "macro_f1" in dev:
+        found.append({"type": "f1", "value": dev["macro_f1"], "name": f"{name} network, macro-F1 of dev domains"})
     for rank in ("1", "32", "128"):
         if rank in dev.get("recall", {}):
             found.append({"type": "recall", "value": dev["recall"][rank],
@@ -148,7 +150,8 @@ def figures(description: dict) -> list[str]:
         lines += ["", f"### `{name}`", ""]
         if "accuracy" in dev:
             lines += [f"Named rightly: {percent(dev['accuracy'])} of {dev['regions']} dev domains; "
-                      f"mean of the families {percent(dev['family_mean'])}.", ""]
+                      f"mean of the families {percent(dev['family_mean'])}"
+                      + (f"; macro-F1 {dev['macro_f1']:.4f}." if "macro_f1" in dev else "."), ""]
         if dev.get("recall"):
             lines += [f"Share of {dev['domains']} dev domains whose family is among the first n of their protein:", "",
                       *table(["n", *dev["recall"]], [["%", *(f"{100 * r:.2f}" for r in dev["recall"].values())]]), ""]

@@ -52,9 +52,28 @@ def test_the_counts_are_those_by_hand(evaluation, tmp_path):
     assert [(int(row[5]), int(row[6])) for row in rows] == [(3, right[0]), (2, right[1]), (2, right[2])]
     assert evaluation.summary() == {
         "regions": 7, "accuracy": round(sum(right.values()) / 7, 5),
-        "family_mean": round((right[0] / 3 + right[1] / 2 + right[2] / 2) / 3, 5)}  # fmt: skip
+        "family_mean": round((right[0] / 3 + right[1] / 2 + right[2] / 2) / 3, 5),
+        "families": 3, "macro_f1": round(evaluation.macro_f1(), 5)}  # fmt: skip
     _, rows = read_table(tmp_path / "e" / "accuracy_by_size.tsv")
     assert [row[1:5] for row in rows] == [["1", "3", "1", "3"], ["4", "10", "1", "2"], ["101", "-", "1", "2"]]
+
+
+def test_macro_f1_is_the_mean_over_families_that_are_there_or_called():
+    family, called = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 0, 1, 1, 4, 1])
+    made = Evaluation(family, called, family == called, [])
+    one, two = 2 * 1 * (2 / 3) / (1 + 2 / 3), 2 * 1 * (1 / 3) / (1 + 1 / 3)
+    assert made.macro_f1() == pytest.approx((one + two + 0 + 0) / 4)  # 2 never named, 4 never there
+    # a sister that is there too is as good as the family itself
+    assert Evaluation(family, called, np.ones(6, bool), []).macro_f1() == 1
+
+
+def test_no_more_residues_are_looked_at_than_asked_for():
+    sequences = ["A" * 20, "C" * 40, "D" * 60]
+    domains = np.array([(i, 0, len(s), i) for i, s in enumerate(sequences)], np.int32)
+    corpus = Corpus(Fold(sequences, list("abc"), domains, np.zeros(3, bool)))
+    looked = [len(evaluate(Runtime(), corpus, 100, 1, lambda items, total: items, residues).family)
+              for residues in (1, 119, 120, None)]  # fmt: skip
+    assert looked == [1, 2, 3, 3]
 
 
 def test_only_sisters_are_in_the_confusion_within_clans(tmp_path):

@@ -46,6 +46,8 @@ def test_the_cards_figures_are_those_of_the_build(esm_model):
     values = {(row["type"], row["name"].split()[0]): row["value"] for row in card["model-index"][0]["results"][0]["metrics"]}
     for name, network in description["networks"].items():
         assert values["accuracy", name] == network["dev"]["accuracy"] and 0 < network["dev"]["accuracy"] <= 1
+        assert values["f1", name] == network["dev"]["macro_f1"]
+        assert f"macro-F1 {network['dev']['macro_f1']:.4f}." in text
     for digest in description["provenance"]["digests"].values():
         assert digest in text
     assert "EsmModel.from_pretrained" in text and "the terms of that model hold" in text
