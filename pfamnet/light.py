@@ -1,6 +1,6 @@
 """The light network: a small convolutional network for scanning on CPUs.
 
-Residues are embedded and downsampled by four at once (the stem); residual
+Residues are embedded and downsampled by four at once (the stem's stride); residual
 blocks of dilated convolutions follow at that resolution; average and maximum
 are pooled to blocks of 16 residues, where one more convolution and a linear
 head give a logit for each family and for "no family" (class 0).  About 1.2
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .tokens import PAD
 
-STEM_STRIDE = 4
+ACTIVATIONS = {"relu": F.relu, "silu": F.silu, "gelu": F.gelu}
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class LightConfig:
     width: int = 256
     kernel: int = 5
     stem_kernel: int = 9
+    stride: int = 4          # of the stem; divides the block
+    activation: str = "relu"
     dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)
     context: int = 384
     vocabulary: int = 33
@@ -54,13 +56,14 @@ def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, strid
 class Residual(nn.Module):
     """Two dilated convolutions with a way round them."""
 
-    def __init__(self, width: int, kernel: int, dilations: tuple[int, int]):
+    def __init__(self, width: int, kernel: int, dilations: tuple[int, int], activate):
         super().__init__()
+        self.activate = activate
         self.first = convolution(width, width, kernel, dilations[0])
         self.second = convolution(width, width, kernel, dilations[1])
 
     def forward(self, x):
-        return F.relu(x + self.second(F.relu(self.first(x))))
+        return self.activate(x + self.second(self.activate(self.first(x))))
 
 
 class LightNetwork(nn.Module):
@@ -76,21 +79,22 @@ class LightNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.block = config.block
+        self.activate = ACTIVATIONS[config.activation]
         width = config.width
         self.embed = nn.Embedding(config.vocabulary, config.embedding, padding_idx=PAD)
-        self.stem = convolution(config.embedding, width, config.stem_kernel, stride=STEM_STRIDE)
+        self.stem = convolution(config.embedding, width, config.stem_kernel, stride=config.stride)
         pairs = zip(config.dilations[::2], config.dilations[1::2])
-        self.body = nn.ModuleList(Residual(width, config.kernel, pair) for pair in pairs)
+        self.body = nn.ModuleList(Residual(width, config.kernel, pair, self.activate) for pair in pairs)
         self.context = convolution(2 * width, config.context, 3)
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(config.context, config.families + 1)
 
     def forward(self, tokens, lengths=None):
         tokens = F.pad(tokens, (0, -tokens.shape[1] % self.block), value=PAD)
-        x = F.relu(self.stem(self.embed(tokens).transpose(1, 2)))
+        x = self.activate(self.stem(self.embed(tokens).transpose(1, 2)))
         for residual in self.body:
             x = residual(x)
-        step = self.block // STEM_STRIDE
+        step = self.block // self.config.stride
         x = torch.cat([F.avg_pool1d(x, step), F.max_pool1d(x, step)], 1)
-        x = F.relu(self.context(x)).transpose(1, 2)
+        x = self.activate(self.context(x)).transpose(1, 2)
         return self.head(self.dropout(x))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import struct
+from functools import partial
 from pathlib import Path
 from typing import Iterable
 
@@ -26,7 +27,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from .light import STEM_STRIDE, LightNetwork
+from .light import LightNetwork
 from .model import GRAPH, WEIGHTS
 from .tokens import encode
 
@@ -130,6 +131,22 @@ class Graph:
                          kernel_shape=[kernel], dilations=[dilation], strides=[stride],
                          pads=[pad, pad])
 
+    def activate(self, x: str, activation: str) -> str:
+        if activation == "relu":
+            return self.node("Relu", x)
+        if activation == "silu":
+            return self.node("Mul", x, self.node("Sigmoid", x))
+        half = self.node("Mul", x, self.number(0.5))
+        error = self.node("Erf", self.node("Mul", x, self.number(0.5 ** 0.5)))
+        return self.node("Mul", half, self.node("Add", error, self.number(1.0)))
+
+    def number(self, value: float) -> str:
+        """A constant that the graph holds itself."""
+        name = f"number_{value:.6f}"
+        if all(tensor.name != name for tensor in self.initializers):
+            self.initializers.append(self.helper.make_tensor(name, 1, [], [value]))  # 1: float32
+        return name
+
 
 def build_graph(network: LightNetwork, weights: Path, inline: dict[str, np.ndarray] | None = None,
                 offsets: np.ndarray | None = None):
@@ -138,18 +155,19 @@ def build_graph(network: LightNetwork, weights: Path, inline: dict[str, np.ndarr
     if inline is not None and offsets is not None:
         inline = inline | {"head.bias": inline["head.bias"] - offsets}
     config, graph = network.config, Graph(weights, inline)
+    active = partial(graph.activate, activation=config.activation)
     x = graph.node("Gather", graph.weight("embed"), "tokens")
     x = graph.node("Transpose", x, perm=[0, 2, 1])
-    x = graph.node("Relu", graph.convolution(x, "stem", config.stem_kernel, stride=STEM_STRIDE))
+    x = active(graph.convolution(x, "stem", config.stem_kernel, stride=config.stride))
     for index in range(len(network.body)):
         one, two = config.dilations[2 * index:2 * index + 2]
-        h = graph.node("Relu", graph.convolution(x, f"body.{index}.first", config.kernel, one))
+        h = active(graph.convolution(x, f"body.{index}.first", config.kernel, one))
         h = graph.convolution(h, f"body.{index}.second", config.kernel, two)
-        x = graph.node("Relu", graph.node("Add", x, h))
-    step = config.block // STEM_STRIDE
+        x = active(graph.node("Add", x, h))
+    step = config.block // config.stride
     pools = [graph.node(kind, x, kernel_shape=[step], strides=[step])
              for kind in ("AveragePool", "MaxPool")]
-    x = graph.node("Relu", graph.convolution(graph.node("Concat", *pools, axis=1), "context", 3))
+    x = active(graph.convolution(graph.node("Concat", *pools, axis=1), "context", 3))
     x = graph.node("Transpose", x, perm=[0, 2, 1])
     graph.initializers.append(helper.make_tensor("flat", TensorProto.INT64, [2], [-1, config.context]))
     x = graph.node("Reshape", x, "flat")

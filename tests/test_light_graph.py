@@ -17,6 +17,8 @@ CONFIGS = {
     "small": LightConfig(families=5, embedding=16, width=32, context=48),
     "other": LightConfig(families=1, block=8, embedding=8, width=16, kernel=3, stem_kernel=5,
                          dilations=(1, 3), context=16),
+    "silu": LightConfig(families=3, block=8, embedding=8, width=16, stride=2, activation="silu", context=16),
+    "gelu": LightConfig(families=3, embedding=8, width=16, stride=8, activation="gelu", context=16),
 }  # fmt: skip
 
 
