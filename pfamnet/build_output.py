@@ -15,9 +15,11 @@ import torch
 from tqdm import tqdm
 
 from . import __version__
+from .appraise import Appraiser
 from .build_data import some_sequences
 from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
 from .checkpoints import write_training_log
+from .combine_dev import fit_on_dev, told
 from .esm import EsmNetwork, save_encoder, save_head
 from .evaluation import FOLDER as EVALUATION
 from .evaluation import Evaluation, evaluate, read_table, write_evaluations
@@ -27,7 +29,7 @@ from .light import LightNetwork
 from .light_graph import export_light, family_offsets
 from .model import CARD, ENCODER, GRAPH, HEAD, ModelWriter
 from .model_card import model_card
-from .profiles import write_profiles
+from .profiles import ProfileStore, write_profiles
 from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime
 from .tracking import Untracked
@@ -36,6 +38,8 @@ from .trainset import Fold, TrainSet
 DECOY_RESIDUES = 256_000  # of each length
 EVALUATED = 20_000        # dev domains that a network is asked to name, at most
 IN_MINUTES = 800_000      # residues of them, at most, where ESM-2 runs on a CPU
+COMBINED = 1000           # dev domains by which the combined score is fitted and judged, at most; fewer
+COMBINED_SLOW = 400       # where ESM-2 runs on a CPU
 ORDINARY = 1000           # sequences in which families' usual log-odds are looked up, at most
 
 
@@ -70,6 +74,9 @@ class ModelOutput:
             networks = {name: self.calibrated(name, runtime, trainset.dev, len(families))
                         for name, runtime in runtimes.items()}
             dev = Corpus(trainset.dev)
+            appraiser = Appraiser(ProfileStore(folder / profiles, offsets), families, self.options.candidates)
+            combination = {name: self.combined(name, runtime, appraiser, dev, trainset.dev)
+                           for name, runtime in runtimes.items()}
             evaluations = {name: self.evaluated(name, runtime, dev) for name, runtime in runtimes.items()}
             for name, evaluation in evaluations.items():
                 networks[name]["dev"] |= evaluation.summary()
@@ -79,7 +86,7 @@ class ModelOutput:
                            {path.stem: read_table(path) for path in sorted((folder / EVALUATION).iterdir())})
             write_training_log(self.work, folder / "training.tsv")
             description = {"pfamnet": __version__, "profiles": profiles, "networks": networks,
-                           "families": len(families), "provenance": provenance}
+                           "combination": combination, "families": len(families), "provenance": provenance}
             (folder / CARD).write_text(model_card(description), encoding="utf-8")
             writer.finish(description)
         self.say(f"{self.out}: a model of {len(families)} families")
@@ -88,7 +95,7 @@ class ModelOutput:
         """A network's entry in model.json."""
         options = self.options
         watch = self.watch(f"calibrating {name}")
-        slow = name == "esm" and self.device.type == "cpu"
+        slow = self.slow(name)
         ranks, peaks = dev_ranks(runtime, dev, 500 if slow else 2000, self.cpus, watch)
         modes = {mode: {"candidates": most, "recall": recall,
                         "threshold": choose_threshold(ranks, peaks, most, recall)}
@@ -104,9 +111,20 @@ class ModelOutput:
         return {"block": runtime.block, "modes": modes, "calibration": calibration.to_json(),
                 "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
 
+    def combined(self, name: str, runtime, appraiser: Appraiser, dev: Corpus, fold: Fold) -> dict:
+        """How a network's calls and profiles' bits are weighed against each other."""
+        limit = COMBINED_SLOW if self.slow(name) else COMBINED
+        entry = fit_on_dev(runtime, appraiser, dev, fold, limit, self.cpus, self.watch(f"combining {name}"))
+        self.say(told(name, entry))
+        return entry
+
+    def slow(self, name: str) -> bool:
+        """Whether a network is an ESM-2 on a CPU."""
+        return name == "esm" and self.device.type == "cpu"
+
     def evaluated(self, name: str, runtime, dev: Corpus) -> Evaluation:
         """What a network is right about on dev."""
-        slow = name == "esm" and self.device.type == "cpu"
+        slow = self.slow(name)
         return evaluate(runtime, dev, EVALUATED, self.cpus, self.watch(f"evaluating {name}"),
                         IN_MINUTES if slow else None)
 

@@ -38,6 +38,7 @@ expert = grouped("Other expert options")
 @output("--json-lines", "json_lines", metavar="<f>", help="Save each query's hits as a line of JSON to file <f>.")
 @output("--report", type=click.Choice(["tsv", "text", "html"]), default="tsv", show_default=True, help="What the main output is: the table, hmmscan's text report, or a web page.")
 @output("--clan-overlaps", "clan_overlaps", type=click.Choice(["all", "best"]), default="all", show_default=True, help="Report overlapping domains of one clan all, or only the best one.")
+@output("--top", is_flag=True, help="One row a query: the family it most likely is a domain of, whatever its E-value.")
 @output("--header/--no-header", default=True, help="Begin the main table with a line of column names, or not.")
 @output("--no-date", is_flag=True, help="Leave date and directory out, so that equal results make equal files.")
 @output("--line-buffered", is_flag=True, help="Hand on each query's rows at once, whatever the output is.")
@@ -123,8 +124,6 @@ def open_scanner(path: Path, options: dict, thresholds):
 
 def make_scanner(model, options: dict, thresholds):
     """The function that scans some sequences with a model: the hits of each."""
-    from .scan import NetworkScanner, ProfileScanner, Scanner
-
     mode = options["mode"]
     effort = "fast" if options["fast"] else "sensitive" if options["sensitive"] else "default"
     which = options["which"]
@@ -132,13 +131,23 @@ def make_scanner(model, options: dict, thresholds):
         raise PfamnetError(f"{model.path}: has no {which} network")
     best, device = options["clan_overlaps"] == "best", options["device"] or "cpu"
     alignments = best or options["report"] == "text"
-    if mode == "profiles" or not model.networks:
-        scanner = ProfileScanner(model, thresholds, effort, alignments)
-    elif mode == "network":
-        scanner = NetworkScanner(model, thresholds, effort, which, device)
+    if options["top"]:
+        from .top_pick import TopScanner
+        scanner = TopScanner(model, thresholds, effort, which, device, alignments, mode != "network")
     else:
-        scanner = Scanner(model, thresholds, effort, which, device, alignments)
+        scanner = usual_scanner(model, mode, thresholds, effort, which, device, alignments)
     return only_best(scanner, model) if best else scanner.scan
+
+
+def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, device: str, alignments: bool):
+    """The scanner of a mode."""
+    from .scan import NetworkScanner, ProfileScanner, Scanner
+
+    if mode == "profiles" or not model.networks:
+        return ProfileScanner(model, thresholds, effort, alignments)
+    if mode == "network":
+        return NetworkScanner(model, thresholds, effort, which, device)
+    return Scanner(model, thresholds, effort, which, device, alignments)
 
 
 def only_best(scanner, model):
@@ -166,7 +175,7 @@ def open_any(path: Path, options: dict):
     library = find_library(path)
     if library is None:
         return open_model(path)
-    if options["mode"] == "network" or options["which"]:
+    if options["mode"] == "network" or options["which"] or options["top"]:
         raise click.UsageError(f"{path} is an HMM database and has no network")
     model = open_library(library)
     if options["mode"] != "profiles":

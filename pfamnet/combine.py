@@ -20,7 +20,7 @@ import numpy as np
 
 WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 61)])      # of profiles
 PROTOTYPES = np.concatenate([[0.0], np.geomspace(0.25, 32, 15)])   # of prototypes, nats
-NEVER = -1e9   # nats: the score of what is no candidate
+NEVER = -1e30  # nats: the score of what is no candidate
 
 
 @dataclass(frozen=True)

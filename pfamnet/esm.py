@@ -59,9 +59,13 @@ class EsmNetwork(nn.Module):
             Logits (B, ceil(L / block), families + 1), class 0 = no family.
             Blocks wholly past a row's end have no meaning.
         """
+        return self.head(self.pooled(tokens, lengths))
+
+    def pooled(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """The encoder's vectors of every block, (B, ceil(L / block), H): what the head sees."""
         framed, inside = add_ends(tokens, lengths)
         hidden = self.encoder(framed, lengths + 2)[:, 1:-1]
-        return self.head(pool_blocks(hidden, inside, self.block))
+        return pool_blocks(hidden, inside, self.block)
 
 
 def save_head(network: EsmNetwork, path) -> None:

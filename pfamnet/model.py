@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .combine import Combination
 from .errors import PfamnetError
 from .families import Family, read_families
 from .profiles import ProfileStore
@@ -87,6 +88,11 @@ class Model:
     def name(self) -> str:
         return self.title or self.path.name
 
+    def combination(self, network: str) -> Combination | None:
+        """How a network's calls and profiles' bits make one score, where the build fitted that."""
+        fields = self.description.get("combination", {}).get(network)
+        return Combination.from_json(fields["weights"]) if fields else None
+
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to be run; `device` is for the esm network."""
         from .runtime import EsmRuntime, LightRuntime
@@ -123,7 +129,10 @@ def _open(path: Path, description: dict) -> Model:
                 for name, fields in description["networks"].items()}
     if "light" not in networks:
         raise KeyError("light")
-    return Model(path, families, store, networks, description)
+    model = Model(path, families, store, networks, description)
+    for name in networks:  # what is no combination is said at once
+        model.combination(name)
+    return model
 
 def check_files(path: Path, files: dict[str, str]) -> None:
     """See that every file is there and has its SHA-256; raise PfamnetError otherwise."""

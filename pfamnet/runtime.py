@@ -95,9 +95,25 @@ class EsmRuntime:
         """Block logits (ceil(L / block), F + 1) of a protein, float32."""
         return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
 
+    def vectors(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
+        """Block logits, and the normalised vectors (ceil(L / block), H) that they are made of."""
+        families = self.network.families + 1
+        both = by_windows(self.run_vectors, encode(sequence).astype(np.int64), self.block)
+        return both[:, :families], both[:, families:]
+
     def run(self, tokens: np.ndarray) -> np.ndarray:
+        with self.torch.inference_mode():
+            return self.network(*self.batch(tokens))[0].float().cpu().numpy()
+
+    def run_vectors(self, tokens: np.ndarray) -> np.ndarray:
+        """Logits and vectors of a window's blocks, side by side."""
+        network = self.network
+        with self.torch.inference_mode():
+            pooled = network.pooled(*self.batch(tokens))
+            both = self.torch.cat([network.head(pooled), network.head[0](pooled)], -1)
+            return both[0].float().cpu().numpy()
+
+    def batch(self, tokens: np.ndarray):
+        """A window as the network takes it."""
         torch = self.torch
-        with torch.inference_mode():
-            batch = torch.from_numpy(tokens)[None].to(self.device)
-            lengths = torch.tensor([len(tokens)], device=self.device)
-            return self.network(batch, lengths)[0].float().cpu().numpy()
+        return torch.from_numpy(tokens)[None].to(self.device), torch.tensor([len(tokens)], device=self.device)

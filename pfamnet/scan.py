@@ -60,7 +60,7 @@ class NetworkScanner:
                  network: str | None = None, device: str = "cpu"):
         if network is None:
             network = "esm" if mode == "sensitive" and "esm" in model.networks else "light"
-        self.model, self.mode, self.info = model, mode, model.networks[network]
+        self.model, self.mode, self.name, self.info = model, mode, network, model.networks[network]
         self.thresholds = thresholds
         self.Z = thresholds.Z or len(model.families)
         self.runtime = model.runtime(network, device)

@@ -19,6 +19,8 @@ EXCLUSIVE = (
     *itertools.product(("max", "sensitive"), FILTERS),
     ("notextw", "textw"),
     ("fast", "sensitive"),
+    # one row whatever its numbers are
+    *itertools.product(("top",), (*CUTOFFS, *LIMITS[:4])),
 )
 # Options that have no say, and where; spoken of in one line.
 IN_TABLES = ("acc", "noali", "notextw", "textw")
@@ -45,6 +47,8 @@ def check_conflicts(given: set[str], mode: str) -> None:
     for name in CUTOFFS:
         if mode == "network" and name in given:
             raise click.UsageError(f"{flag(name)} is for profiles, and --mode network uses none")
+    if mode == "profiles" and "top" in given:
+        raise click.UsageError("--top asks the network, and --mode profiles has none")
 
 
 def idle_options(given: set[str], mode: str, report: str = "tsv") -> list[str]:

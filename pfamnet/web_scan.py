@@ -125,7 +125,7 @@ class WebScanner:
             raise PfamnetError(f"sensitivity {shown(str(effort))}: it is one of {', '.join(MODES)}")
         with self._lock:
             if effort not in self._scanners:
-                options = {"mode": "hybrid", "which": None, "device": None, "clan_overlaps": "all", "report": "html",
+                options = {"mode": "hybrid", "which": None, "device": None, "clan_overlaps": "all", "report": "html", "top": False,
                            "fast": effort == "fast", "sensitive": effort == "sensitive"}
                 self._scanners[effort] = make_scanner(self.model, options, Thresholds())
             return self._scanners[effort]

@@ -27,7 +27,7 @@ REFUSED_THERE = {
     ("max", "F1"), ("max", "F2"), ("max", "F3"), ("max", "nobias"), ("notextw", "textw"),
 }  # fmt: skip
 VALUES = {"textw": "130"}
-FLAGS = {"cut_ga", "cut_nc", "cut_tc", "max", "nobias", "notextw", "fast", "sensitive"}
+FLAGS = {"cut_ga", "cut_nc", "cut_tc", "max", "nobias", "notextw", "fast", "sensitive", "top"}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_help_and_version_load_nothing_heavy():
 
 
 def test_conflicts_are_hmmscans():
-    ours = {pair for pair in scan_options.EXCLUSIVE if not {"fast", "sensitive"} & set(pair)}
+    ours = {pair for pair in scan_options.EXCLUSIVE if not {"fast", "sensitive", "top"} & set(pair)}
     assert ours == REFUSED_THERE
 
 

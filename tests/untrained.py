@@ -18,8 +18,8 @@ from pfamnet.profiles import write_profiles
 CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
 
 
-def write_model(path, candidates=12):
-    """Write the model; `candidates` are for each 64 blocks."""
+def write_model(path, candidates=12, weights=None):
+    """Write the model; `candidates` are for each 64 blocks, `weights` of its combined score, if it has one."""
     families = golden.families()
     torch.manual_seed(1)
     network = LightNetwork(LightConfig(len(families), embedding=8, width=16, context=16)).eval()
@@ -35,6 +35,7 @@ def write_model(path, candidates=12):
                        [replace(family, offset=offset, clan=CLANS.get(family.name, ""))
                         for family, offset in zip(families, offsets)])
         export_light(network, writer.folder)
+        combination = {"combination": {"light": {"weights": weights}}} if weights else {}
         writer.finish({"pfamnet": "test", "profiles": "profiles.h3m", "networks": {"light": light},
-                       "families": len(families), "provenance": {}})
+                       "families": len(families), "provenance": {}} | combination)
     return path

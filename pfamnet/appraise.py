@@ -1,0 +1,105 @@
+"""What speaks for each of the likeliest families of a sequence that is one domain.
+
+Two passes of the profiles, as where HMMER has to name a family: with the
+heuristic filters those of all candidates, and without, of what the filters
+dropped, the network's first `UNFILTERED`; where the filters pass nothing at all,
+every candidate.  A score does not depend on the filters, they only decide
+whether there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from .candidates import best_runs
+from .combine import Combination, evidence, log_probabilities
+from .fasta import Record
+from .hits import Hit
+from .search import ProfileSearch, SearchedHits, Thresholds
+
+UNFILTERED = 16   # candidates whose profiles are heard in any case
+
+
+class Evidence(NamedTuple):
+    """Of m families (m,), the network's likeliest first: the terms of the combined score.
+
+    `log_p` of the network, `nats` of the profiles, `resemblance` to prototypes;
+    `hits` of the profiles that reported something, by family, and the filters' `counts`.
+    """
+
+    families: np.ndarray
+    log_p: np.ndarray
+    nats: np.ndarray
+    resemblance: np.ndarray
+    hits: dict[int, Hit]
+    counts: dict | None = None
+
+    def best(self, combination: Combination) -> int:
+        """The family of the largest combined score."""
+        return int(self.families[combination.scores(self.log_p, self.nats, self.resemblance).argmax()])
+
+
+class View(NamedTuple):
+    """What a network sees: block logits (blocks, F + 1); of blocks, vectors (blocks, H) or None."""
+
+    logits: np.ndarray
+    vectors: np.ndarray | None = None
+
+    def log_p(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Log-probabilities of the families (F,), of the mean logits over blocks [first, last)."""
+        return log_probabilities(self.logits[first:last].mean(0, dtype=float)[1:])
+
+    def run(self, family: int) -> tuple[float, int, int]:
+        """A family's best run of blocks: its score in nats, first block, and the one after the last."""
+        scores, first, last = best_runs(self.logits[:, [family + 1]] - self.logits[:, :1])
+        return float(scores[0]), int(first[0]), int(last[0])
+
+
+def look(runtime, sequence: str, prototypes=None) -> View:
+    """A network's view of a sequence, with vectors where they are needed."""
+    if prototypes is None:
+        return View(runtime.logits(sequence))
+    return View(*runtime.vectors(sequence))
+
+
+class Appraiser:
+    """Hears network, profiles and prototypes on one sequence.
+
+    Arguments:
+        store, families: of the model.
+        most: candidates.
+        thresholds: of the scan; all that a profile finds is reported, whatever they say.
+        alignments: whether hits have them.
+        prototypes: a `Prototypes`, or None.
+
+    `of` may be called from several threads.
+    """
+
+    def __init__(self, store, families, most: int, thresholds: Thresholds = Thresholds(),
+                 alignments: bool = False, prototypes=None):
+        everything = replace(thresholds, E=np.inf, T=None, domE=np.inf, domT=None, bit_cutoffs=None,
+                             domZ=thresholds.domZ or 1.0)  # one family is reported for the query
+        self.most, self.prototypes = most, prototypes
+        self.filtered = ProfileSearch(store, families, None, everything, alignments)
+        self.unfiltered = ProfileSearch(store, families, None, everything.unfiltered(), alignments)
+
+    def of(self, record: Record, view: View) -> Evidence:
+        """The evidence on a sequence."""
+        log_p = view.log_p()
+        families = np.argsort(-log_p, kind="stable")[:self.most]
+        hits, counts = self.searched(record, families.tolist())
+        resemblance = np.zeros(len(families))
+        if self.prototypes is not None:
+            resemblance = self.prototypes.resemblance(view.vectors.mean(0), families)
+        nats = evidence({family: hit.score for family, hit in hits.items()}, families)
+        return Evidence(families, log_p[families], nats, resemblance, hits, counts)
+
+    def searched(self, record: Record, families: list[int]) -> tuple[dict[int, Hit], dict | None]:
+        """What the two passes find, by family, and what passed the filters of the first."""
+        passed = self.filtered.search(record, families)
+        hits = {hit.family: hit for hit in passed}
+        rest = [family for family in (families[:UNFILTERED] if hits else families) if family not in hits]
+        return hits | {hit.family: hit for hit in self.unfiltered.search(record, rest)}, passed.counts

@@ -1,0 +1,158 @@
+"""One family a query: by network and profiles together, whatever the E-value."""
+
+import json
+
+import numpy as np
+import pytest
+import untrained
+from scanning import LIBRARY, PROTEINS, records, rows
+
+import synthetic
+from conftest import refused
+from conftest import scan as program
+from pfamnet.cli_scan import scan
+from pfamnet.model import DESCRIPTION, open_model
+from pfamnet.options import run
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The same untrained model with profiles alone deciding, the network alone, and without a combination."""
+    folder = tmp_path_factory.mktemp("top")
+    make = lambda name, weights: untrained.write_model(folder / name, 12, weights)
+    return {"profiles": make("profiles", {"profile": 1000.0, "prototype": 0.0}),
+            "network": make("network", {"profile": 0.0, "prototype": 0.0}), "old": make("old", None)}
+
+
+@pytest.fixture(scope="module")
+def queries(tmp_path_factory):
+    """Proteins, and sequences in which no profile has anything to find."""
+    path = tmp_path_factory.mktemp("queries") / "q.fa"
+    rng = np.random.default_rng(0)
+    strange = [(f"strange{i}", synthetic.random_sequence(rng, length)) for i, length in enumerate((1, 5, 30, 200))]
+    path.write_bytes(records("P15056", "P06213", "P07949", "P04070") + synthetic.fasta(strange).encode())
+    return path
+
+
+def table(capfdbinary, *arguments):
+    assert run(scan, [str(word) for word in arguments]) == 0
+    said = capfdbinary.readouterr()
+    assert said.err == b""
+    return [row.split(b"\t") for row in rows(said.out)]
+
+
+@pytest.mark.parametrize("options", ((), ("--mode", "network"), ("--fast",), ("--report", "text", "-o", "/dev/null")))
+def test_each_query_has_one_row(models, queries, options, capfdbinary, tmp_path):
+    path = tmp_path / "domtblout"
+    found = table(capfdbinary, "--top", *options, "--domtblout", path, models["old"], queries)
+    names = [line.split()[0][1:].encode() for line in queries.read_text().splitlines() if line[0] == ">"]
+    lines = [line.split() for line in path.read_bytes().splitlines() if not line.startswith(b"#")]
+    assert [line[3] for line in lines] == names
+    assert options and options[0] == "--report" or [row[3] for row in found] == names
+    assert all(line[9:11] == [b"1", b"1"] for line in lines)
+
+
+def test_numbers_are_the_profiles_own(models, queries, capfdbinary):
+    """As every profile has them without filters; the best of its domains."""
+    every = {}
+    for row in table(capfdbinary, "--mode", "profiles", "--max", "-E", 1e9, "--domE", 1e9, models["old"], queries):
+        every.setdefault((row[3], row[0]), []).append(row)
+    found = table(capfdbinary, "--top", models["profiles"], queries)
+    seen = 0
+    for row in found:
+        if row[23] != b"network":
+            best = max(every[row[3], row[0]], key=lambda other: float(other[13]))
+            assert row[:9] + row[12:23] == best[:9] + best[12:23]
+            seen += 1
+    assert seen >= 4 and {row[23] for row in found} <= {b"profile", b"both", b"network"}
+
+
+def test_the_weights_decide(models, queries, capfdbinary):
+    """All profiles are candidates here, so that with much weight the best of them wins."""
+    bits = {}
+    for row in table(capfdbinary, "--mode", "profiles", "--max", "-E", 1e9, "--domE", 1e9, models["old"], queries):
+        bits.setdefault(row[3], {})[row[0]] = float(row[7])
+    by_profiles = table(capfdbinary, "--top", "--sensitive", models["profiles"], queries)
+    for row in by_profiles[:4]:
+        assert bits[row[3]][row[0]] == pytest.approx(max(bits[row[3]].values()))
+    by_network = table(capfdbinary, "--top", models["network"], queries)
+    alone = table(capfdbinary, "--top", "--mode", "network", models["profiles"], queries)
+    assert [row[0] for row in by_network] == [row[0] for row in alone]
+    assert [row[0] for row in by_network[:4]] != [row[0] for row in by_profiles[:4]]
+    assert {row[23] for row in alone} == {b"network"}
+
+
+def test_a_row_says_how_unsure_it_is(models, queries, capfdbinary):
+    found = {row[3]: row for row in table(capfdbinary, "--top", models["profiles"], queries)}
+    assert float(found[b"P15056"][6]) < 1e-20 and float(found[b"strange3"][6]) > 0.01
+
+
+def test_without_a_combination_both_weigh_the_same(models, queries, capfdbinary, tmp_path):
+    model = untrained.write_model(tmp_path / "ones", 12, {"profile": 1.0, "prototype": 0.0})
+    old, ones = (table(capfdbinary, "--top", path, queries) for path in (models["old"], model))
+    assert old == ones
+
+
+def test_threads_and_neighbours_do_not_matter(models, queries, capfdbinary, tmp_path):
+    whole = table(capfdbinary, "--top", "--cpu", 1, models["old"], queries)
+    assert table(capfdbinary, "--top", "--cpu", 3, models["old"], queries) == whole
+    texts = queries.read_bytes().split(b">")[1:]
+    (tmp_path / "one.fa").write_bytes(b">" + texts[2])
+    assert table(capfdbinary, "--top", models["old"], tmp_path / "one.fa") == [whole[2]]
+
+
+def test_a_sequence_without_residues_has_no_row(models, capfdbinary, tmp_path):
+    (tmp_path / "empty.fa").write_text(">nothing\n\n>a\nMKV\n")
+    found = table(capfdbinary, "--top", models["old"], tmp_path / "empty.fa")
+    assert [row[3] for row in found] == [b"a"]
+
+
+@pytest.mark.parametrize("options", (["-E", "1"], ["--cut_ga"], ["--domT", "3"], ["--mode", "profiles"]))
+def test_what_makes_no_sense_with_it_is_refused(models, queries, options, capfd):
+    assert run(scan, ["--top", *options, str(models["old"]), str(queries)]) == 2
+    assert "--top" in capfd.readouterr().err
+
+
+def test_a_library_has_no_network_for_it(queries, capfd):
+    assert run(scan, ["--top", str(LIBRARY), str(PROTEINS)]) == 2
+    assert "has no network" in capfd.readouterr().err
+
+
+def test_a_damaged_combination_is_refused(tmp_path, queries):
+    model = untrained.write_model(tmp_path / "model", 12, {"profile": -1.0, "prototype": 0.0})
+    assert "lacks what a model needs" in refused(program(model, queries, check=False))
+
+
+# From one end to the other
+
+
+def isolated(path, count=24):
+    """New members of the families, each alone; what family they are of."""
+    rng = np.random.default_rng(7)
+    made = [(f"d{i}", synthetic.domain(i % synthetic.FAMILIES, rng)) for i in range(count)]
+    path.write_text(synthetic.fasta(made))
+    return [f"PF9{i % synthetic.FAMILIES:04}" for i in range(count)]
+
+
+@pytest.mark.parametrize("which, options", (("light_model", []), ("esm_model", ["--sensitive"])))
+def test_a_built_model_names_isolated_domains(which, options, request, tmp_path):
+    model = request.getfixturevalue(which)
+    families = isolated(tmp_path / "d.fa")
+    done = program("--top", *options, model, tmp_path / "d.fa", text=False)
+    found = [row.split(b"\t") for row in rows(done.stdout)]
+    assert len(found) == len(families)
+    assert sum(row[1].decode().startswith(family) for row, family in zip(found, families)) >= len(families) - 1
+
+
+@pytest.mark.parametrize("which", ("light_model", "esm_model"))
+def test_a_build_fits_the_weights_of_each_network_and_says_so(which, request):
+    model = request.getfixturevalue(which)
+    entries = json.loads((model / DESCRIPTION).read_text())["combination"]
+    opened = open_model(model)
+    assert entries.keys() == opened.networks.keys()
+    said = (model.parent / "stderr").read_text()
+    for name, entry in entries.items():
+        assert opened.combination(name).to_json() == entry["weights"]
+        assert entry["domains"] > 0 and entry["held_out"] > 0
+        assert 0 <= entry["errors"]["both"] <= entry["errors"]["network"] + 1
+        assert f"{name}: errors in naming {entry['held_out']} dev domains" in said
