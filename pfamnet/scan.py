@@ -11,8 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from .appraise import look
 from .batch_search import BatchSearch
 from .candidates import Proposal, propose, spans
+from .combine import evidence
 from .fasta import Record
 from .hits import Hit, network_domain, network_hit
 from .model import Model
@@ -21,6 +23,7 @@ from .search import ProfileSearch, Thresholds
 MODES = ("fast", "default", "sensitive")
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan spares all filters
 MOST_SPANS = 4   # and no more of a longer protein, where each costs the more
+RIVALS = 8    # families at most among which the one is chosen that the network alone calls
 PLACED = 0.3  # share of a network's region that an alignment must cover to replace it
 
 
@@ -103,7 +106,7 @@ class NetworkScanner:
     def network_hits(self, record, proposal, evalues, log_p, sure, found) -> list[Hit]:
         """Calls of the network alone, where no profile has anything significant.
 
-        Of calls that share more than half of the shorter one, the best stays.
+        Of calls that share more than half of the shorter one, one stays (`chosen`).
         Under bit cutoffs there are none: a profile's cutoffs say nothing of a network.
         """
         if self.thresholds.bit_cutoffs:
@@ -111,16 +114,22 @@ class NetworkScanner:
         named = {hit.family for hit in found}
         taken = [(domain.env_from - 1, domain.env_to)
                  for hit in found for domain in hit.reported_domains if domain.included]
-        alone = []
-        for place in sorted(np.flatnonzero(sure), key=lambda place: (log_p[place], place)):
+        regions, alone = [tuple(region) for region in proposal.regions.tolist()], []
+        left = [place for place in sorted(np.flatnonzero(sure).tolist(), key=lambda place: (log_p[place], place))
+                if int(proposal.families[place]) not in named
+                and not any(overlap(regions[place], other) > 0.5 for other in taken)]
+        while left:
+            rivals = [place for place in left if overlap(regions[place], regions[left[0]]) > 0.5]
+            place = self.chosen(record, proposal, rivals[:RIVALS])
+            left = [other for other in left if overlap(regions[other], regions[place]) <= 0.5]
             family = int(proposal.families[place])
-            start, end = map(int, proposal.regions[place])
-            if family in named or any(overlap((start, end), other) > 0.5 for other in taken):
-                continue
-            taken.append((start, end))
-            domain = self.place(record, family, start, end, float(evalues[place]), float(log_p[place]))
+            domain = self.place(record, family, *regions[place], float(evalues[place]), float(log_p[place]))
             alone.append(network_hit(family, self.model.families[family], record, [domain]))
         return alone
+
+    def chosen(self, record: Record, proposal: Proposal, rivals: list[int]) -> int:
+        """Which of the calls, by their place in the proposal, that want one region gets it: the likeliest."""
+        return rivals[0]
 
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
         """A domain of the network: its blocks on the protein, all of the family's profile."""
@@ -147,6 +156,7 @@ class Scanner(NetworkScanner):
         one_by_one = alignments or self.trial is not None
         self.batches = None if one_by_one else BatchSearch(self.search)
         super().__init__(model, thresholds, mode, network, device)
+        self.combination = model.combination(self.name)
         # to place what the network alone calls: any alignment, however poor
         self.placing = ProfileSearch(
             model.store, model.families, Z=self.search.Z, alignments=alignments,
@@ -188,6 +198,22 @@ class Scanner(NetworkScanner):
         first = UNFILTERED * min(spans(blocks), MOST_SPANS)
         tried = self.trial.search(record, families[first:])
         return families[:first] + [hit.family for hit in tried]
+
+    def chosen(self, record: Record, proposal: Proposal, rivals: list[int]) -> int:
+        """Of calls of the network that want one region, that of the largest combined score there.
+
+        Without a combination in the model it is the likeliest by the network's P-value.
+        """
+        if self.combination is None or len(rivals) == 1:
+            return rivals[0]
+        families = proposal.families[rivals]
+        start, end = map(int, proposal.regions[rivals[0]])
+        first, last = start // self.info.block, -(-end // self.info.block)
+        log_p = look(self.runtime, record.sequence).log_p(first, last)[families]
+        part = record._replace(sequence=record.sequence[start:end])
+        bits = {hit.family: hit.score for hit in self.placing.search(part, families.tolist())}
+        scores = self.combination.scores(log_p, evidence(bits, families), 0.0)
+        return rivals[int(scores.argmax())]
 
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):
         """A domain of the network alone, its coordinates from the profile where it aligns."""

@@ -11,6 +11,7 @@ import pytest
 import synthetic
 from pfamnet.align import build_profile
 from pfamnet.batch_search import BatchSearch
+from pfamnet.combine import Combination
 from pfamnet.families import Family
 from pfamnet.fasta import Record
 from pfamnet.model import Mode, NetworkInfo
@@ -52,9 +53,13 @@ class Network:
 class Model:
     """Stands in for an opened model; what `runtime` is asked for is remembered."""
 
-    def __init__(self, store, families, calls=(), networks=("light",)):
+    def __init__(self, store, families, calls=(), networks=("light",), weights=None):
         self.store, self.families, self.calls, self.asked = store, families, calls, []
+        self.weights = weights
         self.networks = {name: NetworkInfo(BLOCK, MODES, CALIBRATION) for name in networks}
+
+    def combination(self, network):
+        return self.weights
 
     def runtime(self, network, device="cpu"):
         self.asked.append((network, device))
@@ -76,8 +81,8 @@ def profiles(tmp_path_factory):
 def scan(profiles):
     """Hits of a sequence under these calls of the network."""
 
-    def scan(sequence, calls, mode="default", kind=Scanner, **thresholds):
-        model = Model(*profiles, calls)
+    def scan(sequence, calls, mode="default", kind=Scanner, weights=None, **thresholds):
+        model = Model(*profiles, calls, weights=weights)
         return list(kind(model, Thresholds(**thresholds), mode).hits(Record("q", "a query", sequence, 1)))
 
     return scan
@@ -133,6 +138,33 @@ def test_numbers_are_those_of_a_scan_with_every_profile(scan):
 def test_a_family_that_is_not_proposed_is_not_found(scan):
     sequence, _ = domain_at_32()
     assert scan(sequence, [(2, 2, 4, 1.9)]) == []
+
+
+def far_relative():
+    """A sequence with a relative of family 2 at 32 that its profile does not find."""
+    rng = np.random.default_rng(3)
+    return (synthetic.random_sequence(rng, 32) + relative(2, rng, 0.8) + synthetic.random_sequence(rng, 256))[:256]
+
+
+def test_of_rivals_for_a_region_the_combined_score_calls_one(scan):
+    """Each with its own numbers: those of the scan without a combination."""
+    sequence, calls = far_relative(), [(3, 2, 7, 6.2), (2, 2, 7, 6.0), (5, 10, 14, 6.0)]
+    assert not any(hit.reported for hit in scan(sequence, [], kind=ProfileScanner))
+    numbers = {}
+    for call in calls:
+        (hit,) = scan(sequence, [call])
+        numbers[hit.family] = hit
+    by_network = {hit.family: hit for hit in scan(sequence, calls)}
+    assert by_network == {family: numbers[family] for family in (3, 5)}
+    together = {hit.family: hit for hit in scan(sequence, calls, weights=Combination(1.0))}
+    assert together == {family: numbers[family] for family in (2, 5)}
+    assert {hit.family for hit in scan(sequence, calls, weights=Combination(0.0))} == {3, 5}
+
+
+def test_without_profiles_the_network_decides_alone(scan):
+    calls = [(3, 2, 7, 6.2), (2, 2, 7, 6.0)]
+    (hit,) = scan(far_relative(), calls, kind=NetworkScanner, weights=Combination(1.0))
+    assert hit.family == 3
 
 
 def test_the_network_alone_is_reported_with_its_own_numbers(scan):
