@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 import tables_efficiency
+import tables_recipes
 import tables_speed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -250,6 +251,10 @@ def efficiency(results):
     return markdown(*tables_efficiency.efficiency(results)) + tables_efficiency.caption(results)
 
 
+def recipes(results):
+    return markdown(*tables_recipes.recipes(results)) + tables_recipes.commands(results)
+
+
 TABLES = {
     "speed-families": ("speed", rendered(tables_speed.families)),
     "speed-short": ("speed", rendered(tables_speed.families_short)),
@@ -263,6 +268,7 @@ TABLES = {
     "gathering": ("gathering", gathering),
     "hmmscan-rows": ("hmmscan_rows", hmmscan_rows),
     "hmmscan-hybrid": ("hmmscan_rows", hmmscan_hybrid),
+    "recipes": ("recipes", recipes),
     "recall": ("recall", recall),
     "recall-by-rows": ("recall", recall_by("by_rows")),
     "recall-by-length": ("recall", recall_by("by_length")),

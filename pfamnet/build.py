@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import sys
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -38,9 +36,9 @@ from .head_start import start_head
 from .light import LightConfig, LightNetwork
 from .light_start import Stored
 from .measure import Measure
-from .model import WEIGHTS, file_digest
 from .parallel import Alone, own_device
 from .profiles import read_hmms, write_profiles
+from .provenance import input_digests, provenance
 from .sampling import sample
 from .tracking import STATE as TRACKED
 from .tracking import Untracked, check_tracker, open_tracker
@@ -196,6 +194,15 @@ class Build:
         self.trainset, self.hmms = trainset, hmms
         return Corpus(trainset.train), len(trainset.families)
 
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every input file."""
+        return input_digests(self.options)
+
+    def provenance(self) -> dict:
+        return provenance(self.options, self.plan, self.gathering, self.trainset.warnings, self.digests,
+                          self.device, self.cpus)
+
     def say(self, text: str) -> None:
         if self.group.first:
             print(text, file=sys.stderr)
@@ -284,31 +291,6 @@ class Build:
         best = training.run()
         self.say(f"{name}: dev accuracy {best:.4f} after {training.state['step']} steps, "
                  f"{training.state['seconds'] / 60:.1f} minutes")
-
-    # -- how the model came to be
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """The SHA-256 of every input file."""
-        given = [*self.options.trainsets, self.options.domains, self.options.families, self.options.hmm]
-        files = [file for path in map(Path, filter(None, given)) for file in (
-            [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
-            if path.is_dir() else [path])]
-        if self.options.light_from:
-            files.append(Path(self.options.light_from) / WEIGHTS)
-        return {str(file): file_digest(file) for file in files}
-
-    def provenance(self) -> dict:
-        """How the model came to be: options, digests of the input files, versions, warnings."""
-        base = self.options.base
-        return {"options": asdict(self.options),
-                "plan": self.plan and self.plan.as_dict(),
-                "gathering": self.gathering,
-                "base": base and ("local" if Path(base).expanduser().is_dir() else "hub"),
-                "warnings": list(self.trainset.warnings),
-                "digests": self.digests,
-                "versions": {name: version(name) for name in ("torch", "pyhmmer", "numpy", "onnx")},
-                "python": platform.python_version()}
 
 
 def as_json(options: BuildOptions) -> dict:

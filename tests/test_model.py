@@ -89,6 +89,7 @@ def test_model_json_says_how_the_model_came_to_be(light_model, trainset):
     paths = [str(path) for path in trainset[1:]]
     assert provenance["digests"] == {path: file_digest(path) for path in paths}
     assert {"torch", "pyhmmer", "numpy", "onnx"} <= set(provenance["versions"])
+    assert provenance["machine"]["threads"] >= 1 and provenance["machine"]["gpu"] is None
     network = fields["networks"]["light"]
     assert network["dev"]["recall"]["8"] == 1.0 and network["dev"]["domains"] > 10
     assert [row["nominal"] for row in network["check"]] == [0.001, 0.01, 0.1, 1.0, 10.0]
