@@ -37,6 +37,8 @@ def test_rows_are_of_the_same_data_and_steps(measured):
         assert row["train_domains"] == first["train_domains"]
         assert row["residues"] == pytest.approx(2 * 1024, rel=0.3)  # two steps are not timed
         assert row["residues_per_s"] > 0 and row["memory_peak_mib"] >= row["memory_before_mib"] > 0
+        assert row["dev_accuracy_before"]["count"] == pytest.approx(first["dev_accuracy_before"]["count"], abs=1)
+    assert first["dev_accuracy_before"]["percent"] > 50  # one family of eight would be right by chance
     assert padded["padding_percent"] > first["padding_percent"] >= 0
     assert adapters["parameters_trained"] < first["parameters_trained"] == parts["parameters_trained"]
 
@@ -58,8 +60,36 @@ def test_the_command_runs_a_row_in_a_process_and_the_table_shows_it(labelled, ba
     result = {"machine": {"cpu": "C", "cores_used": 1, "torch": "2"}, "device": "CPU", "base": "tiny", **SIZES,
               "rows": {"fp32": row, "fp16": {"left_out": "no GPU"}}}
     text = tables.render("<!-- table:efficiency -->\n<!-- /table -->\n", {"efficiency": [result]})
-    assert f"| fp32 | {row['residues_per_s']:,} |" in text and "| fp16 | left out: no GPU | – |" in text
+    assert f"| fp32 | {row['residues_per_s']:,} |" in text and "| fp16 | not measured here: no GPU | – |" in text
     assert "C, 1 core(s), torch 2; tiny, 4 steps of 1,024 residues, 8 families." in text
+    assert "No GPU was there" in text
+
+
+def test_rows_that_are_done_are_not_measured_again(tmp_path, monkeypatch, capsys):
+    measured = []
+
+    def run(words, *_):
+        measured.append(words[-1])
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        return {"left_out": "no GPU"} if words[-1] == "bf16" else {"wall_s": 1.0}
+
+    monkeypatch.setattr(efficiency, "run", run)
+    out = tmp_path / "out.json"
+    arguments = ["--data", str(tmp_path), "--base", "b", "--device", "cpu", "--out", str(out)]
+    names = list(efficiency.ROWS)
+    with pytest.raises(KeyboardInterrupt):
+        efficiency.main.callback(**as_parsed(arguments))
+    assert list(json.loads(out.read_text())["rows"]) == names[:2]
+    efficiency.main.callback(**as_parsed(arguments))
+    assert measured[3:] == names[1:]  # what was left out may be there now
+    assert list(json.loads(out.read_text())["rows"]) == names
+    efficiency.main.callback(**as_parsed([*arguments, "--steps", "9"]))
+    assert measured[-len(names):] == names  # other settings: all of them anew
+
+
+def as_parsed(arguments):
+    return efficiency.main.make_context("efficiency", list(arguments)).params
 
 
 def test_a_row_that_takes_too_long_is_left_out():
