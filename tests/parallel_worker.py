@@ -13,6 +13,7 @@ import torch
 from pfamnet.esm import EncoderConfig, EsmEncoder, EsmNetwork, parameter_groups
 from pfamnet.examples import Corpus, Sampler, SamplerSettings
 from pfamnet.light import LightConfig, LightNetwork
+from pfamnet.lora import add_adapters
 from pfamnet.parallel import join
 from pfamnet.train import Training, TrainSettings
 from pfamnet.trainset import Fold
@@ -25,6 +26,8 @@ CASES = {
     "few": ("light", 2 * 64, 1, 1, None),             # one process has no row at all
     "esm": ("esm", 512, 1, 4, None),
     "inverse": ("esm", 512, 2, 4, None),
+    "adapters": ("esm", 512, 1, 4, None),             # LoRA: most of the encoder has no gradient
+    "frozen": ("esm", 512, 1, 4, None),               # its lowest layer has none
 }
 
 
@@ -46,7 +49,12 @@ def training(name, folder, group):
     def make():
         if kind == "light":
             return LightNetwork(LightConfig(FAMILIES, embedding=8, width=16, context=16))
-        return EsmNetwork(EsmEncoder(EncoderConfig(16, 2, 2, 32)), FAMILIES)
+        encoder = EsmEncoder(EncoderConfig(16, 2, 2, 32))
+        if name == "adapters":
+            add_adapters(encoder, 2)
+        if name == "frozen":
+            encoder.layers[0].requires_grad_(False)
+        return EsmNetwork(encoder, FAMILIES)
 
     network = group.share(make)
     settings = TrainSettings(6 * batch * accumulate, batch, accumulate, pool, lr=3e-3, evaluate=2, precision="fp32",

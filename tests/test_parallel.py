@@ -74,6 +74,15 @@ def test_dropout_was_on_where_results_agree(trained):
     assert parallel_worker.training("light", alone / "x", Alone()).network.dropout.p > 0
 
 
+def test_several_processes_leave_what_is_frozen_as_it_was(trained):
+    for case, learning in (("adapters", ("down", "up")), ("frozen", ("layers.1.",))):
+        begun = parallel_worker.training(case, trained[1] / "x", Alone()).network.state_dict()
+        ended = load_file(trained[1] / case / "checkpoint.safetensors")
+        changed = {name for name in begun if name.startswith("encoder.layers.")
+                   and not torch.equal(begun[name], ended[f"network.{name}"])}
+        assert changed and all(any(part in name for part in learning) for name in changed)
+
+
 def some_batch(rows):
     rng = np.random.default_rng(rows)
     blocks = np.array([(row, block, rng.integers(3)) for row in range(rows) for block in range(3)])
