@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import click
+import tables_architectures
 import tables_efficiency
 import tables_recipes
 import tables_speed
@@ -255,7 +256,12 @@ def recipes(results):
     return markdown(*tables_recipes.recipes(results)) + tables_recipes.commands(results)
 
 
+def architectures(results):
+    return markdown(*tables_architectures.architectures(results)) + tables_architectures.caption(results)
+
+
 TABLES = {
+    "architectures": ("architectures", architectures),
     "speed-families": ("speed", rendered(tables_speed.families)),
     "speed-short": ("speed", rendered(tables_speed.families_short)),
     "speed-lengths": ("speed", rendered(tables_speed.lengths)),
