@@ -5,7 +5,7 @@ Arguments are log-probabilities (n, F) and bits {sequence: {family: bits}}.
 
 import numpy as np
 
-from pfamnet.combine import Combination, evidence, fit, log_probabilities
+from pfamnet.combine import Combination, Terms, evidence, log_probabilities
 
 __all__ = ["combined", "combined_picks", "evidence", "fit_weight", "log_probabilities"]
 
@@ -32,4 +32,4 @@ def fit_weight(log_p, bits, labels: np.ndarray) -> float:
     """The weight with the fewest errors; of these, the one that makes the labels likeliest."""
     right = labels[:, None] == np.arange(log_p.shape[1])
     nats = nats_of_all(bits, log_p.shape)
-    return fit(log_p, nats, np.zeros_like(nats), right).profile
+    return Terms(log_p, nats, np.zeros_like(nats), right).fit_profiles().profile

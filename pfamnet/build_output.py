@@ -27,9 +27,10 @@ from .examples import Corpus
 from .families import write_families
 from .light import LightNetwork
 from .light_graph import export_light, family_offsets
-from .model import CARD, ENCODER, GRAPH, HEAD, ModelWriter
+from .model import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
 from .model_card import model_card
 from .profiles import ProfileStore, write_profiles
+from .prototypes import make_prototypes
 from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime
 from .tracking import Untracked
@@ -74,8 +75,8 @@ class ModelOutput:
             networks = {name: self.calibrated(name, runtime, trainset.dev, len(families))
                         for name, runtime in runtimes.items()}
             dev = Corpus(trainset.dev)
-            appraiser = Appraiser(ProfileStore(folder / profiles, offsets), families, self.options.candidates)
-            combination = {name: self.combined(name, runtime, appraiser, dev, trainset.dev)
+            appraisers = self.appraisers(runtimes, trainset, ProfileStore(folder / profiles, offsets), families, folder)
+            combination = {name: self.combined(name, runtime, appraisers[name], dev, trainset.dev)
                            for name, runtime in runtimes.items()}
             evaluations = {name: self.evaluated(name, runtime, dev) for name, runtime in runtimes.items()}
             for name, evaluation in evaluations.items():
@@ -110,6 +111,18 @@ class ModelOutput:
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy")
         return {"block": runtime.block, "modes": modes, "calibration": calibration.to_json(),
                 "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
+
+    def appraisers(self, runtimes: dict, trainset: TrainSet, store: ProfileStore, families: list,
+                   folder: Path) -> dict[str, Appraiser]:
+        """For each network what appraises its candidates; prototypes of the ESM network are written."""
+        prototypes = None
+        if "esm" in runtimes:
+            prototypes = make_prototypes(runtimes["esm"], trainset.train, trainset.dev, len(families), self.cpus,
+                                         self.watch("prototypes"))
+        if prototypes is not None:
+            prototypes.save(folder / PROTOTYPES)
+        most = self.options.candidates
+        return {"light": Appraiser(store, families, most), "esm": Appraiser(store, families, most, prototypes=prototypes)}
 
     def combined(self, name: str, runtime, appraiser: Appraiser, dev: Corpus, fold: Fold) -> dict:
         """How a network's calls and profiles' bits are weighed against each other."""

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 61)])      # of profiles
-PROTOTYPES = np.concatenate([[0.0], np.geomspace(0.25, 32, 15)])   # of prototypes, nats
+PROTOTYPES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)                        # of prototypes, nats
 NEVER = -1e30  # nats: the score of what is no candidate
 
 
@@ -64,30 +64,47 @@ def evidence(bits: dict[int, float], families) -> np.ndarray:
     return math.log(2) * np.array([bits.get(int(family), least) for family in families])
 
 
-def fit(log_p: np.ndarray, nats: np.ndarray, resemblance: np.ndarray, right: np.ndarray) -> Combination:
-    """The weights with the fewest errors on some domains; of these, those that make the right families likeliest.
+class Terms:
+    """The terms of the score on n domains, of m families each (those of each domain, or all); arrays (n, m).
 
-    Arguments, each (n, m), of n domains and m families (those of each domain, or all):
-        log_p, nats, resemblance: the terms of the score.
-        right: bool, the families that are there; a domain may have none among these.
-
-    The weight of prototypes stays 0 unless it makes for fewer errors, or else for
-    likelier right families.
+    `right` are, as bool, the families that are there; a domain may have none of them among its own.
     """
-    named = np.flatnonzero(right.any(1))
 
-    def cost(combination: Combination) -> tuple[int, float]:
-        scores = combination.scores(log_p, nats, resemblance)
-        errors = int((~right[np.arange(len(scores)), scores.argmax(1)]).sum())
-        chances = log_probabilities(scores)[named]
-        return errors, -float(np.log(np.exp(chances).sum(1, where=right[named]) + 1e-300).sum())
+    def __init__(self, log_p: np.ndarray, nats: np.ndarray, resemblance: np.ndarray, right: np.ndarray):
+        self.log_p, self.nats, self.resemblance, self.right = log_p, nats, resemblance, right
 
-    weights = np.round(WEIGHTS, 6).tolist()
-    best = min((Combination(weight) for weight in weights), key=cost)
-    if not resemblance.any():
-        return best
-    # profiles' weight hardly depends on that of prototypes, which few families have
-    return min((Combination(best.profile, round(weight, 6)) for weight in PROTOTYPES.tolist()), key=cost)
+    def __len__(self) -> int:
+        return len(self.right)
+
+    def __getitem__(self, rows) -> "Terms":
+        return Terms(self.log_p[rows], self.nats[rows], self.resemblance[rows], self.right[rows])
+
+    def scores(self, combination: Combination) -> np.ndarray:
+        return combination.scores(self.log_p, self.nats, self.resemblance)
+
+    def errors(self, combination: Combination) -> int:
+        """How many domains are given a wrong family."""
+        picks = self.scores(combination).argmax(1)
+        return int((~self.right[np.arange(len(self)), picks]).sum())
+
+    def cost(self, combination: Combination) -> tuple[int, float]:
+        """Errors, and minus the logarithm of what the right families are held for."""
+        named = self.right.any(1)
+        chances = log_probabilities(self.scores(combination)[named])
+        return self.errors(combination), -float(np.log(np.exp(chances).sum(1, where=self.right[named]) + 1e-300).sum())
+
+    def fit_profiles(self) -> Combination:
+        """The weight of profiles with the fewest errors; of these, that which makes the right families likeliest."""
+        return min((Combination(weight) for weight in np.round(WEIGHTS, 6).tolist()), key=self.cost)
+
+    def fit_prototypes(self, combination: Combination) -> Combination:
+        """The same weight of profiles with the best of prototypes, in the same sense.
+
+        It is 0 unless another makes for fewer errors, or as few and likelier families.
+        """
+        if not self.resemblance.any():
+            return combination
+        return min((Combination(combination.profile, weight) for weight in PROTOTYPES), key=self.cost)
 
 
 def padded(rows: list[np.ndarray], fill: float) -> np.ndarray:

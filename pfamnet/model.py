@@ -6,6 +6,7 @@
     profiles.h3m[.gz]   their profile HMMs in HMMER's binary format
     light.onnx, light.safetensors          the light network
     encoder/, head.safetensors             the ESM-2 network, where there is one
+    prototypes.safetensors                 its view of the rows of families that have few
     training.tsv        the log of the training
     README.md           the model card
 
@@ -35,7 +36,7 @@ FORMAT = 1
 DESCRIPTION = "model.json"
 MODES = ("fast", "default", "sensitive")
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
-ENCODER, HEAD = "encoder", "head.safetensors"
+ENCODER, HEAD, PROTOTYPES = "encoder", "head.safetensors", "prototypes.safetensors"
 CARD = "README.md"
 
 
@@ -92,6 +93,14 @@ class Model:
         """How a network's calls and profiles' bits make one score, where the build fitted that."""
         fields = self.description.get("combination", {}).get(network)
         return Combination.from_json(fields["weights"]) if fields else None
+
+    def prototypes(self, network: str):
+        """The `Prototypes` of a network, where it has some and the combined score makes use of them."""
+        combination = self.combination(network)
+        if network != "esm" or PROTOTYPES not in self.description["files"] or not (combination and combination.prototype):
+            return None
+        from .prototypes import Prototypes
+        return Prototypes.load(self.path / PROTOTYPES)
 
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to be run; `device` is for the esm network."""

@@ -156,7 +156,7 @@ class Scanner(NetworkScanner):
         one_by_one = alignments or self.trial is not None
         self.batches = None if one_by_one else BatchSearch(self.search)
         super().__init__(model, thresholds, mode, network, device)
-        self.combination = model.combination(self.name)
+        self.combination, self.prototypes = model.combination(self.name), model.prototypes(self.name)
         # to place what the network alone calls: any alignment, however poor
         self.placing = ProfileSearch(
             model.store, model.families, Z=self.search.Z, alignments=alignments,
@@ -209,10 +209,12 @@ class Scanner(NetworkScanner):
         families = proposal.families[rivals]
         start, end = map(int, proposal.regions[rivals[0]])
         first, last = start // self.info.block, -(-end // self.info.block)
-        log_p = look(self.runtime, record.sequence).log_p(first, last)[families]
+        view, resemblance = look(self.runtime, record.sequence, self.prototypes), 0.0
+        if self.prototypes is not None:
+            resemblance = self.prototypes.resemblance(view.vectors[first:last].mean(0), families)
         part = record._replace(sequence=record.sequence[start:end])
         bits = {hit.family: hit.score for hit in self.placing.search(part, families.tolist())}
-        scores = self.combination.scores(log_p, evidence(bits, families), 0.0)
+        scores = self.combination.scores(view.log_p(first, last)[families], evidence(bits, families), resemblance)
         return rivals[int(scores.argmax())]
 
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):

@@ -35,7 +35,7 @@ class TopScanner(NetworkScanner):
         self.appraiser = None
         if profiles:
             self.appraiser = Appraiser(model.store, model.families, self.info.modes[mode].candidates, thresholds,
-                                       alignments)
+                                       alignments, model.prototypes(self.name))
 
     def hits(self, record: Record) -> list[Hit]:
         """The hit of the family named, with its best domain reported; none in a sequence without residues."""

@@ -96,7 +96,7 @@ class WebScanner:
     """
 
     def __init__(self, path: Path, threads: int, folder: Path):
-        self.model = open_any(path, {"mode": "hybrid", "which": None})
+        self.model = open_any(path, {"mode": "hybrid", "which": None, "top": False})
         self.threads, self.folder = threads, folder
         self._scanners, self._kept, self._lock = {}, deque(), threading.Lock()
 

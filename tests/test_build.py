@@ -19,11 +19,13 @@ from safetensors.torch import load_file
 import pfamnet.build as module
 import pfamnet.build_output as output
 import synthetic
-from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
+from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
+from pfamnet import combine
 from pfamnet.cli_build import build as command
 from pfamnet.light import LightConfig
 from pfamnet.model import open_model
 from pfamnet.options import run
+from pfamnet.prototypes import MOST_ROWS
 
 DATA = Path(__file__).parent / "data"
 
@@ -492,6 +494,25 @@ def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, ba
     status, said = quick("--base", base, "--batch", 256, "--crop", 512, "--accumulate", 3, "--esm-residues", 9000, labelled)
     assert status == 0, said
     assert sorted(open_model(tmp_path / "made").networks) == ["esm", "light"]
+
+
+def test_families_of_few_rows_have_prototypes_and_are_named_with_their_help(quick, tmp_path, base, monkeypatch):
+    path, made = tmp_path / "few.fa", tmp_path / "made"
+    synthetic.write_labelled(path, rows=MOST_ROWS)
+    monkeypatch.setattr(combine, "PROTOTYPES", (4.0,))
+    status, said = quick("--base", base, "--batch", 256, "--crop", 64, "--esm-residues", 9000, path)
+    assert status == 0, said
+    model = open_model(made)
+    stored, rows = model.prototypes("esm"), [family.rows for family in model.families]
+    assert np.bincount(stored.families).tolist() == rows and max(rows) <= MOST_ROWS
+    assert np.allclose(np.linalg.norm(stored.vectors, axis=1), 1, atol=1e-2)
+    assert model.combination("esm").prototype == 4 and model.combination("light").prototype == 0
+    assert model.prototypes("light") is None
+    assert f"errors in naming {model.description['combination']['esm']['domains']} dev domains" in said
+    done = scan("--top", "--sensitive", made, path)
+    named = [line.split("\t")[1] for line in done.stdout.splitlines()[1:]]
+    wanted = [line.split()[1] for line in path.read_text().splitlines() if line[0] == ">"]
+    assert len(named) == len(wanted) and sum(map(str.__eq__, named, wanted)) >= len(wanted) - 3
 
 
 def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, base, labelled):

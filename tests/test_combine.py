@@ -9,16 +9,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pfamnet import combine
-from pfamnet.combine import NEVER, PROTOTYPES, WEIGHTS, Combination, evidence, fit, log_probabilities, padded
+from pfamnet.combine import NEVER, PROTOTYPES, WEIGHTS, Combination, Terms, evidence, log_probabilities, padded
 
 
 def mask(*labels, families=3):
     return np.array(labels)[:, None] == np.arange(families)
 
 
-def errors(combination, log_p, nats, resemblance, right):
-    picks = combination.scores(log_p, nats, resemblance).argmax(1)
-    return int((~right[np.arange(len(right)), picks]).sum())
+def fit(*terms):
+    terms = Terms(*terms)
+    return terms.fit_prototypes(terms.fit_profiles())
+
+
+def errors(combination, *terms):
+    return Terms(*terms).errors(combination)
 
 
 def test_examples_in_the_docstrings():
