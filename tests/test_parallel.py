@@ -149,6 +149,21 @@ def workers(pid):
     return found
 
 
+def test_accelerate_starts_processes_on_a_cpu_too(tmp_path):
+    """Its `--multi_gpu` is torchrun; with `--cpu` it would start but one process."""
+    pytest.importorskip("accelerate")
+    script = tmp_path / "sums.py"
+    script.write_text("import torch\nfrom pfamnet.parallel import join\ngroup = join()\n"
+                      "total = group.add(torch.tensor([group.rank + 1.0])).item()\n"
+                      "print(f'{group.size} processes, {total:g}\\n', end='', flush=True)\ngroup.close()\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()), str(script)],
+        env=environment() | {"HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines().count("2 processes, 3") == 2
+
+
 @pytest.mark.parametrize("victim", [1])
 def test_a_killed_process_ends_the_run_and_it_goes_on_with_one(labelled, tmp_path, victim):
     out, work, said = tmp_path / "made", tmp_path / "made.work", tmp_path / "stderr"
