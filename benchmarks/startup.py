@@ -39,7 +39,8 @@ def main(model_path, protein, runs, out):
     with tempfile.TemporaryDirectory() as folder, hmmscan_program() as hmmscan:
         query = write_fasta(records, Path(folder) / "query.fa")
         scan = [shutil.which("pfamnet-scan"), "--cpu", "1", model_path, query]
-        commands = {"pfamnet-scan": scan, "pfamnet-scan --version": [scan[0], "--version"],
+        commands = {"pfamnet-scan --cpu 1": scan, "pfamnet-scan --cpu 2": [scan[0], "--cpu", "2", *scan[3:]],
+                    "pfamnet-scan --version": [scan[0], "--version"],
                     "python -c pass": [sys.executable, "-c", "pass"]}
         if hmmscan:
             commands["hmmscan"] = [hmmscan, "--cpu", "1", press(model, folder), query]

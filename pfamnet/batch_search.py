@@ -26,11 +26,12 @@ class BatchSearch:
     """Searches sequences with the candidates of each, as a `ProfileSearch` would one by one.
 
     `search_all` may be called from several threads at once. Hits have no
-    alignments.
+    alignments. The profiles of the first sequences are made ready by `threads`
+    threads: those of a single protein are most of what a scan of it takes.
     """
 
-    def __init__(self, search: ProfileSearch) -> None:
-        self.search = search
+    def __init__(self, search: ProfileSearch, threads: int = 1) -> None:
+        self.search, self.threads = search, threads
         self.thresholds, self.Z = search.thresholds, search.Z
         self._profiles = ProfilePool(search.store)
         self._local = threading.local()
@@ -53,6 +54,9 @@ class BatchSearch:
             sequences[place] = to_digital(record._replace(name=str(place), description=""))
             for family in families:
                 queries[family].append(place)
+        if self.threads > 1:
+            threads, self.threads = self.threads, 1
+            self._profiles.prepare(list(queries), threads)
         for family, places in queries.items():
             for place, hit in self._family(family, places, sequences, records):
                 found[place].append(hit)

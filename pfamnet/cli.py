@@ -4,12 +4,14 @@ Each imports its own command alone, and what is heavy when it is needed:
 `--help` and `--version` load neither torch nor pyhmmer.
 """
 
+import gc
 import sys
 
 from .options import leave, run
 
 
 def main_scan() -> None:
+    gc.disable()  # until all is loaded: none of it is garbage
     from .cli_scan import scan
 
     leave(run(scan))

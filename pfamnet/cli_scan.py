@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from pathlib import Path
 
@@ -97,7 +98,9 @@ def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: 
     from .outputs import Outputs
     from .seqfiles import no_nucleotides, read_sequences
 
-    model, scan_some = open_scanner(model_path, options, thresholds)
+    model, scan_some = open_scanner(model_path, options, thresholds, threads)
+    gc.freeze()
+    gc.enable()
     say(f"model {model.path}: {len(model.families)} families; mode {options['mode']}; {threads} threads")
     warn = lambda text: complain("pfamnet-scan", text)
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
@@ -113,16 +116,16 @@ def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: 
     say(f"{sequences} sequences, {residues} residues, {found} hits in {time.monotonic() - begun:.1f} s")
 
 
-def open_scanner(path: Path, options: dict, thresholds):
+def open_scanner(path: Path, options: dict, thresholds, threads: int):
     """The model, and the function that scans some sequences with it.
 
     A file in the place of a model is an HMM database: it has no network.
     """
     model = open_any(path, options)
-    return model, make_scanner(model, options, thresholds)
+    return model, make_scanner(model, options, thresholds, threads)
 
 
-def make_scanner(model, options: dict, thresholds):
+def make_scanner(model, options: dict, thresholds, threads: int = 1):
     """The function that scans some sequences with a model: the hits of each."""
     mode = options["mode"]
     effort = "fast" if options["fast"] else "sensitive" if options["sensitive"] else "default"
@@ -135,11 +138,12 @@ def make_scanner(model, options: dict, thresholds):
         from .top_pick import TopScanner
         scanner = TopScanner(model, thresholds, effort, which, device, alignments, mode != "network")
     else:
-        scanner = usual_scanner(model, mode, thresholds, effort, which, device, alignments)
+        scanner = usual_scanner(model, mode, thresholds, effort, which, device, alignments, threads)
     return only_best(scanner, model) if best else scanner.scan
 
 
-def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, device: str, alignments: bool):
+def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, device: str, alignments: bool,
+                  threads: int):
     """The scanner of a mode."""
     from .scan import NetworkScanner, ProfileScanner, Scanner
 
@@ -147,7 +151,7 @@ def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, 
         return ProfileScanner(model, thresholds, effort, alignments)
     if mode == "network":
         return NetworkScanner(model, thresholds, effort, which, device)
-    return Scanner(model, thresholds, effort, which, device, alignments)
+    return Scanner(model, thresholds, effort, which, device, alignments, threads)
 
 
 def only_best(scanner, model):

@@ -15,12 +15,9 @@ from pathlib import Path
 
 import click
 
-from . import __version__
+from . import __version__  # formats that few ask for are imported when they are
 from .errors import PfamnetError
-from .gff3 import Gff3Writer, today
-from .json_lines import JsonLinesWriter
 from .options import os_reason
-from .report import WIDTH, ReportWriter
 from .table_headers import Trailer
 from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
@@ -52,8 +49,8 @@ class Outputs:
             "tblout": lambda path: TblWriter(path, trailer),
             "domtblout": lambda path: DomtblWriter(path, trailer),
             "pfamtblout": lambda path: PfamtblWriter(path, trailer, thresholds.inclusion_by_score),
-            "gff3": lambda path: Gff3Writer(path, today() if dated else None),
-            "json_lines": JsonLinesWriter,
+            "gff3": lambda path: gff3_writer(path, dated),
+            "json_lines": json_lines_writer,
         }
         try:
             self.main = main_writer(options, query, target, thresholds, families)
@@ -109,6 +106,8 @@ def main_writer(options: dict, query: str, target: str, thresholds, families: li
         return TsvWriter(out, header=options["header"])
     if options["report"] == "html":
         return page_writer(options, out, query, target, families)
+    from .report import WIDTH, ReportWriter
+
     head = [("query sequence file", query), ("target HMM database", target),
             ("written by", f"pfamnet-scan {__version__}"), ("option settings", command_line())]
     every = options["mode"] == "profiles"
@@ -116,6 +115,18 @@ def main_writer(options: dict, query: str, target: str, thresholds, families: li
                                    "actual number of targets" if every else "families in the model")
     width = 0 if options["notextw"] else options["textw"] or WIDTH
     return ReportWriter(out, head, thresholds, Z, options["acc"], not options["noali"], width)
+
+
+def gff3_writer(path: str, dated: bool):
+    from .gff3 import Gff3Writer, today
+
+    return Gff3Writer(path, today() if dated else None)
+
+
+def json_lines_writer(path: str):
+    from .json_lines import JsonLinesWriter
+
+    return JsonLinesWriter(path)
 
 
 def page_writer(options: dict, out: str, query: str, target: str, families: list):

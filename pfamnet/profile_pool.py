@@ -7,7 +7,8 @@ profile of each family is enough for all of them.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from pyhmmer.plan7 import OptimizedProfile
@@ -27,6 +28,21 @@ class ProfilePool:
         self.store, self.keep = store, keep
         self._free: OrderedDict[int, OptimizedProfile] = OrderedDict()
         self._lock = threading.Lock()
+
+    def prepare(self, indices: Sequence[int], threads: int) -> None:
+        """Make the search profiles of families in several threads at once.
+
+        Raises: as `store.hmm`.
+        """
+        def make(share: Sequence[int]) -> None:
+            for index in share:
+                profile = optimize(self.store.hmm(index))
+                with self._lock:
+                    self._free[index] = profile
+
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(make, (indices[start::threads] for start in range(threads))):
+                pass
 
     @contextmanager
     def borrowed(self, index: int) -> Iterator[OptimizedProfile]:

@@ -144,17 +144,19 @@ class Scanner(NetworkScanner):
     scan searches without HMMER's heuristic filters with the first `UNFILTERED`
     candidates of each span, and of the others with those that have a hit under
     the filters.  With `alignments`, domains have them.
+    `threads` are free for the first proteins.
     """
 
     def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
-                 network: str | None = None, device: str = "cpu", alignments: bool = False):
+                 network: str | None = None, device: str = "cpu", alignments: bool = False,
+                 threads: int = 1):
         self.trial = None
         if mode == "sensitive":
             self.trial = ProfileSearch(model.store, model.families, None, thresholds)
             thresholds = thresholds.unfiltered()
         self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
         one_by_one = alignments or self.trial is not None
-        self.batches = None if one_by_one else BatchSearch(self.search)
+        self.batches = None if one_by_one else BatchSearch(self.search, threads)
         super().__init__(model, thresholds, mode, network, device)
         self.combination, self.prototypes = model.combination(self.name), model.prototypes(self.name)
         # to place what the network alone calls: any alignment, however poor

@@ -59,3 +59,19 @@ def test_a_profile_that_a_search_failed_with_is_not_lent_again():
         raise OverflowError
     with pool.borrowed(0) as profile:
         assert profile is not failed
+
+
+@pytest.mark.parametrize("threads", (1, 2, 5))
+def test_prepared_profiles_are_made_once_and_lent(threads):
+    store = Store()
+    pool = ProfilePool(store)
+    pool.prepare([3, 0, 2], threads)
+    for index in (0, 2, 3):
+        with pool.borrowed(index) as profile:
+            assert profile.name == store.hmms[index].name
+    assert sorted(store.read) == [0, 2, 3]
+
+
+def test_a_profile_that_cannot_be_prepared_is_told():
+    with pytest.raises(IndexError):
+        ProfilePool(Store()).prepare([0, 999, 1], 2)

@@ -380,7 +380,7 @@ def test_proteins_together_have_the_hits_that_each_has_alone(profiles, threshold
     scanner = Scanner(Model(*profiles, EVERYWHERE), Thresholds(**thresholds), "sensitive")
     scanner.trial = None  # all candidates, with these filters
     scanner.search = ProfileSearch(*profiles, None, Thresholds(**thresholds))
-    scanner.batches = BatchSearch(scanner.search)
+    scanner.batches = BatchSearch(scanner.search, threads=3)
     together = scanner.scan(records)
     assert sum(map(len, together)) > 40
     assert together == [scanner.hits(record) for record in records]
