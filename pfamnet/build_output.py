@@ -72,7 +72,7 @@ class ModelOutput:
                 save_encoder(esm.encoder, folder / ENCODER)
                 save_head(esm, folder / HEAD)
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
-            networks = {name: self.calibrated(name, runtime, trainset.dev, len(families))
+            networks = {name: self.calibrated(name, runtime, trainset.dev, families)
                         for name, runtime in runtimes.items()}
             dev = Corpus(trainset.dev)
             appraisers = self.appraisers(runtimes, trainset, ProfileStore(folder / profiles, offsets), families, folder)
@@ -92,7 +92,7 @@ class ModelOutput:
             writer.finish(description)
         self.say(f"{self.out}: a model of {len(families)} families")
 
-    def calibrated(self, name: str, runtime, dev: Fold, families: int) -> dict:
+    def calibrated(self, name: str, runtime, dev: Fold, families: list) -> dict:
         """A network's entry in model.json."""
         options = self.options
         watch = self.watch(f"calibrating {name}")
@@ -105,10 +105,11 @@ class ModelOutput:
                      ("default", options.candidates, options.recall),
                      ("sensitive", 2 * options.candidates, 1.0))}
         residues = 20_000 if slow else DECOY_RESIDUES
-        calibration, check = calibrate(runtime, dev, families, residues, options.seed,
-                                       self.cpus, watch)
+        calibration, check = calibrate(runtime, dev, len(families), residues, options.seed, self.cpus, watch,
+                                       [family.clan for family in families])
         for row in check:
-            self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy")
+            kinds = ", ".join(f"{kind} {rate:g}" for kind, rate in row["kinds"].items())
+            self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy ({kinds})")
         return {"block": runtime.block, "modes": modes, "calibration": calibration.to_json(),
                 "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
 

@@ -159,10 +159,19 @@ def figures(description: dict) -> list[str]:
                        [[ABOUT.get(mode, mode), row["candidates"], percent(row["recall"])]
                         for mode, row in network["modes"].items()])
         if network.get("check"):
-            lines += ["", "Calls of the network alone on shuffled and reversed sequences, which should be as many "
-                      "as the E-value says:", "", *table(["E-value", "calls a sequence"],
-                      [[f"{row['nominal']:g}", f"{row['observed']:g}"] for row in network["check"]])]
+            lines += ["", *false_calls(network["check"])]
     return lines
+
+
+def false_calls(check: list[dict]) -> list[str]:
+    """What a network calls where nothing is to be called."""
+    kinds = list(check[0].get("kinds", {}))
+    what = ("on shuffled and reversed sequences and on domains whose own family and clan may not be named (others)"
+            if "others" in kinds else "on shuffled and reversed sequences")
+    return [f"Calls of the network alone {what}, which should be as many as the E-value says:", "",
+            *table(["E-value", "calls a sequence", *kinds],
+                   [[f"{row[name]:g}" for name in ("nominal", "observed")] + [f"{row['kinds'][kind]:g}" for kind in kinds]
+                    for row in check])]
 
 
 def use(description: dict) -> list[str]:

@@ -15,6 +15,8 @@ from pfamnet.calibrate import (
     decoy_scores,
     decoys,
     dev_ranks,
+    others,
+    pooled,
     recall_by_rank,
 )
 from pfamnet.trainset import Fold
@@ -135,6 +137,79 @@ def test_decoys_depend_on_the_seed_alone():
 
 def test_every_decoy_has_as_many_scores_as_families():
     assert decoy_scores(Runtime(), list(decoys(make_fold(), 64, 6, 0)), 2, watch).shape == (6, FAMILIES)
+
+
+# Domains whose own families may not be named
+
+
+LETTERS = "ACDEFGHIKL"
+
+
+def long_fold():
+    """Domains of 10 families, of which the sequence tells: 'A' is 0, 'C' is 1; some overlap."""
+    sequences = [(letter + "WY") * 50 for letter in LETTERS]
+    domains = [(i, 20, 70 if i == 5 else 120, i) for i in range(10)]
+    domains += [(3, 20, 120, 4), (5, 80, 120, 6), (7, 30, 110, -1)]
+    return Fold(sequences, list("abcdefghij"), np.array(domains, np.int32), np.ones(10, bool))
+
+
+@pytest.mark.parametrize("length", (40, 100, 130, 300))
+def test_what_lies_in_a_window_may_not_be_named_nor_its_clan(length):
+    clans = ["one", "one", "", "", "", "", "", "", "", "two"] + ["two"] + [""] * 19
+    fold, made = long_fold(), list(others(long_fold(), clans, length, 30, 1))
+    assert len(made) == 30 and {len(window) for window, _ in made} == {length}
+    for window, named in made:
+        there = {LETTERS.index(letter) for letter in window if letter in LETTERS}
+        struck = there - {5} | ({4} if 3 in there else set()) | ({0, 1} if there & {0, 1} else set())
+        struck |= {10} if 9 in there else set()
+        assert struck <= set(np.flatnonzero(~named)) <= struck | ({5, 6} if 5 in there else set())
+        assert named.shape == (FAMILIES,) and any(window[:20] in sequence for sequence in fold.sequences)
+    if length == 40:  # the two domains of this sequence do not meet
+        assert {tuple(np.flatnonzero(~named)) for window, named in made if "G" in window} == {(5,), (6,)}
+
+
+def test_windows_depend_on_the_seed_alone():
+    once, again, other = ([window for window, _ in others(long_fold(), [""] * 10, 90, 8, seed)] for seed in (1, 1, 2))
+    assert once == again != other
+
+
+def test_a_fold_without_labels_has_none():
+    fold = long_fold()
+    fold.domains[:, 3] = -1
+    assert list(others(fold, [""] * FAMILIES, 90, 8, 1)) == []
+
+
+class Sure(Runtime):
+    """Knows the ten families, and takes each for its neighbour too; of disorder it makes nothing."""
+
+    def logits(self, sequence):
+        logits = super().logits(sequence)
+        for place in range(len(logits)):
+            block = sequence[16 * place:16 * place + 16]
+            for family, letter in enumerate(LETTERS):
+                if block.count(letter + "WY") > 3:
+                    logits[place, 1 + family] += 60
+                    logits[place, 2 + family] += 6
+        return logits
+
+
+def test_families_that_a_network_does_not_know_make_it_less_sure():
+    """The E-value of what it takes for a neighbour grows to what it happens to be worth."""
+    fold, score = long_fold(), np.array([40.0])  # that of seven blocks of a neighbour
+    calibration, check = calibrate(Sure(), fold, FAMILIES, 20_000, 0, 1, watch, [""] * FAMILIES)
+    (row,) = [row for row in check if row["nominal"] == 1.0]
+    assert row["kinds"].keys() == {"shuffled", "reversed", "others"}
+    assert 0.5 < row["observed"] < 2 and row["kinds"]["others"] <= 2.2
+    of_order, check = calibrate(Sure(), fold, FAMILIES, 20_000, 0, 1, watch, ["same"] * FAMILIES)
+    assert check[0]["kinds"].keys() == {"shuffled", "reversed"}  # nothing is left to be named
+    evalue, without = (FAMILIES * np.exp(which.log_p(score, 128))[0] for which in (calibration, of_order))
+    assert without < 0.01 < 0.1 < evalue
+
+
+def test_both_sorts_count_alike():
+    found = {"shuffled": np.zeros((3, 2)), "reversed": np.zeros((3, 2)), "others": np.ones((2, 2))}
+    assert pooled(found).sum() == 6 * 2
+    assert len(pooled({kind: found[kind] for kind in ("shuffled", "reversed")})) == 6
 
 
 # Calibration
