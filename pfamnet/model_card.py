@@ -155,8 +155,8 @@ def figures(description: dict) -> list[str]:
         if dev.get("recall"):
             lines += [f"Share of {dev['domains']} dev domains whose family is among the first n of their protein:", "",
                       *table(["n", *dev["recall"]], [["%", *(f"{100 * r:.2f}" for r in dev["recall"].values())]]), ""]
-        lines += table(["mode", "most candidates for each 1,024 residues", "recall aimed at"],
-                       [[ABOUT.get(mode, mode), row["candidates"], percent(row["recall"])]
+        lines += table(["mode", "candidates for each 1,024 residues", "at most", "recall aimed at"],
+                       [[ABOUT.get(mode, mode), row["candidates"], row.get("most", row["candidates"]), percent(row["recall"])]
                         for mode, row in network["modes"].items()])
         if network.get("check"):
             lines += ["", *false_calls(network["check"])]
@@ -168,7 +168,8 @@ def false_calls(check: list[dict]) -> list[str]:
     kinds = list(check[0].get("kinds", {}))
     what = ("on shuffled and reversed sequences and on domains whose own family and clan may not be named (others)"
             if "others" in kinds else "on shuffled and reversed sequences")
-    return [f"Calls of the network alone {what}, which should be as many as the E-value says:", "",
+    return [f"Calls of the network alone {what}, which should be as many as the E-value says"
+            f"{' of the sort that has more' if 'others' in kinds else ''}:", "",
             *table(["E-value", "calls a sequence", *kinds],
                    [[f"{row[name]:g}" for name in ("nominal", "observed")] + [f"{row['kinds'][kind]:g}" for kind in kinds]
                     for row in check])]
