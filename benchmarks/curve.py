@@ -35,7 +35,7 @@ def main(model_path, proteins, first, cpu, out):
     reference, clocks = search_every_profile(model, records, cpu)
     rows = []
     for most in (most for most in CANDIDATES if most < 2 * len(model.families)):
-        model.networks["light"].modes["default"] = Mode(float("-inf"), most)
+        model.networks["light"].modes["default"] = Mode(float("-inf"), most, most)
         scanner = Scanner(model, GATHERING)
         list(in_order(records, scanner.scan, cpu))  # makes the profiles ready
         with Clock() as clock:

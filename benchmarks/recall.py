@@ -206,7 +206,7 @@ class Ranks:
 
     def look(self, name, logits, families):
         peaks = best_blocks(logits)
-        self.limit[name] = self.scanner.info.modes[self.scanner.mode].candidates * spans(len(logits))
+        self.limit[name] = self.scanner.info.modes[self.scanner.mode].most * spans(len(logits))
         for family in families:
             better = (peaks > peaks[family]) | ((peaks == peaks[family]) & (np.arange(len(peaks)) < family))
             self.rank[name, family] = int(better.sum())

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from . import __version__
 from .appraise import Appraiser
 from .build_data import some_sequences
-from .calibrate import calibrate, choose_threshold, dev_ranks, recall_by_rank
+from .calibrate import calibrate, dev_ranks, recall_by_rank
 from .checkpoints import write_training_log
 from .combine_dev import fit_on_dev, told
 from .esm import EsmNetwork, save_encoder, save_head
@@ -29,6 +29,7 @@ from .light import LightNetwork
 from .light_graph import export_light, family_offsets
 from .model import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
 from .model_card import model_card
+from .modes import choose_modes, peaks_of_all
 from .profiles import ProfileStore, write_profiles
 from .prototypes import make_prototypes
 from .quantize import SAMPLES, quantize_light
@@ -98,12 +99,8 @@ class ModelOutput:
         watch = self.watch(f"calibrating {name}")
         slow = self.slow(name)
         ranks, peaks = dev_ranks(runtime, dev, 500 if slow else 2000, self.cpus, watch)
-        modes = {mode: {"candidates": most, "recall": recall,
-                        "threshold": choose_threshold(ranks, peaks, most, recall)}
-                 for mode, most, recall in (
-                     ("fast", max(options.candidates // 8, 1), 1 - 3 * (1 - options.recall)),
-                     ("default", options.candidates, options.recall),
-                     ("sensitive", 2 * options.candidates, 1.0))}
+        everyones = peaks_of_all(runtime, dev, 100 if slow else 400, self.cpus, watch)
+        modes = choose_modes(ranks, peaks, everyones, options.candidates, options.recall)
         residues = 20_000 if slow else DECOY_RESIDUES
         calibration, check = calibrate(runtime, dev, len(families), residues, options.seed, self.cpus, watch,
                                        [family.clan for family in families])

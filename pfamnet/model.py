@@ -44,12 +44,14 @@ CARD = "README.md"
 class Mode:
     """How a mode of a scan chooses the families whose profiles are searched with.
 
-    threshold    log-odds that a family's best block needs to make it a candidate
-    candidates   most of them for each span of blocks
+    threshold    peak that a family needs to be a candidate
+    candidates   how many a span of blocks has on average, by dev
+    most         and how many at most
     """
 
     threshold: float
     candidates: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,12 @@ class NetworkInfo:
 
     @classmethod
     def from_json(cls, fields: dict) -> "NetworkInfo":
-        modes = {name: Mode(float(mode["threshold"]), int(mode["candidates"]))
+        modes = {name: Mode(float(mode["threshold"]), int(mode["candidates"]), int(mode.get("most", mode["candidates"])))
                  for name, mode in fields["modes"].items()}
         block = int(fields["block"])
         if block < 1 or not modes.keys() >= set(MODES):
             raise ValueError
-        if any(math.isnan(mode.threshold) or mode.candidates < 1 for mode in modes.values()):
+        if any(math.isnan(mode.threshold) or min(mode.candidates, mode.most) < 1 for mode in modes.values()):
             raise ValueError
         return cls(block, modes, Calibration.from_json(fields["calibration"]))
 

@@ -91,7 +91,7 @@ class NetworkScanner:
         """The candidate families of a protein."""
         mode = self.info.modes[self.mode]
         logits = self.runtime.logits(record.sequence)
-        return propose(logits, self.info.block, len(record.sequence), mode.threshold, mode.candidates)
+        return propose(logits, self.info.block, len(record.sequence), mode.threshold, mode.most)
 
     def sure(self, evalues: np.ndarray, log_p: np.ndarray) -> np.ndarray:
         """Which proposals the network is sure of: they pass inclusion and reporting."""

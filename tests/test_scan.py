@@ -31,7 +31,7 @@ def peak(odds):
     return odds - math.log1p(math.exp(odds)) / 2
 
 
-MODES = {"fast": Mode(peak(3.0), 1), "default": Mode(peak(2.0), 4), "sensitive": Mode(peak(1.0), 6)}
+MODES = {"fast": Mode(peak(3.0), 1, 1), "default": Mode(peak(2.0), 2, 4), "sensitive": Mode(peak(1.0), 6, 6)}
 
 
 class Network:
