@@ -13,6 +13,7 @@ import click
 import numpy as np
 from common import describe_model, machine, save
 
+from pfamnet.candidates import spans
 from pfamnet.families import accession_key
 from pfamnet.fasta import read_fasta
 from pfamnet.model import open_model
@@ -28,20 +29,33 @@ def log_sum(odds):
     return highest + np.log(np.exp(odds - highest).sum(1, keepdims=True) + np.exp(-highest))
 
 
-def two_best(odds, common):
+def mean_rule(odds):
+    return (odds - log_sum(odds) / 2).max(0)
+
+
+def two_best(odds):
     best = np.sort(odds - log_sum(odds) / 2, 0)[::-1]
     return best[0] + 0.3 * best[min(1, len(best) - 1)]
 
 
-# rule -> figures (F,) from log-odds (blocks, F) and what is common for each family (F,)
+def places(odds):
+    """Minus the place of each family on the protein, by span."""
+    return -np.argsort(np.argsort(-mean_rule(odds))) / spans(len(odds))
+
+
+# rule -> figures (F,) from log-odds (blocks, F), what is common for each family (F,), and its train rows (F,)
 RULES = {
-    "log-odds against no family, best block": lambda odds, common: odds.max(0),
-    "log-probability, best block": lambda odds, common: (odds - log_sum(odds)).max(0),
-    "mean of the two (in use)": lambda odds, common: (odds - log_sum(odds) / 2).max(0),
-    "mean, best block and 0.3 of the second": two_best,
-    "mean, less half of what is (still) common for the family": lambda odds, common: (
+    "log-odds against no family, best block": lambda odds, common, rows: odds.max(0),
+    "log-probability, best block": lambda odds, common, rows: (odds - log_sum(odds)).max(0),
+    "mean of the two (in use)": lambda odds, common, rows: mean_rule(odds),
+    "mean, best block and 0.3 of the second": lambda odds, common, rows: two_best(odds),
+    "mean, less half of what is (still) common for the family": lambda odds, common, rows: (
         odds - log_sum(odds) / 2 - common / 2).max(0),
-}
+    "mean, an equal number for each 1,024 residues of any protein": lambda odds, common, rows: places(odds),
+    "mean, more likely by rows ** 0.4": lambda odds, common, rows: mean_rule(odds) + 0.4 * np.log(rows + 1),
+    "mean, families of less than four rows always": lambda odds, common, rows: np.where(
+        rows < 4, np.inf, mean_rule(odds)),
+}  # fmt: skip
 
 
 @click.command()
@@ -59,9 +73,10 @@ def main(model_path, proteins, domains, first, out):
     odds = [row[:, 1:] - row[:, :1] for row in logits]
     # the log-odds that a family exceeds in one block of a hundred
     common = np.quantile(np.concatenate(odds[:300]), 0.99, axis=0)
+    rows = np.array([family.rows for family in model.families])
     save({"benchmark": "candidates", "machine": machine(1), "model": describe_model(model),
           "proteins": len(records), "pairs": sum(map(len, wanted)),
-          "candidates_a_protein": {name: needed(rule, odds, common, wanted)
+          "candidates_a_protein": {name: needed(rule, odds, common, rows, wanted)
                                    for name, rule in RULES.items()}}, out)
 
 
@@ -74,10 +89,10 @@ def families_of(model, records, domains):
     return [{places[key] for key in row if key in places} for row in keys]
 
 
-def needed(rule, odds, common, wanted):
+def needed(rule, odds, common, train_rows, wanted):
     right, kept = [], []
     for row, families in zip(odds, wanted):
-        figures = rule(row, common)
+        figures = rule(row, common, train_rows)
         right += [figures[family] for family in families]
         kept.append(np.sort(figures)[::-1][:MOST])
     right, kept = np.sort(right)[::-1], np.concatenate(kept)
