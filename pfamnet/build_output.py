@@ -39,7 +39,7 @@ from .trainset import Fold, TrainSet
 
 DECOY_RESIDUES = 256_000  # of each length
 EVALUATED = 20_000        # dev domains that a network is asked to name, at most
-IN_MINUTES = 600_000      # residues of them, at most, where ESM-2 runs on a CPU
+IN_MINUTES = 400_000      # residues of them, at most, where ESM-2 runs on a CPU
 COMBINED = 1000           # dev domains by which the combined score is fitted and judged, at most; fewer
 COMBINED_SLOW = 400       # where ESM-2 runs on a CPU
 ORDINARY = 1000           # sequences in which families' usual log-odds are looked up, at most
