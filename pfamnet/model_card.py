@@ -160,7 +160,18 @@ def figures(description: dict) -> list[str]:
                         for mode, row in network["modes"].items()])
         if network.get("check"):
             lines += ["", *false_calls(network["check"])]
-    return lines
+    return lines + together(description.get("combination", {}))
+
+
+def together(combination: dict) -> list[str]:
+    """What networks and profiles make of single domains."""
+    rows = [[f"`{name}`", entry["domains"], *(entry["errors"][which] for which in ("network", "profiles", "both")),
+             f"{entry['weights']['profile']:g}", f"{entry['weights']['prototype']:g}"]
+            for name, entry in combination.items() if "errors" in entry]
+    return ["", "### Network and profiles together", "", "Wrong names of single dev domains (`pfamnet-scan --top`); of "
+            "both together with weights that were fitted on the other half of these:", "",
+            *table(["network", "dev domains", "network alone", "profiles of its candidates", "both", "weight of profiles",
+                    "of prototypes"], rows)] if rows else []
 
 
 def false_calls(check: list[dict]) -> list[str]:

@@ -53,6 +53,20 @@ def test_the_cards_figures_are_those_of_the_build(esm_model):
     assert "EsmModel.from_pretrained" in text and "the terms of that model hold" in text
 
 
+def test_what_network_and_profiles_make_together_is_told_where_it_is_known():
+    entry = {"weights": {"profile": 0.501187, "prototype": 2.0}, "domains": 400, "more_of_few_rows": 3,
+             "errors": {"network": 31, "profiles": 12, "both": 2}}  # fmt: skip
+    assert "| `light` | 400 | 31 | 12 | 2 | 0.501187 | 2 |" in model_card(describe() | {"combination": {"light": entry}})
+    for other in ({}, {"combination": {}}, {"combination": {"light": {"weights": entry["weights"]}}}):
+        assert "together" not in model_card(describe() | other)
+
+
+def test_calls_of_each_kind_of_decoy_are_told_where_they_are_known():
+    check = [{"nominal": 0.1, "observed": 0.11, "kinds": {"shuffled": 0.02, "reversed": 0.06, "others": 0.11}}]
+    assert "| 0.1 | 0.11 | 0.02 | 0.06 | 0.11 |" in model_card(describe(networks={"light": NETWORK | {"check": check}}))
+    assert "| 0.1 | 0.092 |" in model_card(describe())
+
+
 def test_the_hubs_client_reads_the_metadata(esm_model):
     cards = pytest.importorskip("huggingface_hub").ModelCard
     read = cards(model_card(describe(license="CC0-1.0"))).data
