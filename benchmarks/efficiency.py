@@ -49,7 +49,10 @@ SIZES = {"cpu": {"steps": 24, "batch": 2048, "families": 60, "dev": 300},
          "cuda": {"steps": 400, "batch": 16384, "families": 500, "dev": 2000}}
 POOL = 16  # steps whose examples are drawn together
 WARM = 2   # steps before the clock starts
-HEAD = 120_000  # residues of a training before which the head begins with as many as here
+HEAD = 80_000   # the head begins with what a build of so many residues would look at
+# so few steps are no build: the rates of one would shake the head before they fall
+GENTLY = {"lr": 1e-4, "head_lr": 1e-3}
+WARMUP = 0.25
 
 
 @click.command()
@@ -111,18 +114,19 @@ def measured(differs, data, base, device, sizes) -> dict:
     """The figures of one row, or why there are none."""
     differs = dict(differs)
     padded = differs.pop("padded", False)
-    options = BuildOptions((data,), base=base, **({"precision": "fp32"} | differs))
+    options = BuildOptions((data,), base=base, **({"precision": "fp32"} | GENTLY | differs))
     try:  # before anything is read
         autocast(device, options.precision)
         optimizer_class(options.optimizer, device)
-        return train(options, padded, device, sizes)
+        return train(options, padded, device, sizes, not (differs or padded))
     except PfamnetError as error:
         return {"left_out": str(error)}
     except torch.OutOfMemoryError:
         return {"left_out": "out of the GPU's memory"}
 
 
-def train(options, padded, device, sizes) -> dict:
+def train(options, padded, device, sizes, first) -> dict:
+    """Figures of a training; of the first row also what is right before the steps, which is alike for all."""
     trainset = with_dev(read_trainset(options.trainsets, top=sizes["families"]), options.seed)
     families, corpus = len(trainset.families), Corpus(trainset.train)
     torch.manual_seed(options.seed)
@@ -133,20 +137,20 @@ def train(options, padded, device, sizes) -> dict:
     batch = sizes["batch"] // options.accumulate
     settings = TrainSettings(  # a pool of as many residues for each row has the same examples
         sizes["steps"] * batch * options.accumulate, batch, options.accumulate, pool=POOL * options.accumulate,
-        evaluate=sizes["steps"], precision=options.precision, optimizer=options.optimizer,
+        warmup=WARMUP, evaluate=sizes["steps"], precision=options.precision, optimizer=options.optimizer,
         checkpoint_seconds=float("inf"))
     measure = Measure(Corpus(trainset.dev), network.block, sizes["dev"])
     count = len(measure.regions)
     with torch.inference_mode():
-        before = measure(network.eval())
+        before = measure(network.eval()) if first else None
     with tempfile.TemporaryDirectory() as folder:
         training = Timed("esm", network, esm_groups(network, options), sampler, measure, settings,
                          Path(folder), device)
         accuracy = training.run()
     learning = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
     return {**training.figures, "parameters_trained": learning, "families": families, "train_domains": len(corpus.domains),
-            "dev_accuracy_before": share(round(before * count), count),
-            "dev_accuracy": share(round(accuracy * count), count)}
+            "dev_accuracy": share(round(accuracy * count), count),
+            **({"dev_accuracy_before": share(round(before * count), count)} if first else {})}
 
 
 class Timed(Training):
