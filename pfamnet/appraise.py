@@ -1,10 +1,10 @@
 """What speaks for each of the likeliest families of a sequence that is one domain.
 
 Two passes of the profiles, as where HMMER has to name a family: with the
-heuristic filters those of all candidates, and without, of what the filters
-dropped, the network's first `UNFILTERED`; where the filters pass nothing at all,
-every candidate.  A score does not depend on the filters, they only decide
-whether there is one.
+heuristic filters those of all candidates, and where none of these is significant,
+of `FURTHER` times as many of the network's likeliest; then without filters, of what these
+dropped, the network's first `UNFILTERED`, or every candidate where they passed nothing at
+all.  A score does not depend on the filters, they only decide whether there is one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from .fasta import Record
 from .hits import Hit
 from .search import ProfileSearch, SearchedHits, Thresholds
 
+FURTHER = 4       # times as many families as candidates are tried where these are not the right ones
 UNFILTERED = 16   # candidates whose profiles are heard in any case
 
 
 class Evidence(NamedTuple):
-    """Of m families (m,), the network's likeliest first: the terms of the combined score.
+    """Of m families (m,), the network's likeliest and others that were found: the terms of the combined score.
 
     `log_p` of the network, `nats` of the profiles, `resemblance` to prototypes;
     `hits` of the profiles that reported something, by family, and the filters' `counts`.
@@ -89,17 +90,22 @@ class Appraiser:
     def of(self, record: Record, view: View) -> Evidence:
         """The evidence on a sequence."""
         log_p = view.log_p()
-        families = np.argsort(-log_p, kind="stable")[:self.most]
-        hits, counts = self.searched(record, families.tolist())
+        likeliest = np.argsort(-log_p, kind="stable")[:FURTHER * self.most]
+        hits, counts = self.searched(record, likeliest.tolist())
+        rank = np.arange(len(likeliest))
+        families = likeliest[(rank < self.most) | np.isin(likeliest, list(hits))]
         resemblance = np.zeros(len(families))
         if self.prototypes is not None:
             resemblance = self.prototypes.resemblance(view.vectors.mean(0), families)
         nats = evidence({family: hit.score for family, hit in hits.items()}, families)
         return Evidence(families, log_p[families], nats, resemblance, hits, counts)
 
-    def searched(self, record: Record, families: list[int]) -> tuple[dict[int, Hit], dict | None]:
+    def searched(self, record: Record, likeliest: list[int]) -> tuple[dict[int, Hit], dict | None]:
         """What the two passes find, by family, and what passed the filters of the first."""
-        passed = self.filtered.search(record, families)
+        candidates, further = likeliest[:self.most], likeliest[self.most:]
+        passed = self.filtered.search(record, candidates)
         hits = {hit.family: hit for hit in passed}
-        rest = [family for family in (families[:UNFILTERED] if hits else families) if family not in hits]
+        if further and not any(hit.included for hit in passed):
+            hits |= {hit.family: hit for hit in self.filtered.search(record, further)}
+        rest = [family for family in (candidates[:UNFILTERED] if hits else candidates) if family not in hits]
         return hits | {hit.family: hit for hit in self.unfiltered.search(record, rest)}, passed.counts

@@ -2,6 +2,7 @@
 
 import json
 
+import golden
 import numpy as np
 import pytest
 import untrained
@@ -10,7 +11,9 @@ from scanning import LIBRARY, PROTEINS, records, rows
 import synthetic
 from conftest import refused
 from conftest import scan as program
+from pfamnet.appraise import Appraiser, View
 from pfamnet.cli_scan import scan
+from pfamnet.combine import Combination
 from pfamnet.model import DESCRIPTION, open_model
 from pfamnet.options import run
 
@@ -121,6 +124,23 @@ def test_a_library_has_no_network_for_it(queries, capfd):
 def test_a_damaged_combination_is_refused(tmp_path, queries):
     model = untrained.write_model(tmp_path / "model", 12, {"profile": -1.0, "prototype": 0.0})
     assert "lacks what a model needs" in refused(program(model, queries, check=False))
+
+
+@pytest.mark.parametrize("rank, found", ((0, True), (1, True), (5, True), (7, True), (8, False)))
+def test_where_no_candidate_is_significant_more_are_tried(rank, found):
+    """Four times as many as the two candidates here."""
+    families = golden.families()
+    right = [family.name for family in families].index("PK_Tyr_Ser-Thr")
+    order = [place for place in range(len(families)) if families[place].name not in ("PK_Tyr_Ser-Thr", "Pkinase", "RBD", "C1_1")]
+    order.insert(rank, right)
+    logits = np.zeros((3, len(families) + 1))
+    logits[:, 1 + np.array(order)] = 50.0 - np.arange(len(order))
+    evidence = Appraiser(golden.Store(), families, 2).of(golden.record("P15056"), View(logits))
+    assert (right in evidence.hits) == found
+    assert len(evidence.families) >= 2 and evidence.families[:2].tolist() == order[:2]
+    assert (evidence.best(Combination(1.0)) == right) == found
+    if rank < 2:  # what is found among the candidates is enough
+        assert len(evidence.families) == 2
 
 
 # From one end to the other
