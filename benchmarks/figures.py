@@ -13,6 +13,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "pfamnet"  # the same bytes each time
+import figures_accuracy  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -36,6 +37,9 @@ def main(results, out):
     rows = {mode: json.loads(path.read_text()) for mode, path in recall.items() if path.exists()}
     if rows:
         candidates(rows, out)
+    accuracy = [json.loads(path.read_text()) for path in sorted(results.glob("accuracy.*.json"))]
+    if accuracy:
+        figures_accuracy.draw(accuracy, out, finish)
 
 
 def by_families(result, out):

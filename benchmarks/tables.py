@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 import tables_architectures
+import tables_accuracy
 import tables_efficiency
 import tables_recipes
 import tables_speed
@@ -260,7 +261,23 @@ def architectures(results):
     return markdown(*tables_architectures.architectures(results)) + tables_architectures.caption(results)
 
 
+def accuracy(make):
+    """A table of `tables_accuracy`, of the splits in this order."""
+    order = ("random", "clustered", "reduced")
+    return lambda results: markdown(*make(sorted(results, key=lambda r: order.index(r["split"])))) + where(results[0])
+
+
 TABLES = {
+    "accuracy": ("accuracy", accuracy(tables_accuracy.errors)),
+    "accuracy-by-rows": ("accuracy", accuracy(tables_accuracy.by("by_rows"))),
+    "accuracy-by-identity": ("accuracy", accuracy(tables_accuracy.by("by_identity"))),
+    "accuracy-by-length": ("accuracy", accuracy(tables_accuracy.by("by_length"))),
+    "accuracy-curves": ("accuracy", accuracy(tables_accuracy.curves)),
+    "accuracy-evalues": ("accuracy", accuracy(tables_accuracy.evalues)),
+    "accuracy-left-out": ("accuracy", accuracy(tables_accuracy.left_out)),
+    "accuracy-few": ("accuracy", accuracy(tables_accuracy.few)),
+    "accuracy-phmmer": ("accuracy", accuracy(tables_accuracy.phmmer)),
+    "accuracy-reliability": ("accuracy", accuracy(tables_accuracy.reliability)),
     "architectures": ("architectures", architectures),
     "speed-families": ("speed", rendered(tables_speed.families)),
     "speed-short": ("speed", rendered(tables_speed.families_short)),
