@@ -112,7 +112,10 @@ def start_build(*arguments, folder):
 
 
 def models_of(item):
-    return {"light_model", "esm_model"} & set(item.fixturenames)
+    """The models that a test takes as fixtures, or names in a parameter."""
+    parameters = getattr(item, "callspec", None)
+    named = [value for value in parameters.params.values() if isinstance(value, str)] if parameters else []
+    return {"light_model", "esm_model"} & {*item.fixturenames, *named}
 
 
 def pytest_collection_modifyitems(items):
