@@ -30,10 +30,9 @@ import click
 import numpy as np
 from accuracy_methods import (NONE, Answer, Embedder, Kept, Words, by_both, by_neighbour, by_network, by_phmmer, by_profiles,
                               candidates_pass, combined, network_view, one_pass, second_pass, some_of_each)
-from classify import clan_names
 from common import Clock, describe_model, machine, save, share
 
-from pfamnet.families import families_by_key
+from pfamnet.families import families_by_key, read_families
 from pfamnet.model import open_model
 from pfamnet.trainset_entries import FamilyBook
 from pfamnet.trainset_readers import read_shard
@@ -278,6 +277,13 @@ class Bench:
                         answers["two passes"].picks[places], answers["two passes"].sure[places]), test.labels[places])
                         for name, answer in answers.items() if name != "two passes"}},
         }
+
+
+def clan_names(model, path):
+    """The clan of each family; a family without one is a clan of its own."""
+    given = families_by_key(read_families(path))
+    return [family.clan or (given[family.key][1].clan if family.key in given else "") or family.key
+            for family in model.families]
 
 
 def fit_weight(view, bits, labels):

@@ -172,33 +172,6 @@ def thousand(share, families):
     return f"{1000 * families * share['count'] / share['of']:.2f}"
 
 
-METHODS = {"one_pass": "profiles, one pass", "two_passes": "profiles, two passes"}
-
-
-def method(name):
-    return METHODS.get(name, name.replace("_and_profiles", " and profiles").replace("_", " "))
-
-
-def classify(results):
-    rows = [[r["fold"], method(name), e["family"]["count"], percent(e["family"]),
-             percent(e["family_or_clan"], False), f"{e['mean_of_families_percent']:.2f}", p_value(r, name)]
-            for r in results for name, e in r["errors"].items()]
-    return markdown(["fold", "method", "errors", "% errors (95 % interval)", "% family-or-clan",
-                     "% mean of families", "P against two passes"], rows) + where(results[0])
-
-
-def p_value(result, name):
-    test = result["mcnemar"].get(name)
-    return f"{test['p']:.2g}" if test else "–"
-
-
-def classify_by_rows(results):
-    bins = list(next(iter(results[0]["errors"].values()))["by_rows"])
-    rows = [[r["fold"], method(name), *(percent(e["by_rows"].get(b), False) for b in bins)]
-            for r in results for name, e in r["errors"].items()]
-    return markdown(["fold", "method", *bins], rows)
-
-
 def startup(results):
     rows = [[f"`{name}`", r["model"]["families"], row["wall_s"], row["wall_least_s"],
              row["wall_most_s"], row["cpu_s"]] for r in results for name, row in r["commands"].items()]
@@ -299,8 +272,6 @@ TABLES = {
     "recall-among-first": ("recall", among_first),
     "speed": ("recall", speed),
     "programs": ("recall", programs),
-    "classify": ("classify", classify),
-    "classify-by-rows": ("classify", classify_by_rows),
     "startup": ("startup", startup),
     "imports": ("startup", imports),
     "profiles": ("profiles", profiles),

@@ -1,16 +1,14 @@
-"""The pure parts of the benchmarks: comparing, counting, combining, rendering."""
+"""The pure parts of the benchmarks: comparing, counting, rendering."""
 
 import doctest
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
-import combine  # noqa: E402
 import common  # noqa: E402
 import compare  # noqa: E402
 import hmmscan_rows  # noqa: E402
@@ -77,24 +75,6 @@ def test_why_lost():
     assert compare.why_lost(False, 64, 64, 5.0, 0.0) == "beyond K"
     assert compare.why_lost(False, 3, 64, -1.0, 0.0) == "below the threshold"
     assert compare.why_lost(False, 99, 64, -1.0, 0.0) == "beyond K and below the threshold"
-
-
-def test_not_being_found_is_never_better_than_being_found():
-    nats = combine.evidence({2: -3.0, 0: 7.0}, range(4)) / np.log(2)
-    assert np.allclose(nats, [7, -3, -3, -3])
-    assert np.allclose(combine.evidence({1: 5.0}, range(3)) / np.log(2), [0, 5, 0])
-
-
-def test_weight_is_fitted_to_what_is_right():
-    log_p = combine.log_probabilities(np.array([[2.0, 0, 0], [2.0, 0, 0], [0, 0, 2.0]]))
-    bits = {0: {0: 20.0}, 1: {1: 20.0}}
-    labels = np.array([0, 1, 2])
-    weight = combine.fit_weight(log_p, bits, labels)
-    assert weight > 0
-    assert combine.combined_picks(log_p, bits, 0.0).tolist() == [0, 0, 2]
-    assert combine.combined_picks(log_p, bits, weight).tolist() == [0, 1, 2]
-    misleading = {0: {1: 20.0}, 1: {2: 20.0}}
-    assert combine.fit_weight(log_p, misleading, np.array([0, 0, 2])) < 0.2
 
 
 def test_render_replaces_what_stands_between_the_marks():
