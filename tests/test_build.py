@@ -87,7 +87,7 @@ def test_a_build_says_on_stderr_what_it_did(light_model, esm_model):
 def test_the_training_log_is_a_table_of_both_networks(esm_model):
     lines = log(esm_model)
     assert lines[0] == ["network", "step", "residues", "loss", "dev_accuracy", "lr"]
-    assert [(line[0], int(line[1])) for line in lines[1:]] == [("esm", 200), ("esm", 330), ("light", 6)]
+    assert [(line[0], int(line[1])) for line in lines[1:]] == [("esm", 330), ("light", 6)]
 
 
 def test_the_networks_learn(light_model, esm_model):
