@@ -3,7 +3,7 @@
 Proteins differ in how many families they resemble.  So what is given is how many
 candidates there are on average, and one threshold for all proteins: with as many
 candidates it finds more than an equal number for each protein would.  Where fewer
-are enough for the recall that is aimed at, the threshold is the higher one of that.
+are enough for the recall that is aimed at, if that is below 1, the threshold is the higher one of that.
 The limit for one protein, twice the average, guards against the odd one.
 """
 
@@ -34,7 +34,9 @@ def choose_modes(ranks: np.ndarray, peaks: np.ndarray, all_peaks: list[tuple[int
     """
     modes = {}
     for mode, (mean, wanted) in mode_settings(candidates, recall).items():
-        threshold = max(choose_threshold(ranks, peaks, MOST * mean, wanted), usual_threshold(all_peaks, mean))
+        threshold = usual_threshold(all_peaks, mean)
+        if wanted < 1:  # what keeps all of some dev domains says little of those to come
+            threshold = max(threshold, choose_threshold(ranks, peaks, MOST * mean, wanted))
         modes[mode] = {"candidates": mean, "most": MOST * mean, "recall": wanted, "threshold": threshold}
     return modes
 
