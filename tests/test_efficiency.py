@@ -36,7 +36,8 @@ def test_rows_are_of_the_same_data_and_steps(measured):
         assert row["steps"] == 4 and row["dev_accuracy"]["of"] == first["dev_accuracy"]["of"] > 0
         assert row["train_domains"] == first["train_domains"]
         assert row["residues"] == pytest.approx(2 * 1024, rel=0.3)  # two steps are not timed
-        assert row["residues_per_s"] > 0 and row["memory_peak_mib"] >= row["memory_before_mib"] > 0
+        # the process may hand memory back when the steps begin, so that the peak is a little lower
+        assert row["residues_per_s"] > 0 and row["memory_peak_mib"] >= 0.9 * row["memory_before_mib"] > 0
         assert ("dev_accuracy_before" in row) == (row is first)
     assert first["dev_accuracy_before"]["percent"] > 50  # one family of eight would be right by chance
     assert padded["padding_percent"] > first["padding_percent"] >= 0
