@@ -29,9 +29,11 @@ import accuracy_measures as measures
 import click
 import numpy as np
 from accuracy_methods import (NONE, Answer, Embedder, Kept, Words, by_both, by_neighbour, by_network, by_phmmer, by_profiles,
-                              candidates_pass, combined, network_view, one_pass, second_pass, some_of_each)
+                              candidates_pass, combined, network_view, one_pass, second_pass)
 from common import Clock, describe_model, machine, save, share
 
+from pfamnet.combine import log_probabilities
+from pfamnet.distil import some_of_each
 from pfamnet.families import families_by_key, read_families
 from pfamnet.model import open_model
 from pfamnet.trainset_entries import FamilyBook
@@ -291,8 +293,7 @@ def fit_weight(view, bits, labels):
     def cost(weight):
         scores = combined(view, bits, weight)
         wrong = int((scores.argmax(1) != labels).sum())
-        top = scores.max(1, keepdims=True)
-        likely = scores - top - np.log(np.exp(scores - top).sum(1, keepdims=True))
+        likely = log_probabilities(scores)
         return wrong, -float(likely[np.arange(len(labels)), labels].sum())
 
     return float(round(min(WEIGHTS, key=cost), 6))

@@ -17,6 +17,7 @@ from pyhmmer.hmmer import hmmsearch, phmmer
 from tqdm import tqdm
 
 from pfamnet.candidates import best_runs
+from pfamnet.combine import log_probabilities
 from pfamnet.kmers import CODES, LETTERS
 from pfamnet.kmers import NONE as OTHER
 
@@ -70,8 +71,7 @@ def network_view(runtime, info, sequences, name):
 def of_logits(logits, info, length):
     mean = logits.mean(0)[1:].astype(float)
     scores, _, _ = best_runs(logits[:, 1:] - logits[:, :1])
-    top = mean.max()
-    return ((mean - top - np.log(np.exp(mean - top).sum())).astype(np.float32),
+    return (log_probabilities(mean).astype(np.float32),
             info.calibration.log_p(scores, length).astype(np.float32))
 
 
@@ -128,14 +128,6 @@ def by_neighbour(queries, rows, labels):
         picks.append(labels[cosines.argmax(1)])
         sure.append(cosines.max(1))
     return Answer(np.concatenate(picks), np.concatenate(sure))
-
-
-def some_of_each(labels, most, seed=0):
-    """Indices of at most `most` rows of each family, drawn by chance."""
-    order = np.random.default_rng(seed).permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    first = np.searchsorted(labels[order], labels[order])
-    return np.sort(order[np.arange(len(order)) - first < most])
 
 
 # -- profiles

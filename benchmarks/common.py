@@ -87,6 +87,14 @@ def share(count: int, total: int) -> dict:
     }
 
 
+def percent(share, interval=True):
+    """A share as text: "95.0 (88.8 to 97.8)"."""
+    if not share or share["percent"] is None:
+        return "–"
+    text = f"{share['percent']:.2f}"
+    return f"{text} ({share['interval'][0]:.2f} to {share['interval'][1]:.2f})" if interval else text
+
+
 def wilson(count: int, total: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a proportion (Wilson 1927, J Am Stat Assoc 22:209)."""
     square = Z95 * Z95

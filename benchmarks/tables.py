@@ -18,6 +18,7 @@ import tables_accuracy
 import tables_efficiency
 import tables_recipes
 import tables_speed
+from common import percent
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(<!-- table:([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
@@ -77,14 +78,6 @@ def markdown(header, rows):
     cells = ["|---" + "|--:" * (len(header) - 1) + "|" if line is None
              else "| " + " | ".join(map(str, line)) + " |" for line in lines]
     return "\n".join(cells) + "\n"
-
-
-def percent(share, interval=True):
-    """A share as text: "95.0 (88.8 to 97.8)"."""
-    if not share or share["percent"] is None:
-        return "–"
-    text = f"{share['percent']:.2f}"
-    return f"{text} ({share['interval'][0]:.2f} to {share['interval'][1]:.2f})" if interval else text
 
 
 def thousands(number):

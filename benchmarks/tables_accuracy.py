@@ -1,5 +1,7 @@
 """Tables of accuracy.py's results: (header, rows) each."""
 
+from common import percent
+
 NAMES = {"esm": "ESM network alone", "light": "light network alone", "one pass": "profiles, one pass",
          "two passes": "profiles, two passes", "esm and candidates": "both (ESM, its candidates' profiles)",
          "esm and all": "both (ESM, all profiles)", "light and candidates": "light and its candidates' profiles",
@@ -10,13 +12,6 @@ NAMES = {"esm": "ESM network alone", "light": "light network alone", "one pass":
 
 def label(name):
     return NAMES.get(name, name)
-
-
-def percent(share, interval=True):
-    if not share or share["percent"] is None:
-        return "–"
-    text = f"{share['percent']:.2f}"
-    return f"{text} ({share['interval'][0]:.2f} to {share['interval'][1]:.2f})" if interval else text
 
 
 def errors(results):

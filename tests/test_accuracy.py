@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import accuracy_measures as measures  # noqa: E402
 import reduced_split  # noqa: E402
 from accuracy_methods import (  # noqa: E402
-    NONE, Answer, Words, bits_matrix, by_both, by_neighbour, by_profiles, combined, some_of_each)
+    NONE, Answer, Words, bits_matrix, by_both, by_neighbour, by_profiles, combined)
 
 FOUND = {"rows": np.array([0, 0, 2]), "families": np.array([1, 2, 0]), "bits": np.array([30.0, 10.0, -5.0]),
          "chance": np.array([-20.0, -5.0, 0.0])}
@@ -78,11 +78,9 @@ def test_rows_that_share_words_are_the_ones_aligned():
     assert measures.sharing(["ACDEFGHIL"], rows, 2).tolist() == [0, 2]
 
 
-def test_neighbours_and_their_choice():
+def test_the_nearest_row_names_the_family():
     rows = np.eye(3)
     assert by_neighbour(np.array([[0.0, 0.9, 0.1]]), rows, np.array([7, 8, 9])).picks.tolist() == [8]
-    labels = np.array([0, 1, 0, 0, 1, 2])
-    assert np.bincount(labels[some_of_each(labels, 2)]).tolist() == [2, 2, 1]
 
 
 def write_split(folder, rows):
