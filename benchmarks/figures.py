@@ -83,7 +83,8 @@ def candidates(rows, out):
 
 def finish(figure, axes, path):
     axes.grid(True, which="major", color="#eee")
-    axes.legend(frameon=False, fontsize=8)
+    if not figure.legends:
+        axes.legend(frameon=False, fontsize=8)
     figure.savefig(path.with_suffix(".png"), dpi=150, metadata={"Software": None})
     figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     pyplot.close(figure)

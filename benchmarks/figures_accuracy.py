@@ -27,6 +27,10 @@ def panels(results, path, one, finish, across, up):
         one(place, result)
         place.set(title=result["split"], xlabel=across, ylabel=up)
         place.grid(True, which="major", color="#eee")
+    named = {}
+    for place in axes[0]:
+        named |= dict(zip(*reversed(place.get_legend_handles_labels())))
+    figure.legend(named.values(), named, loc="outside lower center", ncols=2 * len(results) - 1, frameon=False, fontsize=8)
     finish(figure, axes[0][0], path)
 
 
