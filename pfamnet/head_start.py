@@ -79,14 +79,17 @@ def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> t
 
     Returns:
         Weights (classes, d) and biases (classes,): logits are log-densities
-        but for a term that all classes share.
+        but for a term that all classes share.  With one vector of each class
+        there is nothing within one, and the covariance of all stands for it.
     """
     counts = torch.bincount(labels, minlength=classes)
     means = torch.zeros(classes, vectors.shape[1], dtype=vectors.dtype).index_add_(0, labels, vectors)
     means /= counts.clamp(min=1)[:, None]
     means[counts == 0] = vectors.mean(0)
-    within = vectors - means[labels]
-    covariance = within.T @ within / max(len(vectors) - int((counts > 0).sum()), 1)
+    several = bool(counts.max() > 1)
+    within = vectors - (means[labels] if several else vectors.mean(0))
+    freedom = len(vectors) - (int((counts > 0).sum()) if several else 1)
+    covariance = within.T @ within / max(freedom, 1)
     size = len(covariance)
     level = covariance.trace() / size + 1e-6
     covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * level * torch.eye(size, dtype=vectors.dtype)

@@ -50,6 +50,13 @@ def test_few_rows_and_a_family_without_any_leave_numbers(rows):
     assert all(torch.isfinite(tensor).all() for tensor in made.head.state_dict().values())
 
 
+def test_one_vector_of_each_family_gives_weights_of_an_ordinary_size():
+    vectors = torch.randn(40, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weight, bias = discriminant(vectors, torch.arange(40), 40)
+    assert weight.abs().max() < 100 and bias.abs().max() < 100
+    assert ((vectors @ weight.T + bias).argmax(1) == torch.arange(40)).all()
+
+
 def test_the_discriminant_is_fishers():
     rng = torch.Generator().manual_seed(0)
     spread = torch.tensor([[3.0, 0.0], [2.5, 0.4]], dtype=torch.float64)
