@@ -314,7 +314,7 @@ def training_log(model):
     lines = (Path(model) / "training.tsv").read_text().splitlines()
     names = lines[0].split("\t")
     rows = [dict(zip(names, line.split("\t"))) for line in lines[1:]]
-    return [[row["network"], int(row["residues"]), float(row["loss"]), float(row["dev_accuracy"])] for row in rows]
+    return [[row["network"], int(row["residues"]), float(row["loss"]) if row["loss"] else None, float(row["dev_accuracy"])] for row in rows]
 
 
 if __name__ == "__main__":

@@ -287,10 +287,11 @@ class Build:
         limit = 2000 if name == "light" or self.device.type != "cpu" else 600
         measure = Measure(Corpus(self.trainset.dev), network.block, limit) if self.group.first else None
         training = Training(name, network, groups, sampler, measure, settings, self.work / name,
-                            self.device, self.progress, self.group, self.tracker)
+                            self.device, self.progress, self.group, self.tracker, knows=name == "esm")
         best = training.run()
-        self.say(f"{name}: dev accuracy {best:.4f} after {training.state['step']} steps, "
-                 f"{training.state['seconds'] / 60:.1f} minutes")
+        step, kept = training.state["step"], training.state["kept"]
+        self.say(f"{name}: dev accuracy {best:.4f} after {step} steps, {training.state['seconds'] / 60:.1f} minutes"
+                 + ("" if kept else "; the network that it began with was best"))
 
 
 def as_json(options: BuildOptions) -> dict:

@@ -4,9 +4,11 @@ A training is a number of steps of about `batch` residues each; a step may be
 several batches (gradient accumulation).  Learning rates warm up linearly and
 decay along a cosine to a twentieth.  Every `evaluate` steps the dev fold is
 measured; the best weights are kept, and after `patience` measurements without
-a gain the training stops.  Weights, optimizer and progress are written as
-safetensors and JSON every few minutes; batches depend on the seed and the step
-alone, so a training that was killed goes on from its last checkpoint.
+a gain the training stops.  A network that knows something from the start is
+measured before the first step too, and kept where nothing gets better.
+Weights, optimizer and progress are written as safetensors and JSON every few
+minutes; batches depend on the seed and the step alone, so a training that was
+killed goes on from its last checkpoint.
 
 Several processes share the rows of each batch (`pfamnet.parallel`); the first
 of them measures and writes.
@@ -75,12 +77,15 @@ def optimizer_class(optimizer: str, device: torch.device):
 
 
 class Training:
-    """One network's way through its training; `run` returns the best dev accuracy."""
+    """One network's way through its training; `run` returns the best dev accuracy.
+
+    `knows`: whether the network knows something before its first step.
+    """
 
     def __init__(self, name, network, groups, sampler, measure, settings: TrainSettings,
                  folder: Path, device: torch.device, progress: bool = False, group: Alone | None = None,
-                 tracker: Untracked | None = None):
-        self.name, self.network, self.sampler, self.measure = name, network, sampler, measure
+                 tracker: Untracked | None = None, knows: bool = False):
+        self.name, self.network, self.sampler, self.measure, self.knows = name, network, sampler, measure, knows
         self.settings, self.folder, self.device, self.progress = settings, Path(folder), device, progress
         self.group, self.tracker, self.rows = group or Alone(), tracker or Untracked(), Rows()
         self.context, scaled = autocast(device, settings.precision)
@@ -92,8 +97,9 @@ class Training:
             None if part is None else part.to(device)
             for part in class_weights(torch.from_numpy(sampler.class_counts()), settings.balance))
         # `losses` and `loss`: how many steps since the last line of the log, and their sum
-        self.state = {"step": 0, "best": -1.0, "stale": 0, "seconds": 0.0, "done": False,
-                      "losses": 0, "loss": 0.0}
+        # `best`: dev accuracy of the weights kept, at step `kept`; `trained`: the best since the first step
+        self.state = {"step": 0, "best": -1.0, "kept": 0, "trained": -1.0, "stale": 0, "seconds": 0.0,
+                      "done": False, "losses": 0, "loss": 0.0}
 
     def rate(self, step: int) -> float:
         """Share of the peak learning rate at a step."""
@@ -125,6 +131,8 @@ class Training:
         before, since = state["seconds"], state["step"]
         queue = self.draws(ahead, state["step"])
         window = Window(settings.batch * settings.accumulate)
+        if self.knows and not state["step"]:
+            self.look()
         while state["step"] < settings.steps:
             loss = self.step(next(queue))
             state["loss"] += loss
@@ -198,24 +206,26 @@ class Training:
         self.scaler.scale(loss / count).backward()
         return loss.item() / count
 
-    def look(self, loss: float, speed: float) -> float:
+    def look(self, loss: float = math.nan, speed: float = 0.0) -> float:
         """Measure dev, keep the weights if they are the best so far, write a line of the log."""
         self.network.eval()
-        step = self.state["step"]
+        state, step = self.state, self.state["step"]
         with torch.inference_mode(), self.context:
             accuracy = self.group.share(lambda: self.measure(self.network))
-        better = accuracy > self.state["best"]
+        better = accuracy > state["best"]
         if better:
-            self.state.update(best=accuracy, stale=0)
-        else:
-            self.state["stale"] += 1
+            state.update(best=accuracy, kept=step)
+        if step:
+            gained = accuracy > state["trained"]
+            state.update(trained=max(accuracy, state["trained"]), stale=0 if gained else state["stale"] + 1)
         if self.group.first:
             if better:
                 save_tensors(self.network.state_dict(), self.folder / BEST)
             add_log(self.folder, (self.name, step, step * self.settings.batch * self.settings.accumulate,
-                                  f"{self.state['seconds']:.0f}", f"{loss:.4f}", f"{accuracy:.5f}",
-                                  f"{self.rate(step - 1):.4f}", f"{speed:.0f}"))
-            self.tracker.log(self.name, step, {"dev_accuracy": accuracy, "loss_between_looks": loss})
+                                  f"{state['seconds']:.0f}", f"{loss:.4f}" if step else "", f"{accuracy:.5f}",
+                                  f"{self.rate(step - 1):.4f}" if step else "", f"{speed:.0f}" if step else ""))
+            self.tracker.log(self.name, step, {"dev_accuracy": accuracy}
+                             | ({"loss_between_looks": loss} if step else {}))
         return accuracy
 
     def save(self) -> None:

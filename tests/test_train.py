@@ -64,11 +64,12 @@ def settings(steps, **changes):
     return TrainSettings(**{"residues": 48 * steps, "batch": 48, "precision": "fp32", "lr": 0.1} | changes)
 
 
-def training(folder, steps=10, network=None, measure=None, sampler=None, **changes):
+def training(folder, steps=10, network=None, measure=None, sampler=None, knows=False, **changes):
     network = network or Network()
     chosen = settings(steps, **changes)
     groups = [{"params": list(network.parameters()), "lr": chosen.lr, "weight_decay": 0.01}]
-    return Training("made", network, groups, sampler or Batches(), measure or Script(), chosen, folder, CPU)
+    return Training("made", network, groups, sampler or Batches(), measure or Script(), chosen, folder, CPU,
+                    knows=knows)
 
 
 class Script:
@@ -328,6 +329,31 @@ def test_what_was_logged_after_the_checkpoint_is_dropped(tmp_path):
     assert (cut / "log.tsv").read_text().startswith("network\tstep\t")
     assert logged(cut) == logged(tmp_path / "whole")
     assert equal(whole.network.state_dict(), again.network.state_dict())
+
+
+def test_a_network_that_knows_something_is_kept_where_training_gains_nothing(tmp_path):
+    network = Network()
+    before = weights(network)
+    run = training(tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.9, 0.3, 0.5, 0.8))
+    assert run.run() == 0.9 and run.state["kept"] == 0
+    assert equal(before, network.state_dict())
+    first, second = rows(tmp_path)[:2]
+    assert (first[1], first[4], first[5]) == ("0", "", "0.90000") and second[1] == "2" and float(second[4]) > 0
+
+
+def test_what_training_gained_is_kept_though_the_network_knew_something(tmp_path):
+    network = Network()
+    before = weights(network)
+    run = training(tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.5, 0.3, 0.6, 0.4))
+    assert run.run() == 0.6 and run.state["kept"] == 4
+    assert not equal(before, network.state_dict())
+
+
+def test_patience_waits_for_what_came_after_the_start(tmp_path):
+    """A fine-tuning may be worse than its start for long before it is better."""
+    run = training(tmp_path, steps=12, evaluate=2, patience=2, knows=True, measure=Script(0.9, 0.1, 0.2, 0.3, 0.2, 0.1, 0.95))
+    run.run()
+    assert run.state["step"] == 10 and run.state["best"] == 0.9
 
 
 def test_a_finished_training_is_not_run_again(tmp_path):
