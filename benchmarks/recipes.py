@@ -17,7 +17,7 @@ from common import machine, save, share
 from pfamnet.cli_build import build
 from pfamnet.recipes import RECIPES, with_defaults
 
-PATHS = ("domains", "families", "hmm", "light_from")
+PATHS = ("base", "domains", "families", "hmm", "light_from")
 
 
 @click.command()
@@ -75,8 +75,13 @@ def command(options: dict) -> str:
             continue
         words.append(param.opts[0])
         if not param.is_flag:
-            words.append(PurePath(value).name if name in PATHS else str(value))
+            words.append(PurePath(value).name if name in PATHS and not is_hub_name(name, value) else str(value))
     return shlex.join([*words, "MODEL", *(PurePath(path).name for path in options["trainsets"])])
+
+
+def is_hub_name(option: str, value: str) -> bool:
+    """Whether a base is ORG/NAME, not a directory."""
+    return option == "base" and value.count("/") == 1
 
 
 if __name__ == "__main__":
