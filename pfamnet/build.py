@@ -32,6 +32,7 @@ from .esm import EsmNetwork
 from .examples import Corpus, Sampler, SamplerSettings
 from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
 from .gathering import set_gathering
+from .head_finish import finish_head
 from .head_start import start_head
 from .light import LightConfig, LightNetwork
 from .light_start import Stored
@@ -204,7 +205,7 @@ class Build:
                           self.device, self.cpus)
 
     def say(self, text: str) -> None:
-        if self.group.first:
+        if self.group.first and text:
             print(text, file=sys.stderr)
 
     # -- data and profiles
@@ -245,7 +246,11 @@ class Build:
         network = self.group.share(lambda: self.esm_network(train, families)).to(self.device)
         self.train("esm", network, esm_groups(network, options),
                    esm_sampler(train, families, network.block, options), esm_settings(options, self.checkpoint))
-        return plain(network, options)
+        network = plain(network, options)
+        self.say(self.group.share(lambda: finish_head(
+            network, train, self.measure("esm", network.block), self.work / "esm" / "head.safetensors",
+            autocast(self.device, options.precision)[0], self.progress, options.esm_residues)))
+        return network
 
     def esm_network(self, train: Corpus, families: int) -> EsmNetwork:
         """The network to begin with, its head where the encoder's vectors of the families are."""
@@ -283,9 +288,12 @@ class Build:
         self.train("light", network, groups, sampler, settings)
         return network
 
+    def measure(self, name: str, block: int) -> Measure:
+        """What looks at dev for a network."""
+        return Measure(Corpus(self.trainset.dev), block, 2000 if name == "light" or self.device.type != "cpu" else 600)
+
     def train(self, name, network, groups, sampler, settings) -> None:
-        limit = 2000 if name == "light" or self.device.type != "cpu" else 600
-        measure = Measure(Corpus(self.trainset.dev), network.block, limit) if self.group.first else None
+        measure = self.measure(name, network.block) if self.group.first else None
         training = Training(name, network, groups, sampler, measure, settings, self.work / name,
                             self.device, self.progress, self.group, self.tracker, knows=name == "esm")
         best = training.run()

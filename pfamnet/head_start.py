@@ -24,7 +24,7 @@ from .measure import region_logits
 
 PER_FAMILY = 16      # domains of each family that are looked at, at most
 PART = 2             # this part of the residues of the training that follows, at most
-SHRINKAGE = 0.1      # share of the covariance that is the same in all directions
+SHRINKAGE = 0.01     # share of the covariance that is the same in all directions
 SCALES = tuple(np.geomspace(0.02, 2.0, 21))  # of the logits; normal distributions are too sure
 
 
@@ -49,14 +49,7 @@ def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = Fa
 
     Families without a domain in `corpus`, and class 0, get the mean of all.
     """
-    regions = regions_of_each(corpus, PER_FAMILY, network.block, training and training // PART)
-    vectors, labels = [], []
-    with torch.inference_mode(), context:
-        for view, vector in tqdm(region_logits(Features(network.eval()), regions), "head", len(regions),
-                                 file=sys.stderr, disable=not progress, leave=False):
-            vectors.append(vector)
-            labels.append(int(corpus.domains[view.row, 3]) + 1)
-    vectors, labels = torch.stack(vectors).double(), torch.tensor(labels)
+    vectors, labels = vectors_of_each(network, corpus, context, progress, training)
     order = torch.argsort(labels, stable=True)  # every other domain of each family
     half, other = order[::2], order[1::2]
     weight, bias = discriminant(vectors[half], labels[half], network.families + 1)
@@ -67,6 +60,31 @@ def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = Fa
     with torch.no_grad():
         layer.weight.copy_(weight * scale)
         layer.bias.copy_(bias * scale)
+
+
+def vectors_of_each(network: EsmNetwork, corpus: Corpus, context, progress: bool = False,
+                    training: int | None = None, shuffled: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vectors (n, d), double precision, and classes (n,) of some domains of each family.
+
+    And of `shuffled` of them with their residues in another order: class 0.
+    """
+    regions = regions_of_each(corpus, PER_FAMILY, network.block, training and training // PART)
+    labels = {view.row: int(corpus.domains[view.row, 3]) + 1 for view in regions}
+    rng = np.random.default_rng(0)
+    decoys = [regions[place] for place in rng.permutation(len(regions))[:shuffled]]
+    vectors, classes = [], []
+    with torch.inference_mode(), context, tqdm(total=len(regions) + len(decoys), desc="head", file=sys.stderr,
+                                               disable=not progress, leave=False) as bar:
+        for view, vector in region_logits(Features(network.eval()), regions):
+            vectors.append(vector)
+            classes.append(labels[view.row])
+            bar.update()
+        for _, vector in region_logits(Features(network), [view._replace(tokens=rng.permutation(view.tokens))
+                                                           for view in decoys]):
+            vectors.append(vector)
+            classes.append(0)
+            bar.update()
+    return torch.stack(vectors).double(), torch.tensor(classes)
 
 
 def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -212,7 +212,8 @@ class Training:
         state, step = self.state, self.state["step"]
         with torch.inference_mode(), self.context:
             accuracy = self.group.share(lambda: self.measure(self.network))
-        better = accuracy > state["best"]
+        # of equals the first, but rather one that was trained
+        better = accuracy > state["best"] or step and not state["kept"] and accuracy == state["best"]
         if better:
             state.update(best=accuracy, kept=step)
         if step:

@@ -349,6 +349,11 @@ def test_what_training_gained_is_kept_though_the_network_knew_something(tmp_path
     assert not equal(before, network.state_dict())
 
 
+def test_of_equals_the_first_that_was_trained_is_kept(tmp_path):
+    run = training(tmp_path, steps=8, evaluate=2, knows=True, measure=Script(0.5, 0.4, 0.5, 0.5, 0.3))
+    assert run.run() == 0.5 and run.state["kept"] == 4
+
+
 def test_patience_waits_for_what_came_after_the_start(tmp_path):
     """A fine-tuning may be worse than its start for long before it is better."""
     run = training(tmp_path, steps=12, evaluate=2, patience=2, knows=True, measure=Script(0.9, 0.1, 0.2, 0.3, 0.2, 0.1, 0.95))
