@@ -16,6 +16,7 @@ import click
 import tables_architectures
 import tables_accuracy
 import tables_efficiency
+import tables_rates
 import tables_recipes
 import tables_speed
 from common import percent
@@ -219,6 +220,10 @@ def efficiency(results):
     return markdown(*tables_efficiency.efficiency(results)) + tables_efficiency.caption(results)
 
 
+def rates(results):
+    return markdown(*tables_rates.rates(results)) + tables_rates.caption(results)
+
+
 def recipes(results):
     return markdown(*tables_recipes.recipes(results)) + tables_recipes.commands(results)
 
@@ -257,6 +262,7 @@ TABLES = {
     "gathering": ("gathering", gathering),
     "hmmscan-rows": ("hmmscan_rows", hmmscan_rows),
     "hmmscan-hybrid": ("hmmscan_rows", hmmscan_hybrid),
+    "rates": ("rates", rates),
     "recipes": ("recipes", recipes),
     "recall": ("recall", recall),
     "recall-by-rows": ("recall", recall_by("by_rows")),
