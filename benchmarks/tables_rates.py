@@ -5,7 +5,7 @@ HEADER = ["recipe", "before the first step, % of dev right", "trained", "joined 
 
 def rates(results):
     """A row for each recipe."""
-    return HEADER, [[name, row["before"]["percent"], row["after"]["percent"], interval(row["joined"]), f"{row['cpu_s']:.0f}"]
+    return HEADER, [[name, *(f"{row[part]['percent']:.1f}" for part in ("before", "after")), interval(row["joined"]), f"{row['cpu_s']:.0f}"]
                     for result in results for name, row in result["rows"].items()]
 
 
