@@ -12,7 +12,7 @@ MAIN = ("esm", "light", "one pass", "two passes", "esm and candidates", "light a
 def draw(results, out, finish):
     """Draw every figure; `finish` saves one (figure, axes, path)."""
     tested = [r for r in results if r["errors"]]
-    panels(tested, out / "accuracy_curves", curve, finish, "false calls a thousand decoys", "% of test rows found, right")
+    panels(tested, out / "accuracy_curves", curve, finish, "false calls a thousand decoys", "% of test rows not found, or wrong")
     panels(tested, out / "accuracy_rows", bins("by_rows"), finish, "train rows of the family", "% errors")
     panels(tested, out / "accuracy_identity", bins("by_identity"), finish, "% identity to the nearest train row", "% errors")
     panels(tested, out / "accuracy_evalues", evalues, finish, "nominal E-value", "calls a decoy")
@@ -36,7 +36,7 @@ def panels(results, path, one, finish, across, up):
 
 def curve(axes, result):
     for name, points in result["curves"].items():
-        axes.semilogx([1000 * calls for calls, _ in points], [found for _, found in points], "o-",
+        axes.loglog([1000 * calls for calls, _ in points], [max(100 - found, 0.1) for _, found in points], "o-",
                       markersize=3, color=COLOURS.get(name), label=label(name))
 
 
