@@ -73,7 +73,7 @@ class BuildOptions:
     light_lr: float = 3e-3
     esm_residues: int = 40_000_000
     lr: float = 4e-4
-    head_lr: float = 4e-3
+    head_lr: float = 1e-3
     layer_decay: float = 0.8
     batch: int = 4096
     crop: int = 256
