@@ -56,13 +56,19 @@ class Variant:
     teacher: str | None = None
 
 
+SHAPE = {"stride": 4, "width": 256, "dilations": (1, 2, 4, 1, 2, 4)}  # of the first one
+
 VARIANTS = {
-    "as built (stride 4, width 256, 6 convolutions of kernel 5, blocks of 16, softmax)": Variant(),
+    "as it was (stride 4, width 256, 6 convolutions of kernel 5, blocks of 16, softmax)": Variant(),
     "another seed": Variant(seed=1),
     "width 192": Variant({"width": 192}),
     "width 384": Variant({"width": 384}),
     "stem of stride 8": Variant({"stride": 8}),
     "stem of stride 2": Variant({"stride": 2}),
+    "stem of stride 2, width 192": Variant({"stride": 2, "width": 192}),
+    "stem of stride 2, width 128": Variant({"stride": 2, "width": 128}),
+    "as it is (stride 2, width 192, dilations doubled)": Variant(
+        {"stride": 2, "width": 192, "dilations": (2, 4, 8, 2, 4, 8)}),
     "loss: sigmoid of each family": Variant(loss="sigmoid"),
     "loss: logit adjustment": Variant(train={"balance": "logit"}),
     "loss: margin of 1 for sisters in the clan": Variant(loss="clan_margin"),
@@ -181,7 +187,7 @@ class Trials:
         """The trained network, and what its training took."""
         count, seed = len(self.trainset.families), self.seed + variant.seed
         torch.manual_seed(seed)
-        network = LightNetwork(LightConfig(count, **variant.shape))
+        network = LightNetwork(LightConfig(count, **SHAPE | variant.shape))
         if variant.loss == "sigmoid":
             begin_sigmoid(network.head)
         settings = replace(TrainSettings(self.residues, self.batch, precision="fp32", checkpoint_seconds=1e9),

@@ -35,6 +35,7 @@ from .gathering import set_gathering
 from .head_finish import finish_head
 from .head_start import start_head
 from .light import LightConfig, LightNetwork
+from .light_reshape import check_shape
 from .light_start import Stored
 from .measure import Measure
 from .parallel import Alone, own_device
@@ -69,6 +70,8 @@ class BuildOptions:
     aligner: str = "hmmalign"
     emit: int = 50
     light_from: str | None = None
+    light_width: int | None = None
+    light_stride: int | None = None
     light_residues: int = 150_000_000
     light_lr: float = 3e-3
     esm_residues: int = 40_000_000
@@ -182,6 +185,8 @@ class Build:
         """Read the train set and build the profiles: what is learnt from, and the number of families."""
         self.encoder = base_encoder(self.options)
         self.start = Stored(self.options.light_from) if self.options.light_from else None
+        if self.start:
+            check_shape(self.start.config, self.options.light_width, self.options.light_stride)
         trainset, given, quotas = self.read()
         self.begin()
         hmms = given or self.build_profiles(trainset)
@@ -266,18 +271,20 @@ class Build:
         return soft_labels(network, train, self.work / "soft.safetensors", context, self.progress,
                            self.options.esm_residues)
 
-    def light_network(self, config: LightConfig, sampler: Sampler) -> LightNetwork:
+    def light_network(self, sampler: Sampler) -> LightNetwork:
         """The light network to begin with."""
+        shape = {name: value for name, value in (("width", self.options.light_width),
+                                                 ("stride", self.options.light_stride)) if value}
         if self.start is None:
-            return LightNetwork(config)
+            return LightNetwork(LightConfig(sampler.families, **shape))
         examples = sampler.batches(0, START_EXAMPLES)[0]
-        return self.start.network(self.trainset.families, torch.from_numpy(examples.tokens))
+        return self.start.network(self.trainset.families, torch.from_numpy(examples.tokens), **shape)
 
     def train_light(self, train: Corpus, families: int) -> LightNetwork:
-        options, config = self.options, LightConfig(families)
+        options, block = self.options, LightConfig(families).block
         torch.manual_seed(options.seed)  # the same whether or not the fine-tuning was resumed
-        sampler = Sampler(train, families, config.block, SamplerSettings(power=options.power), options.seed)
-        network = self.group.share(lambda: self.light_network(config, sampler))
+        sampler = Sampler(train, families, block, SamplerSettings(power=options.power), options.seed)
+        network = self.group.share(lambda: self.light_network(sampler))
         if not options.light_residues:
             return network.eval()
         network.to(self.device)

@@ -1,10 +1,10 @@
 """The light network: a small convolutional network for scanning on CPUs.
 
-Residues are embedded and downsampled by four at once (the stem's stride); residual
+Residues are embedded and downsampled by two at once (the stem's stride); residual
 blocks of dilated convolutions follow at that resolution; average and maximum
 are pooled to blocks of 16 residues, where one more convolution and a linear
-head give a logit for each family and for "no family" (class 0).  About 1.2
-MFLOP a residue.  Batch normalisation stands behind every convolution, so that
+head give a logit for each family and for "no family" (class 0).  About 1.3
+MFLOP a residue; benchmarks/README.md has what other shapes came to.  Batch normalisation stands behind every convolution, so that
 it folds into the convolution for inference (`pfamnet.light_graph`).
 """
 
@@ -28,12 +28,12 @@ class LightConfig:
     families: int
     block: int = 16
     embedding: int = 64
-    width: int = 256
+    width: int = 192
     kernel: int = 5
     stem_kernel: int = 9
-    stride: int = 4          # of the stem; divides the block
+    stride: int = 2          # of the stem; divides the block
     activation: str = "relu"
-    dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)
+    dilations: tuple[int, ...] = (2, 4, 8, 2, 4, 8)
     context: int = 384
     vocabulary: int = 33
 

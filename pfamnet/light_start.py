@@ -19,6 +19,7 @@ from torch import nn
 from .errors import PfamnetError
 from .families import Family
 from .light import LightConfig, LightNetwork
+from .light_reshape import finer, narrower
 from .model import WEIGHTS, open_model
 
 
@@ -38,11 +39,13 @@ class Stored:
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             raise PfamnetError(f"{self.path}: no weights of a light network") from None
 
-    def network(self, families: list[Family], tokens: torch.Tensor) -> LightNetwork:
+    def network(self, families: list[Family], tokens: torch.Tensor, width: int | None = None,
+                stride: int | None = None) -> LightNetwork:
         """A network for `families`, those in common with the stored one as they are there.
 
         `tokens` (B, L) int64 are of ordinary examples.  Other families begin
-        with random weights.
+        with random weights.  `width` and `stride` of the stem, where given,
+        are made of those that are stored (`pfamnet.light_reshape`).
         """
         network = LightNetwork(LightConfig(**vars(self.config) | {"families": len(families)}))
         with torch.no_grad():
@@ -52,6 +55,10 @@ class Stored:
                 convolution.weight.copy_(self.tensors[f"{name}.weight"])
                 norm.bias.copy_(self.tensors[f"{name}.bias"])
             settle(network, tokens)
+        if stride is not None and stride != self.config.stride:
+            network = finer(network, stride)
+        if width is not None and width != self.config.width:
+            network = narrower(network, width, tokens)
         return network
 
     def fill_head(self, head: nn.Linear, families: list[Family]) -> None:
