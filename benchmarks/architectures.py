@@ -69,6 +69,7 @@ VARIANTS = {
     "stem of stride 2, width 128": Variant({"stride": 2, "width": 128}),
     "as it is (stride 2, width 192, dilations doubled)": Variant(
         {"stride": 2, "width": 192, "dilations": (2, 4, 8, 2, 4, 8)}),
+    "as it is, but blocks of 32": Variant({"stride": 2, "width": 192, "dilations": (2, 4, 8, 2, 4, 8), "block": 32}),
     "loss: sigmoid of each family": Variant(loss="sigmoid"),
     "loss: logit adjustment": Variant(train={"balance": "logit"}),
     "loss: margin of 1 for sisters in the clan": Variant(loss="clan_margin"),

@@ -18,6 +18,8 @@ from torch.nn import functional as F
 
 from .tokens import PAD
 
+# of networks that were written when there was no choice of these
+BEFORE_NAMED = {"stride": 4, "activation": "relu"}
 ACTIVATIONS = {"relu": F.relu, "silu": F.silu, "gelu": F.gelu}
 
 
@@ -42,7 +44,7 @@ class LightConfig:
 
     @classmethod
     def from_json(cls, fields: dict) -> "LightConfig":
-        return cls(**fields | {"dilations": tuple(fields["dilations"])})
+        return cls(**BEFORE_NAMED | fields | {"dilations": tuple(fields["dilations"])})
 
 
 def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1):

@@ -60,6 +60,13 @@ def test_a_configuration_survives_json():
     assert LightConfig.from_json(json.loads(json.dumps(CONFIG.to_json()))) == CONFIG
 
 
+def test_a_configuration_of_before_the_stride_was_named_has_the_one_that_there_was():
+    fields = CONFIG.to_json()
+    del fields["stride"], fields["activation"]
+    old = LightConfig.from_json(fields)
+    assert old.stride == 4 and old.activation == "relu" and old.width == CONFIG.width
+
+
 def test_the_default_network_is_of_the_size_that_was_planned():
     size = sum(p.numel() for p in LightNetwork(LightConfig(families=2652)).parameters())
     assert 2_400_000 < size < 3_000_000
