@@ -22,8 +22,8 @@ MOST = 2        # times the average that one protein may have
 
 def mode_settings(candidates: int, recall: float) -> dict[str, tuple[int, float]]:
     """(candidates of a span on average, recall aimed at) of each mode, from those of the default."""
-    return {"fast": (max(candidates // 8, 1), 1 - 3 * (1 - recall)),
-            "default": (candidates, recall), "sensitive": (2 * candidates, 1.0)}
+    return {"fast": (max(candidates // 2, 1), 1 - 3 * (1 - recall)),
+            "default": (candidates, recall), "sensitive": (4 * candidates, 1.0)}
 
 
 def choose_modes(ranks: np.ndarray, peaks: np.ndarray, all_peaks: list[tuple[int, np.ndarray]],

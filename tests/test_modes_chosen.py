@@ -34,7 +34,7 @@ def test_more_effort_tries_more():
     peaks = 10 - ranks / 2
     modes = choose_modes(ranks, peaks, some_peaks(1), 16, 0.99)
     fast, default, sensitive = (modes[mode] for mode in ("fast", "default", "sensitive"))
-    assert [mode["candidates"] for mode in (fast, default, sensitive)] == [2, 16, 32]
+    assert [mode["candidates"] for mode in (fast, default, sensitive)] == [8, 16, 64]
     assert all(mode["most"] == MOST * mode["candidates"] for mode in modes.values())
     assert fast["threshold"] > default["threshold"] > sensitive["threshold"]
     assert fast["recall"] == pytest.approx(0.97) and sensitive["recall"] == 1.0
