@@ -34,7 +34,7 @@ from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_s
 from .gathering import set_gathering
 from .head_finish import finish_head
 from .head_start import start_head
-from .light import LightConfig, LightNetwork
+from .light import LightConfig, LightNetwork, dilations_for
 from .light_reshape import check_shape
 from .light_start import Stored
 from .measure import Measure
@@ -276,6 +276,8 @@ class Build:
         shape = {name: value for name, value in (("width", self.options.light_width),
                                                  ("stride", self.options.light_stride)) if value}
         if self.start is None:
+            if "stride" in shape:
+                shape["dilations"] = dilations_for(shape["stride"])
             return LightNetwork(LightConfig(sampler.families, **shape))
         examples = sampler.batches(0, START_EXAMPLES)[0]
         return self.start.network(self.trainset.families, torch.from_numpy(examples.tokens), **shape)

@@ -47,6 +47,15 @@ class LightConfig:
         return cls(**BEFORE_NAMED | fields | {"dilations": tuple(fields["dilations"])})
 
 
+def dilations_for(stride: int) -> tuple[int, ...]:
+    """Dilations by which convolutions reach as many residues whatever the stem's stride, where they can.
+
+    >>> dilations_for(4)
+    (1, 2, 4, 1, 2, 4)
+    """
+    return tuple(max(1, dilation * LightConfig.stride // stride) for dilation in LightConfig.dilations)
+
+
 def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1):
     """A convolution that keeps the length (but for its stride), normalised."""
     return nn.Sequential(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pfamnet.light import LightConfig, LightNetwork
+from pfamnet.light import LightConfig, LightNetwork, dilations_for
 from pfamnet.runtime import OVERLAP
 from pfamnet.tokens import PAD
 
@@ -58,6 +58,11 @@ def test_a_configuration_survives_json():
     import json
 
     assert LightConfig.from_json(json.loads(json.dumps(CONFIG.to_json()))) == CONFIG
+
+
+def test_dilations_reach_as_far_at_any_stride():
+    assert dilations_for(LightConfig.stride) == LightConfig.dilations
+    assert dilations_for(1) == (4, 8, 16, 4, 8, 16) and dilations_for(8) == (1, 1, 2, 1, 1, 2)
 
 
 def test_a_configuration_of_before_the_stride_was_named_has_the_one_that_there_was():

@@ -105,3 +105,10 @@ def test_a_build_makes_the_shape_that_is_asked_for(light_model, trainset, tmp_pa
 def test_a_build_says_at_once_that_a_network_cannot_be_wider(light_model, trainset, tmp_path):
     line = refused(build("--light-from", light_model, "--light-width", 999, tmp_path / "made", *trainset, check=False))
     assert "width 999" in line and not (tmp_path / "made.work").exists()
+
+
+def test_a_new_network_has_the_shape_that_is_asked_for(trainset, tmp_path):
+    out = tmp_path / "made"
+    build("--light-width", 24, "--light-stride", 4, "--light-residues", 20000, out, *trainset)
+    made = config(out)
+    assert (made["width"], made["stride"], made["dilations"]) == (24, 4, [1, 2, 4, 1, 2, 4])
