@@ -98,7 +98,7 @@ def test_each_variant_is_a_network_that_can_be_made_and_scans_by_its_blocks(name
 
 
 def test_floating_point_operations_are_those_of_the_weights():
-    network = LightNetwork(LightConfig(3, embedding=8, width=16, context=16))
+    network = LightNetwork(LightConfig(3, embedding=8, width=16, context=16, stride=4))
     stem, body, context, head = 16 * 8 * 9 / 4, 6 * 16 * 16 * 5 / 4, 16 * 32 * 3 / 16, 16 * 4 / 16
     assert architectures.mflop(network) == pytest.approx(2 * (stem + body + context + head) / 1e6)
 
