@@ -18,6 +18,7 @@ import numpy as np
 from .light import LightNetwork
 from .light_graph import as_exported, build_graph
 from .model import GRAPH, WEIGHTS
+from .runtime import discreet_onnxruntime
 from .tokens import PAD, encode
 
 SAMPLES = 200      # sequences that show the ranges of the activations
@@ -31,6 +32,7 @@ def quantize_light(network: LightNetwork, folder: Path, sequences: Iterable[str]
     The new file holds its weights itself; light.safetensors stays as it is.
     `sequences` are ordinary ones, those to be scanned are like; `offsets` as there.
     """
+    discreet_onnxruntime()
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     model = build_graph(network, Path(folder) / WEIGHTS, as_exported(network), offsets)

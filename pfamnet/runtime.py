@@ -9,6 +9,7 @@ several threads).
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +50,20 @@ def by_windows(run, tokens: np.ndarray, block: int) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def discreet_onnxruntime():
+    """onnxruntime, which from 1.32 on reports its use to Microsoft over the network, and leaves a number of
+    the machine and a database in the user's cache, unless it is told not to before it is imported."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 class LightRuntime:
     """The light network of a model directory, through onnxruntime on the CPU."""
 
     def __init__(self, graph: Path, block: int):
-        import onnxruntime
+        onnxruntime = discreet_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3

@@ -1,15 +1,18 @@
 """Windows tile a protein exactly; a block's logits depend on what is near it alone."""
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+import untrained
 from hypothesis import given
 from hypothesis import strategies as st
 
 import synthetic
+from conftest import environment, program
 from pfamnet.errors import PfamnetError
 from pfamnet.esm import EncoderConfig, EsmEncoder, EsmNetwork, save_encoder, save_head
 from pfamnet.light import LightConfig, LightNetwork
@@ -163,3 +166,15 @@ def test_esm_without_torch_says_what_to_install(esm, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(PfamnetError, match=r"pip install 'pfamnet\[build\]'"):
         EsmRuntime(esm.folder / "encoder", esm.folder / "head.safetensors")
+
+
+def test_a_scan_leaves_nothing_in_the_users_home(tmp_path):
+    """onnxruntime would keep a database of its use there, and send it."""
+    home, model = tmp_path / "home", untrained.write_model(tmp_path / "model")
+    home.mkdir()
+    query = tmp_path / "query.fa"
+    query.write_text(">one\nMKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ\n")
+    asked = environment() | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    asked.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([*program("pfamnet-scan"), model, query], env=asked, check=True, capture_output=True)
+    assert list(home.iterdir()) == []
