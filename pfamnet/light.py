@@ -4,7 +4,8 @@ Residues are embedded and downsampled by two at once (the stem's stride); residu
 blocks of dilated convolutions follow at that resolution; average and maximum
 are pooled to blocks of 16 residues, where one more convolution and a linear
 head give a logit for each family and for "no family" (class 0).  About 1.3
-MFLOP a residue; benchmarks/README.md has what other shapes came to.  Batch normalisation stands behind every convolution, so that
+MFLOP a residue; benchmarks/README.md has what other shapes came to.  Batch
+normalisation stands behind every convolution, so that
 it folds into the convolution for inference (`pfamnet.light_graph`).
 """
 

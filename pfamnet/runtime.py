@@ -51,8 +51,8 @@ def by_windows(run, tokens: np.ndarray, block: int) -> np.ndarray:
 
 
 def discreet_onnxruntime():
-    """onnxruntime, which from 1.32 on reports its use to Microsoft over the network, and leaves a number of
-    the machine and a database in the user's cache, unless it is told not to before it is imported."""
+    """onnxruntime, told to keep no record of its use: else 1.32 leaves a device number and a database of events,
+    which it has the means to send, in the user's cache. It must be told before it is imported."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
