@@ -12,7 +12,7 @@ import pytest
 from pfamnet.cli_scan import scan
 from pfamnet.options import run
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 PROGRAM = [sys.executable, str(DATA.parent.parent / "bin" / "pfamnet-scan")]
 LIBRARY = DATA / "golden.hmm.gz"
 PROTEINS = DATA / "golden.fa"

@@ -9,7 +9,7 @@ from pfamnet.profiles import optimize, read_hmms
 from pfamnet.search import ProfileSearch, Thresholds
 from pfamnet.tables import Trailer
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 SETS = {"default": Thresholds(), "cut_ga": Thresholds(bit_cutoffs="gathering")}
 
 
