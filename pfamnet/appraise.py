@@ -16,7 +16,7 @@ import numpy as np
 
 from .candidates import best_runs
 from .combine import Combination, evidence, log_probabilities
-from .fasta import Record
+from .records import Record
 from .hits import Hit
 from .search import ProfileSearch, Thresholds
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import Pipeline
 
-from .fasta import Record
+from .records import Record
 from .hits import Hit
 from .hmmer_hits import to_hit
 from .profile_pool import ProfilePool

@@ -17,7 +17,7 @@ import numpy as np
 
 from .appraise import Appraiser, Evidence, look
 from .combine import NEVER, Combination, Terms, padded
-from .fasta import Record
+from .records import Record
 from .measure import Measure
 
 PROFILES_ALONE = Combination(1e6)   # the network only breaks ties

@@ -8,9 +8,9 @@ refused here with the record and the position named.
 import itertools
 import sys
 import zlib
-from typing import NamedTuple
 
 from .errors import PfamnetError
+from .records import Record, shown
 
 _CHUNK = 1 << 20        # bytes asked for at once, and the most inflated at once
 _HEADER_LIMIT = 1 << 20  # a longer header line means that this is not FASTA
@@ -28,23 +28,6 @@ _TABLE = bytes(
 
 class Truncated(PfamnetError):
     """The input ends within gzip data."""
-
-
-class Record(NamedTuple):
-    """One sequence of a FASTA file.
-
-    ``name`` and ``description`` are text; bytes that are not UTF-8 are kept
-    as surrogates (``errors="surrogateescape"``), so that they can be written
-    as they came. ``sequence`` is upper case and without white space, and may
-    hold ``* . _ ~``, which count as residues. ``number`` is 1 for the first
-    record of the input. Only other formats than FASTA have accessions.
-    """
-
-    name: str
-    description: str
-    sequence: str
-    number: int
-    accession: str = ""
 
 
 def read_fasta(path, stdin=None):
@@ -81,15 +64,6 @@ def text_chunks(path, stdin=None):
         raise PfamnetError(f"{path}: {_reason(error)}") from None
     with stream:
         yield from _open_chunks(stream, path)
-
-
-def shown(text, limit=60):
-    """Return ``text`` fit for a one-line message: printable and not long."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in text[: limit + 1]
-    )
-    return text if len(text) <= limit else text[:limit] + "..."
 
 
 def _reason(error):

@@ -42,7 +42,7 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Pipeline
 from tqdm import tqdm
 
-from .fasta import Record
+from .records import Record
 from .search import Thresholds, to_digital
 from .trainset import Fold, TrainSet
 from .trainset_holdout import draw_number

@@ -3,7 +3,7 @@
 import struct
 from math import exp
 
-from .fasta import Record
+from .records import Record
 from .hits import Alignment, Domain, Hit
 
 # HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only

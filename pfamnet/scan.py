@@ -15,7 +15,7 @@ from .appraise import look
 from .batch_search import BatchSearch
 from .candidates import Proposal, propose, spans
 from .combine import evidence
-from .fasta import Record
+from .records import Record
 from .hits import Hit, network_domain, network_hit
 from .model import Model
 from .search import ProfileSearch, Thresholds

@@ -14,7 +14,7 @@ from pyhmmer.easel import Alphabet, DigitalSequence
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 
 from .errors import PfamnetError
-from .fasta import Record
+from .records import Record
 from .hits import Hit
 from .hmmer_hits import to_hit
 from .longseq import merge_windows, windows

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pyhmmer.easel import SequenceFile
 
 from .errors import PfamnetError
-from .fasta import Record, fasta_records, shown, text_chunks
+from .fasta import fasta_records, text_chunks
+from .records import Record, shown
 
 FASTA = "fasta"
 # What a file of another format begins with.

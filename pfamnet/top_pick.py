@@ -14,7 +14,7 @@ import numpy as np
 
 from .appraise import Appraiser, View, look
 from .combine import Combination
-from .fasta import Record
+from .records import Record
 from .hits import Hit, network_hit
 from .model import Model
 from .reporting import with_domZ

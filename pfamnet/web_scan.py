@@ -22,7 +22,8 @@ from pathlib import Path
 from . import __version__
 from .cli_scan import make_scanner, open_any
 from .errors import PfamnetError
-from .fasta import Record, shown, text_chunks
+from .fasta import text_chunks
+from .records import Record, shown
 from .gff3 import Gff3Writer, today
 from .json_lines import JsonLinesWriter
 from .report_html import HtmlWriter

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from .errors import PfamnetError
-from .fasta import Record
+from .records import Record
 from .hits import Hit
 
 _LONGEST_ROW = 1 << 16

@@ -10,7 +10,7 @@ from scanning import LIBRARY, PROTEINS, rows, scan_here
 from pfamnet.clans import best_of_clans, inserted, nested, overlap, without
 from pfamnet.cli_scan import scan
 from pfamnet.families import Family
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.hits import Alignment, network_domain, network_hit
 from pfamnet.options import run
 

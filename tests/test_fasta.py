@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pyhmmer.easel import Alphabet, SequenceFile
 
 from pfamnet.errors import PfamnetError
-from pfamnet.fasta import Record, read_fasta, shown
+from pfamnet.fasta import read_fasta
+from pfamnet.records import Record, shown
 from pfamnet.search import to_digital
 
 

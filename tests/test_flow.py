@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.flow import AHEAD, MOST, RESIDUES, in_order
 
 

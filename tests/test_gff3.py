@@ -8,7 +8,7 @@ import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
 from pfamnet.cli_scan import scan
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.gff3 import Gff3Writer, today
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.options import run

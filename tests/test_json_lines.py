@@ -6,7 +6,7 @@ import math
 import golden
 from scanning import LIBRARY, PROTEINS, scan_here
 
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.json_lines import JsonLinesWriter
 
 

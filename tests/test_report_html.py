@@ -18,7 +18,7 @@ from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
 import untrained
 from pfamnet.cli_scan import scan
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.options import run
 from pfamnet.report_html import END, HtmlWriter, line, page_head

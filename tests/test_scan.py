@@ -13,7 +13,7 @@ from pfamnet.align import build_profile
 from pfamnet.batch_search import BatchSearch
 from pfamnet.combine import Combination
 from pfamnet.families import Family
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.model import Mode, NetworkInfo
 from pfamnet.profiles import ProfileStore, write_profiles
 from pfamnet.pvalues import Calibration, Tail

@@ -11,7 +11,7 @@ from pyhmmer.easel import Alphabet, TextSequence
 from pfamnet import search as search_module
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.profiles import ProfileStore, write_profiles
 from pfamnet.search import ProfileSearch, Thresholds, check_cutoffs, to_digital
 

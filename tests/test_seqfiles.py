@@ -9,7 +9,7 @@ import pytest
 from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
 from pfamnet.errors import PfamnetError
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.seqfiles import no_nucleotides, read_sequences, sniff
 
 NAMES = ("P15056", "P06213")

@@ -10,7 +10,7 @@ import pytest
 from Bio import SearchIO
 
 from pfamnet.errors import PfamnetError
-from pfamnet.fasta import Record
+from pfamnet.records import Record
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.tables import TSV_COLUMNS, DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
