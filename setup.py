@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 BUILD = ["torch>=2.5", "safetensors>=0.4", "onnx>=1.15", "huggingface_hub>=0.23", "tqdm>=4.60"]
@@ -16,7 +16,7 @@ setup(
     long_description_content_type="text/markdown",
     license="BSD-3-Clause",
     python_requires=">=3.11",
-    packages=["pfamnet", "pfamnet.data"],
+    packages=[*find_packages(include=["pfamnet", "pfamnet.*"]), "pfamnet.data"],
     package_dir={"pfamnet": "pfamnet", "pfamnet.data": "data"},
     package_data={"pfamnet": ["page/*"], "pfamnet.data": ["*", "*/*", "*/*/*"]},
     scripts=["bin/pfamnet-scan", "bin/pfamnet-build"],

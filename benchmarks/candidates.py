@@ -15,7 +15,7 @@ from common import describe_model, machine, save
 
 from pfamnet.candidates import spans
 from pfamnet.families import accession_key
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
 from pfamnet.trainset_domains import read_domains
 

@@ -14,7 +14,7 @@ from common import Clock, describe_model, machine, save, share
 from compare import IDENTICAL, outcomes
 from recall import GATHERING, domains_of, search_every_profile
 
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.flow import in_order
 from pfamnet.model import Mode, open_model
 from pfamnet.scan import Scanner

@@ -27,7 +27,7 @@ import click
 
 from common import describe_model, machine, save
 from pfamnet.families import accession_key
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
 from pfamnet.profiles import read_hmms
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from pfamnet.candidates import best_blocks, spans
 from pfamnet.families import families_by_key, read_families
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
 from pfamnet.flow import in_order
 from pfamnet.scan import MODES, Scanner

@@ -24,7 +24,7 @@ import click
 import numpy as np
 from common import describe_model, machine, save
 
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
 from pfamnet.tokens import PAD, encode
 

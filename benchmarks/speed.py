@@ -31,7 +31,7 @@ from mmseqs import mmseqs_profiles, mmseqs_search
 from padded import make_model
 from programs import environment, hmmscan_program, press, run, write_fasta
 
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
 
 OPPONENT = Path(__file__).with_name("opponent.py")

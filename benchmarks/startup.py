@@ -20,7 +20,7 @@ import click
 from common import describe_model, machine, save
 from programs import environment, hmmscan_program, press, run, timed, write_fasta
 
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "data" / "examples.fa"

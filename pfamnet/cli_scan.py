@@ -96,7 +96,7 @@ def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: 
     """Scan one file; `say` takes lines for who wants to know."""
     from .flow import in_order
     from .outputs import Outputs
-    from .seqfiles import no_nucleotides, read_sequences
+    from .io.sequences import no_nucleotides, read_sequences
 
     model, scan_some = open_scanner(model_path, options, thresholds, threads)
     gc.freeze()

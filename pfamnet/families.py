@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from pfamnet.errors import PfamnetError
-from pfamnet.textfile import find_columns, numbered_lines
+from pfamnet.io.textfile import find_columns, numbered_lines
 
 CUTOFFS = ("ga", "tc", "nc")
 PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in CUTOFFS}

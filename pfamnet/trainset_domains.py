@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pfamnet.errors import PfamnetError
 from pfamnet.families import ALIASES
-from pfamnet.textfile import find_columns, numbered_lines
+from pfamnet.io.textfile import find_columns, numbered_lines
 
 DOMAIN_COLUMNS = {
     "protein": (),

@@ -22,7 +22,7 @@ from pathlib import Path
 from . import __version__
 from .cli_scan import make_scanner, open_any
 from .errors import PfamnetError
-from .fasta import text_chunks
+from .io.fasta import text_chunks
 from .records import Record, shown
 from .gff3 import Gff3Writer, today
 from .json_lines import JsonLinesWriter
@@ -30,7 +30,7 @@ from .report_html import HtmlWriter
 from .flow import in_order
 from .scan import MODES
 from .search import Thresholds
-from .seqfiles import no_nucleotides, read_sequences
+from .io.sequences import no_nucleotides, read_sequences
 from .table_headers import Trailer
 from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 

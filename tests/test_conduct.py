@@ -8,7 +8,8 @@ import time
 import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here, start
 
-from pfamnet import outputs, writer
+from pfamnet import outputs
+from pfamnet import writer
 from pfamnet.tables import TsvWriter
 
 GOOD = records("P15056", "P06213")

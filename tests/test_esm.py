@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pfamnet import esm, tokens
+from pfamnet import esm
+from pfamnet import tokens
 from pfamnet.errors import PfamnetError
 from pfamnet.lora import add_adapters
 

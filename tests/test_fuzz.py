@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
-from pfamnet.seqfiles import read_sequences
+from pfamnet.io.sequences import read_sequences
 
 TEXTS = st.one_of(
     st.binary(max_size=300),

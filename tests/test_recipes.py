@@ -19,7 +19,8 @@ from pfamnet.options import run
 @pytest.fixture
 def few(monkeypatch):
     """Recipes of few families and rows under the names of the real ones, and a very small network."""
-    from pfamnet import build_input, cli_build
+    from pfamnet import build_input
+    from pfamnet import cli_build
     from pfamnet.recipes import RECIPES, Recipe
 
     small = RECIPES | {"specialist": Recipe("specialist", "three families", ((3, 10),), power=0.0)}

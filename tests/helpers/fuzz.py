@@ -29,7 +29,7 @@ from pfamnet.options import one_line
 from pfamnet.profiles import write_profiles
 from pfamnet.scan import ProfileScanner, Scanner
 from pfamnet.search import Thresholds
-from pfamnet.seqfiles import read_sequences
+from pfamnet.io.sequences import read_sequences
 from pfamnet.tables import TsvWriter
 
 WORDS = [b">", b"\n>", b"\r\n", b"\0", b"\1", b"*", b"-", b"//\n", b"\x1f\x8b\x08", b"ID   ", b"\xef\xbb\xbf",

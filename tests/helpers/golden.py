@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 from pfamnet.families import Family
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.profiles import optimize, read_hmms
 from pfamnet.search import ProfileSearch, Thresholds
 from pfamnet.tables import Trailer

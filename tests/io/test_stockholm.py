@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
-from pfamnet.stockholm import read_stockholm
+from pfamnet.io.stockholm import read_stockholm
 
 PFAM_LIKE = """\
 # STOCKHOLM 1.0

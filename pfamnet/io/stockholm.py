@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from pfamnet.errors import PfamnetError
-from pfamnet.textfile import numbered_lines
+from pfamnet.io.textfile import numbered_lines
 
 HEADER = "# STOCKHOLM"
 END = "//"

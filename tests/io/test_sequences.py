@@ -10,7 +10,7 @@ from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
 from pfamnet.errors import PfamnetError
 from pfamnet.records import Record
-from pfamnet.seqfiles import no_nucleotides, read_sequences, sniff
+from pfamnet.io.sequences import no_nucleotides, read_sequences, sniff
 
 NAMES = ("P15056", "P06213")
 

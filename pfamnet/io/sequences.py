@@ -1,6 +1,6 @@
 """Sequence files of any format that hmmscan reads, told by what they begin with.
 
-FASTA is read by `pfamnet.fasta`; GenBank, EMBL, UniProt flat files and
+FASTA is read by `pfamnet.io.fasta`; GenBank, EMBL, UniProt flat files and
 alignments by Easel, through pyhmmer, as hmmscan does. All may be gzip, and
 come from a pipe.
 """
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pyhmmer.easel import SequenceFile
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 from .fasta import fasta_records, text_chunks
-from .records import Record, shown
+from ..records import Record, shown
 
 FASTA = "fasta"
 # What a file of another format begins with.

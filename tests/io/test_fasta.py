@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyhmmer.easel import Alphabet, SequenceFile
 
 from pfamnet.errors import PfamnetError
-from pfamnet.fasta import read_fasta
+from pfamnet.io.fasta import read_fasta
 from pfamnet.records import Record, shown
 from pfamnet.search import to_digital
 

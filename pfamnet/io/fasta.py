@@ -9,8 +9,8 @@ import itertools
 import sys
 import zlib
 
-from .errors import PfamnetError
-from .records import Record, shown
+from ..errors import PfamnetError
+from ..records import Record, shown
 
 _CHUNK = 1 << 20        # bytes asked for at once, and the most inflated at once
 _HEADER_LIMIT = 1 << 20  # a longer header line means that this is not FASTA
