@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from pfamnet.families import accession_key
 from pfamnet.gathering import FILTERED, Evidence, Material, Rule, bits, score_at, to_block
-from pfamnet.profiles import read_hmms
+from pfamnet.profiles.files import read_hmms
 from pfamnet.trainset import Fold, read_trainset
 from pfamnet.trainset_entries import FamilyBook
 from pfamnet.trainset_readers import read_shard

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 
 from pfamnet.families import write_families
 from pfamnet.model import GRAPH, ModelWriter, open_model
-from pfamnet.profiles import write_profiles
+from pfamnet.profiles.files import write_profiles
 
 
 def make_model(source, families: int, path) -> Path:

@@ -33,7 +33,7 @@ from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
 from pfamnet.flow import in_order
 from pfamnet.scan import MODES, Scanner
-from pfamnet.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital
+from pfamnet.profiles.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital
 
 ROWS = (0, 1, 4, 11, 31, 101)      # training rows of a family
 LENGTHS = (1, 24, 40, 80, 160, 320)  # residues of a domain

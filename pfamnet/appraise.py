@@ -18,7 +18,7 @@ from .candidates import best_runs
 from .combine import Combination, evidence, log_probabilities
 from .records import Record
 from .hits import Hit
-from .search import ProfileSearch, Thresholds
+from .profiles.search import ProfileSearch, Thresholds
 
 FURTHER = 4       # times as many families as candidates are tried where these are not the right ones
 UNFILTERED = 16   # candidates whose profiles are heard in any case

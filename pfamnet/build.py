@@ -39,7 +39,7 @@ from .light_reshape import check_shape
 from .light_start import Stored
 from .measure import Measure
 from .parallel import Alone, own_device
-from .profiles import read_hmms, write_profiles
+from .profiles.files import read_hmms, write_profiles
 from .provenance import input_digests, provenance
 from .sampling import sample
 from .tracking import STATE as TRACKED

@@ -30,7 +30,7 @@ from .light_graph import export_light, family_offsets
 from .model import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
 from .model_card import model_card
 from .modes import choose_modes, peaks_of_all
-from .profiles import ProfileStore, write_profiles
+from .profiles.files import ProfileStore, write_profiles
 from .prototypes import make_prototypes
 from .quantize import SAMPLES, quantize_light
 from .runtime import EsmRuntime, LightRuntime

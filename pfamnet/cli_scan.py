@@ -157,7 +157,7 @@ def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, 
 def only_best(scanner, model):
     """What the scanner finds without the lesser of overlapping families of a clan."""
     from .clans import best_of_clans
-    from .search import SearchedHits
+    from .profiles.search import SearchedHits
 
     if not any(family.clan for family in model.families):
         complain("pfamnet-scan", "note: --clan-overlaps best changes nothing: no clans are known here")

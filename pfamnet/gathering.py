@@ -43,7 +43,7 @@ from pyhmmer.plan7 import HMM, Pipeline
 from tqdm import tqdm
 
 from .records import Record
-from .search import Thresholds, to_digital
+from .profiles.search import Thresholds, to_digital
 from .trainset import Fold, TrainSet
 from .trainset_holdout import draw_number
 

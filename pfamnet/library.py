@@ -12,7 +12,7 @@ from pathlib import Path
 from .errors import PfamnetError
 from .families import Family
 from .model import Model
-from .profiles import optimize, read_hmms
+from .profiles.files import optimize, read_hmms
 
 PRESSED = ".h3m"
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from .combine import Combination
 from .errors import PfamnetError
 from .families import Family, read_families
-from .profiles import ProfileStore
+from .profiles.files import ProfileStore
 from .pvalues import Calibration
 
 FORMAT = 1

@@ -12,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from .appraise import look
-from .batch_search import BatchSearch
+from .profiles.batch_search import BatchSearch
 from .candidates import Proposal, propose, spans
 from .combine import evidence
 from .records import Record
 from .hits import Hit, network_domain, network_hit
 from .model import Model
-from .search import ProfileSearch, Thresholds
+from .profiles.search import ProfileSearch, Thresholds
 
 MODES = ("fast", "default", "sensitive")
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan spares all filters

@@ -17,9 +17,9 @@ from .combine import Combination
 from .records import Record
 from .hits import Hit, network_hit
 from .model import Model
-from .reporting import with_domZ
+from .profiles.thresholds import with_domZ
 from .scan import NetworkScanner
-from .search import SearchedHits, Thresholds
+from .profiles.search import SearchedHits, Thresholds
 
 
 class TopScanner(NetworkScanner):

@@ -29,7 +29,7 @@ from .json_lines import JsonLinesWriter
 from .report_html import HtmlWriter
 from .flow import in_order
 from .scan import MODES
-from .search import Thresholds
+from .profiles.search import Thresholds
 from .io.sequences import no_nucleotides, read_sequences
 from .table_headers import Trailer
 from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter

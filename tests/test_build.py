@@ -322,7 +322,7 @@ REFUSED = {
 
 def write_twice(path):
     """Three profiles, the last of the first one's family, of another version and name."""
-    from pfamnet.profiles import read_hmms, write_profiles
+    from pfamnet.profiles.files import read_hmms, write_profiles
 
     hmms = list(itertools.islice(read_hmms(DATA / "golden.hmm.gz"), 2))
     again = hmms[0].copy()
@@ -428,7 +428,7 @@ def test_a_split_without_a_dev_fold_holds_rows_out(quick, tmp_path):
 
 def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
     """And families without one are left out, with a warning."""
-    from pfamnet.profiles import emit_sequences, read_hmms
+    from pfamnet.profiles.files import emit_sequences, read_hmms
 
     hmms = {hmm.accession: hmm for hmm in read_hmms(DATA / "golden.hmm.gz")}
     chosen = sorted(hmms)[:3]
@@ -448,7 +448,7 @@ def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
 
 
 def test_a_family_without_rows_is_learnt_from_its_profile(quick, tmp_path):
-    from pfamnet.profiles import emit_sequences, read_hmms
+    from pfamnet.profiles.files import emit_sequences, read_hmms
 
     hmms = sorted(read_hmms(DATA / "golden.hmm.gz"), key=lambda hmm: hmm.accession)
     records = [(f"{i} {hmms[0].accession}", sequence) for i, sequence in enumerate(emit_sequences(hmms[0], 5, 1))]

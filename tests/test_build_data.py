@@ -8,7 +8,7 @@ from pfamnet.align import build_profile
 from pfamnet.build_data import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
-from pfamnet.profiles import write_profiles
+from pfamnet.profiles.files import write_profiles
 from pfamnet.trainset import Fold, TrainSet, read_trainset
 
 

@@ -10,7 +10,7 @@ from pfamnet.cli_scan import scan
 from pfamnet.errors import PfamnetError
 from pfamnet.library import find_library, open_library
 from pfamnet.options import run
-from pfamnet.profiles import read_hmms, write_profiles
+from pfamnet.profiles.files import read_hmms, write_profiles
 
 
 @pytest.fixture

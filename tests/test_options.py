@@ -10,7 +10,7 @@ from pfamnet import scan_options
 from pfamnet.cli_scan import scan
 from pfamnet.cli_scan import FORMATS
 from pfamnet.options import Number, complete, default_cpus, os_reason
-from pfamnet.search import Thresholds
+from pfamnet.profiles.search import Thresholds
 
 # What hmmscan 3.4 says are the options it has.
 HMMSCANS = (
@@ -174,7 +174,7 @@ def test_missing_cutoffs_are_refused_at_the_start(tmp_path, capfd):
     assert scan_here("--cut_ga", "-o", out, DATA / "none.hmm", PROTEINS) == 1
     capfd.readouterr()
     plain = tmp_path / "plain.hmm"
-    from pfamnet.profiles import read_hmms
+    from pfamnet.profiles.files import read_hmms
 
     with open(plain, "wb") as file:
         for hmm in itertools.islice(read_hmms(LIBRARY), 3):

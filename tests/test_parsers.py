@@ -18,7 +18,7 @@ from scanning import PROTEINS, rows
 
 from pfamnet.cli_scan import scan
 from pfamnet.options import run
-from pfamnet.search import to_digital
+from pfamnet.profiles.search import to_digital
 
 KINDS = ("domtblout", "tblout", "pfamtblout")
 PARSERS = {"domtblout": "hmmscan3-domtab", "tblout": "hmmer3-tab"}

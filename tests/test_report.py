@@ -14,7 +14,7 @@ from pfamnet.cli_scan import scan
 from pfamnet.hits import Alignment, network_domain, network_hit
 from pfamnet.options import run
 from pfamnet.report import ReportWriter
-from pfamnet.search import Thresholds
+from pfamnet.profiles.search import Thresholds
 
 
 def body(text):

@@ -10,15 +10,15 @@ import pytest
 
 import synthetic
 from pfamnet.align import build_profile
-from pfamnet.batch_search import BatchSearch
+from pfamnet.profiles.batch_search import BatchSearch
 from pfamnet.combine import Combination
 from pfamnet.families import Family
 from pfamnet.records import Record
 from pfamnet.model import Mode, NetworkInfo
-from pfamnet.profiles import ProfileStore, write_profiles
+from pfamnet.profiles.files import ProfileStore, write_profiles
 from pfamnet.pvalues import Calibration, Tail
 from pfamnet.scan import NetworkScanner, ProfileScanner, Scanner, overlap
-from pfamnet.search import ProfileSearch, Thresholds
+from pfamnet.profiles.search import ProfileSearch, Thresholds
 
 FAMILIES = 6
 BLOCK = 16
@@ -407,7 +407,7 @@ def test_a_sequence_that_overflows_the_arithmetic_spoils_no_other(profiles, monk
 
 
 def test_sequences_that_hmmer_refuses_for_their_length_go_their_own_way(profiles, monkeypatch):
-    monkeypatch.setattr("pfamnet.batch_search.MAX_RESIDUES", 300)
+    monkeypatch.setattr("pfamnet.profiles.batch_search.MAX_RESIDUES", 300)
     records = some_records(np.random.default_rng(7))
     search = ProfileSearch(*profiles, None, Thresholds())
     found = BatchSearch(search).search_all(records, [list(range(FAMILIES))] * len(records))

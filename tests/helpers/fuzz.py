@@ -26,9 +26,9 @@ from pfamnet.errors import PfamnetError
 from pfamnet.library import open_library
 from pfamnet.model import as_text, description_digest, open_model
 from pfamnet.options import one_line
-from pfamnet.profiles import write_profiles
+from pfamnet.profiles.files import write_profiles
 from pfamnet.scan import ProfileScanner, Scanner
-from pfamnet.search import Thresholds
+from pfamnet.profiles.search import Thresholds
 from pfamnet.io.sequences import read_sequences
 from pfamnet.tables import TsvWriter
 

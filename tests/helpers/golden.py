@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pfamnet.families import Family
 from pfamnet.io.fasta import read_fasta
-from pfamnet.profiles import optimize, read_hmms
-from pfamnet.search import ProfileSearch, Thresholds
+from pfamnet.profiles.files import optimize, read_hmms
+from pfamnet.profiles.search import ProfileSearch, Thresholds
 from pfamnet.tables import Trailer
 
 DATA = Path(__file__).parent.parent / "data"

@@ -13,7 +13,7 @@ from pfamnet.families import write_families
 from pfamnet.light import LightConfig, LightNetwork
 from pfamnet.light_graph import export_light
 from pfamnet.model import ModelWriter
-from pfamnet.profiles import write_profiles
+from pfamnet.profiles.files import write_profiles
 
 CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
 

@@ -15,7 +15,7 @@ from pyhmmer.easel import Alphabet, SequenceFile
 from pfamnet.errors import PfamnetError
 from pfamnet.io.fasta import read_fasta
 from pfamnet.records import Record, shown
-from pfamnet.search import to_digital
+from pfamnet.profiles.search import to_digital
 
 
 def read(data, stdin=None):

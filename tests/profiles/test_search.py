@@ -8,12 +8,12 @@ import golden
 import pytest
 from pyhmmer.easel import Alphabet, TextSequence
 
-from pfamnet import search as search_module
+from pfamnet.profiles import search as search_module
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.records import Record
-from pfamnet.profiles import ProfileStore, write_profiles
-from pfamnet.search import ProfileSearch, Thresholds, check_cutoffs, to_digital
+from pfamnet.profiles.files import ProfileStore, write_profiles
+from pfamnet.profiles.search import ProfileSearch, Thresholds, check_cutoffs, to_digital
 
 
 def everything():

@@ -5,7 +5,7 @@ import threading
 import golden
 import pytest
 
-from pfamnet.profile_pool import ProfilePool
+from pfamnet.profiles.pool import ProfilePool
 
 
 class Store:

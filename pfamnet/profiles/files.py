@@ -21,8 +21,8 @@ from pyhmmer.easel import Alphabet, Randomness
 from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
 from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
 
-from .errors import PfamnetError
-from .profile_watch import WatchedStream
+from ..errors import PfamnetError
+from .hmm_guard import WatchedStream
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # The length model for which hmmpress configures profiles. Every search sets

@@ -9,7 +9,7 @@ and with its surroundings, in the window that owns its middle.
 from dataclasses import replace
 from math import exp, log
 
-from .reporting import passes, with_domZ
+from .thresholds import passes, with_domZ
 
 OVERLAP = 20_000
 

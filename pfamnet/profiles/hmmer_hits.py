@@ -3,8 +3,8 @@
 import struct
 from math import exp
 
-from .records import Record
-from .hits import Alignment, Domain, Hit
+from ..records import Record
+from ..hits import Alignment, Domain, Hit
 
 # HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only
 # way at the values that pyhmmer has no property for. Big-endian, no padding.

@@ -9,7 +9,7 @@ own files (``3/f``); others are let through.
 import io
 import struct
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 
 MAGIC = 0xE8EDEDBA
 _HEAD = struct.Struct("=IIii")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from pyhmmer.plan7 import OptimizedProfile
 
-from .profiles import optimize
+from .files import optimize
 
 KEEP = 32_768  # profiles; about 50 kB each
 

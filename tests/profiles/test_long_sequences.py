@@ -2,7 +2,7 @@
 
 import pytest
 
-from pfamnet.longseq import OVERLAP, windows
+from pfamnet.profiles.long_sequences import OVERLAP, windows
 
 
 @pytest.mark.parametrize("length", (1, 99_999, 100_000, 100_001, 180_000, 180_001, 305_000, 10**6))

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import Pipeline
 
-from .records import Record
-from .hits import Hit
+from ..records import Record
+from ..hits import Hit
 from .hmmer_hits import to_hit
-from .profile_pool import ProfilePool
-from .reporting import with_domZ
+from .pool import ProfilePool
+from .thresholds import with_domZ
 from .search import MAX_RESIDUES, ProfileSearch, SearchedHits, to_digital
 
 _AMINO = Alphabet.amino()

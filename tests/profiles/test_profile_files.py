@@ -11,7 +11,7 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequen
 from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, OptimizedProfileBlock, Pipeline
 
 from pfamnet.errors import PfamnetError
-from pfamnet.profiles import (
+from pfamnet.profiles.files import (
     ProfileStore,
     emit_sequences,
     optimize,

@@ -7,8 +7,8 @@ import golden
 import pytest
 
 from pfamnet.errors import PfamnetError
-from pfamnet.profile_watch import WatchedStream
-from pfamnet.profiles import read_hmms, write_profiles
+from pfamnet.profiles.hmm_guard import WatchedStream
+from pfamnet.profiles.files import read_hmms, write_profiles
 
 
 def stream_of(data):

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pyhmmer.easel import Alphabet, DigitalSequence
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 
-from .errors import PfamnetError
-from .records import Record
-from .hits import Hit
+from ..errors import PfamnetError
+from ..records import Record
+from ..hits import Hit
 from .hmmer_hits import to_hit
-from .longseq import merge_windows, windows
+from .long_sequences import merge_windows, windows
 
 # HMMER's pipeline refuses sequences of more residues than that.
 MAX_RESIDUES = 100_000
