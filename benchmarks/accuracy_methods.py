@@ -16,7 +16,7 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.hmmer import hmmsearch, phmmer
 from tqdm import tqdm
 
-from pfamnet.candidates import best_runs
+from pfamnet.network.candidates import best_runs
 from pfamnet.combine import log_probabilities
 from pfamnet.kmers import CODES, LETTERS
 from pfamnet.kmers import NONE as OTHER
@@ -88,9 +88,9 @@ class Embedder:
     def __init__(self, encoder):
         import torch
 
-        from pfamnet.devices import autocast
-        from pfamnet.esm import add_ends
-        from pfamnet.tokens import PAD, encode
+        from pfamnet.network.devices import autocast
+        from pfamnet.network.esm import add_ends
+        from pfamnet.network.tokens import PAD, encode
 
         torch.set_num_threads(1)
         self.torch, self.add_ends, self.encode, self.pad = torch, add_ends, encode, PAD

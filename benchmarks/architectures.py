@@ -23,16 +23,16 @@ from common import machine, save
 
 from pfamnet.build_data import given_profiles, some_sequences, with_dev, with_emitted
 from pfamnet.calibrate import dev_ranks
-from pfamnet.devices import autocast
+from pfamnet.network.devices import autocast
 from pfamnet.distil import soft_labels
 from pfamnet.examples import Corpus, Sampler, SamplerSettings
-from pfamnet.light import LightConfig, LightNetwork
-from pfamnet.light_graph import export_light, family_offsets
+from pfamnet.network.light import LightConfig, LightNetwork
+from pfamnet.network.light_onnx import export_light, family_offsets
 from pfamnet.light_start import Stored
 from pfamnet.measure import Measure
 from pfamnet.model import ENCODER, GRAPH, HEAD, open_model
-from pfamnet.quantize import quantize_light
-from pfamnet.runtime import LightRuntime
+from pfamnet.network.quantize import quantize_light
+from pfamnet.network.runtime import LightRuntime
 from pfamnet.train import Training, TrainSettings
 from pfamnet.trainset import read_trainset
 
@@ -278,7 +278,7 @@ def taught_by(path, corpus, families) -> tuple[np.ndarray, np.ndarray]:
 
 def teacher_network(path, model, corpus):
     if "esm" in model.description["networks"]:
-        from pfamnet.esm import load_network
+        from pfamnet.network.esm import load_network
 
         return load_network(path / ENCODER, path / HEAD).eval()
     examples = Sampler(corpus, len(model.families), 16, SamplerSettings()).batches(0, 65536)[0]

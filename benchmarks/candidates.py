@@ -13,7 +13,7 @@ import click
 import numpy as np
 from common import describe_model, machine, save
 
-from pfamnet.candidates import spans
+from pfamnet.network.candidates import spans
 from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model

@@ -24,7 +24,7 @@ from common import Clock, machine, save, share
 
 from pfamnet.build import BuildOptions
 from pfamnet.build_data import with_dev
-from pfamnet.devices import autocast, pick_device
+from pfamnet.network.devices import autocast, pick_device
 from pfamnet.errors import PfamnetError
 from pfamnet.examples import Corpus
 from pfamnet.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler

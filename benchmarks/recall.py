@@ -27,7 +27,7 @@ from pyhmmer.hmmer import hmmsearch
 
 import numpy as np
 
-from pfamnet.candidates import best_blocks, spans
+from pfamnet.network.candidates import best_blocks, spans
 from pfamnet.families import families_by_key, read_families
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model

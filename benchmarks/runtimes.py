@@ -26,7 +26,7 @@ from common import describe_model, machine, save
 
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model import open_model
-from pfamnet.tokens import PAD, encode
+from pfamnet.network.tokens import PAD, encode
 
 RUNTIMES = ("onnxruntime int8", "onnxruntime int8, fixed shapes", "onnxruntime fp32", "torch fp32", "torch bf16",
             "torch bf16, fused", "torch bf16, fused, packed", "torch bf16, fused, packed, channels last")
@@ -102,8 +102,8 @@ def as_shipped(model_path):
 
 def in_float32(model_path):
     """The graph anew from the stored weights."""
-    from pfamnet.light_graph import export_light
-    from pfamnet.runtime import LightRuntime
+    from pfamnet.network.light_onnx import export_light
+    from pfamnet.network.runtime import LightRuntime
 
     folder = tempfile.mkdtemp()
     export_light(network(model_path), folder)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .candidates import best_runs
+from .network.candidates import best_runs
 from .combine import Combination, evidence, log_probabilities
 from .records import Record
 from .hits import Hit

@@ -25,16 +25,16 @@ from .build_data import describe, with_dev, with_emitted
 from .build_input import planned, read_inputs
 from .build_output import ModelOutput
 from .checkpoints import CHECKPOINT
-from .devices import autocast, pick_device
+from .network.devices import autocast, pick_device
 from .distil import soft_labels
 from .errors import PfamnetError
-from .esm import EsmNetwork
+from .network.esm import EsmNetwork
 from .examples import Corpus, Sampler, SamplerSettings
 from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
 from .gathering import set_gathering
 from .head_finish import finish_head
 from .head_start import start_head
-from .light import LightConfig, LightNetwork, dilations_for
+from .network.light import LightConfig, LightNetwork, dilations_for
 from .light_reshape import check_shape
 from .light_start import Stored
 from .measure import Measure

@@ -20,20 +20,20 @@ from .build_data import some_sequences
 from .calibrate import calibrate, dev_ranks, recall_by_rank
 from .checkpoints import write_training_log
 from .combine_dev import fit_on_dev, told
-from .esm import EsmNetwork, save_encoder, save_head
+from .network.esm import EsmNetwork, save_encoder, save_head
 from .evaluation import FOLDER as EVALUATION
 from .evaluation import Evaluation, evaluate, read_table, write_evaluations
 from .examples import Corpus
 from .families import write_families
-from .light import LightNetwork
-from .light_graph import export_light, family_offsets
+from .network.light import LightNetwork
+from .network.light_onnx import export_light, family_offsets
 from .model import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
 from .model_card import model_card
 from .modes import choose_modes, peaks_of_all
 from .profiles.files import ProfileStore, write_profiles
 from .prototypes import make_prototypes
-from .quantize import SAMPLES, quantize_light
-from .runtime import EsmRuntime, LightRuntime
+from .network.quantize import SAMPLES, quantize_light
+from .network.runtime import EsmRuntime, LightRuntime
 from .tracking import Untracked
 from .trainset import Fold, TrainSet
 

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from .encoder import EsmEncoder
+from .network.encoder import EsmEncoder
 from .errors import PfamnetError
-from .esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
+from .network.esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
 from .examples import Corpus, Sampler, SamplerSettings
 from .lora import add_adapters, check_rank, merge_adapters
 from .train import TrainSettings

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .distil import regions_of_each
-from .esm import EsmNetwork, add_ends, pool_blocks
+from .network.esm import EsmNetwork, add_ends, pool_blocks
 from .examples import Corpus
 from .measure import region_logits
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from .errors import PfamnetError
-from .light import LightConfig, LightNetwork
+from .network.light import LightConfig, LightNetwork
 
 
 def check_shape(config: LightConfig, width: int | None, stride: int | None) -> None:

@@ -18,7 +18,7 @@ from torch import nn
 
 from .errors import PfamnetError
 from .families import Family
-from .light import LightConfig, LightNetwork
+from .network.light import LightConfig, LightNetwork
 from .light_reshape import finer, narrower
 from .model import WEIGHTS, open_model
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .encoder import EsmEncoder
+from .network.encoder import EsmEncoder
 from .errors import PfamnetError
 
 ALPHA = 16.0  # the change is scaled by ALPHA / rank, so that ranks may share a learning rate

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .examples import Corpus, block_range
-from .tokens import PAD
+from .network.tokens import PAD
 
 CONTEXT = 256
 BATCH = 16384  # residues

@@ -15,7 +15,7 @@ from typing import Callable
 import numpy as np
 
 from .calibrate import choose_threshold
-from .candidates import best_blocks, spans
+from .network.candidates import best_blocks, spans
 
 MOST = 2        # times the average that one protein may have
 

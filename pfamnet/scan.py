@@ -13,7 +13,7 @@ import numpy as np
 
 from .appraise import look
 from .profiles.batch_search import BatchSearch
-from .candidates import Proposal, propose, spans
+from .network.candidates import Proposal, propose, spans
 from .combine import evidence
 from .records import Record
 from .hits import Hit, network_domain, network_hit

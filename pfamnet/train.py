@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from .checkpoints import (BEST, CHECKPOINT, LOG, add_log, load_optimizer, log_lines, part, random_states,
                           read_checkpoint, save_checkpoint, save_tensors, set_random_states, trim_log)
-from .devices import autocast
+from .network.devices import autocast
 from .errors import PfamnetError
 from .losses import batch_loss, class_weights
 from .parallel import Alone, Rows, add_gradients, part_of, whole_batches

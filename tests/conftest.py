@@ -78,7 +78,7 @@ def base(tmp_path_factory):
     """A tiny ESM-2 of random weights, in Hugging Face's layout."""
     import torch
 
-    from pfamnet.esm import EncoderConfig, EsmEncoder, save_encoder
+    from pfamnet.network.esm import EncoderConfig, EsmEncoder, save_encoder
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("base") / "esm2_tiny"

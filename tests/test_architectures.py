@@ -15,7 +15,7 @@ import untrained
 from conftest import environment
 from pfamnet.examples import Corpus, Sampler, SamplerSettings
 from pfamnet.families import Family
-from pfamnet.light import LightConfig, LightNetwork
+from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.losses import batch_loss
 from pfamnet.model import open_model
 from pfamnet.trainset import Fold

@@ -22,7 +22,7 @@ import synthetic
 from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
 from pfamnet import combine
 from pfamnet.cli_build import build as command
-from pfamnet.light import LightConfig
+from pfamnet.network.light import LightConfig
 from pfamnet.model import open_model
 from pfamnet.options import run
 from pfamnet.prototypes import MOST_ROWS

@@ -37,7 +37,7 @@ def evaluation():
 
 
 def called_of(letter):
-    from pfamnet.tokens import encode
+    from pfamnet.network.tokens import encode
 
     return int(Runtime().run(encode(letter * 4))[0, 1:].argmax())
 

@@ -14,7 +14,7 @@ from pfamnet.examples import (
     SamplerSettings,
     block_range,
 )
-from pfamnet.tokens import MASK, PAD, encode
+from pfamnet.network.tokens import MASK, PAD, encode
 from pfamnet.trainset import Fold
 
 QUIET = {"substitutions": 0.0, "masked": 0.0}

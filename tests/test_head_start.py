@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pfamnet import esm
+from pfamnet.network import esm
 from pfamnet.examples import Corpus
 from pfamnet.head_start import discriminant, start_head
 from pfamnet.measure import Measure

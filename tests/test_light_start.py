@@ -12,7 +12,7 @@ from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.light_start import Stored
 from pfamnet.model import WEIGHTS, ModelWriter, open_model
-from pfamnet.tokens import PAD, encode
+from pfamnet.network.tokens import PAD, encode
 
 
 @pytest.fixture(scope="module")

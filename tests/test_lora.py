@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pfamnet import esm
+from pfamnet.network import esm
 from pfamnet.errors import PfamnetError
 from pfamnet.lora import add_adapters, check_rank, merge_adapters
 from pfamnet.train import Training, TrainSettings

@@ -7,7 +7,7 @@ import torch
 import synthetic
 from pfamnet.examples import Corpus
 from pfamnet.measure import CONTEXT, Measure, region, region_logits
-from pfamnet.tokens import PAD, encode
+from pfamnet.network.tokens import PAD, encode
 from pfamnet.trainset import Fold
 
 

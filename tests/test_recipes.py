@@ -11,7 +11,7 @@ import pfamnet.build as module
 import synthetic
 from conftest import build, refused
 from pfamnet.cli_build import build as command
-from pfamnet.light import LightConfig
+from pfamnet.network.light import LightConfig
 from pfamnet.model import open_model
 from pfamnet.options import run
 

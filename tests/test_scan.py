@@ -16,7 +16,7 @@ from pfamnet.families import Family
 from pfamnet.records import Record
 from pfamnet.model import Mode, NetworkInfo
 from pfamnet.profiles.files import ProfileStore, write_profiles
-from pfamnet.pvalues import Calibration, Tail
+from pfamnet.network.evalues import Calibration, Tail
 from pfamnet.scan import NetworkScanner, ProfileScanner, Scanner, overlap
 from pfamnet.profiles.search import ProfileSearch, Thresholds
 

@@ -10,9 +10,9 @@ import numpy as np
 import synthetic
 import torch
 
-from pfamnet.esm import EncoderConfig, EsmEncoder, EsmNetwork, parameter_groups
+from pfamnet.network.esm import EncoderConfig, EsmEncoder, EsmNetwork, parameter_groups
 from pfamnet.examples import Corpus, Sampler, SamplerSettings
-from pfamnet.light import LightConfig, LightNetwork
+from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.lora import add_adapters
 from pfamnet.parallel import join
 from pfamnet.train import Training, TrainSettings

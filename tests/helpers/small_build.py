@@ -5,7 +5,7 @@ import functools
 import pfamnet.build as module
 import pfamnet.build_output as output
 from pfamnet.cli import main_build
-from pfamnet.light import LightConfig
+from pfamnet.network.light import LightConfig
 
 calibrate = output.calibrate
 module.LightConfig = functools.partial(LightConfig, embedding=8, width=16, context=16)

@@ -10,8 +10,8 @@ import golden
 import torch
 
 from pfamnet.families import write_families
-from pfamnet.light import LightConfig, LightNetwork
-from pfamnet.light_graph import export_light
+from pfamnet.network.light import LightConfig, LightNetwork
+from pfamnet.network.light_onnx import export_light
 from pfamnet.model import ModelWriter
 from pfamnet.profiles.files import write_profiles
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, safe_open
 
-from pfamnet.light import LightConfig, LightNetwork
-from pfamnet.light_graph import as_exported, export_light, family_offsets, fold, tensor_places
-from pfamnet.runtime import LightRuntime
-from pfamnet.tokens import encode
+from pfamnet.network.light import LightConfig, LightNetwork
+from pfamnet.network.light_onnx import as_exported, export_light, family_offsets, fold, tensor_places
+from pfamnet.network.runtime import LightRuntime
+from pfamnet.network.tokens import encode
 from synthetic import random_sequence
 
 CONFIGS = {

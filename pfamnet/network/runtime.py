@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 from .tokens import PAD, encode
 
 WINDOW = 4096    # residues

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from pfamnet.light import LightConfig, LightNetwork, dilations_for
-from pfamnet.runtime import OVERLAP
-from pfamnet.tokens import PAD
+from pfamnet.network.light import LightConfig, LightNetwork, dilations_for
+from pfamnet.network.runtime import OVERLAP
+from pfamnet.network.tokens import PAD
 
 CONFIG = LightConfig(families=5, embedding=16, width=32, context=48)
 

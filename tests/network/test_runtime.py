@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 import synthetic
 from conftest import environment, program
 from pfamnet.errors import PfamnetError
-from pfamnet.esm import EncoderConfig, EsmEncoder, EsmNetwork, save_encoder, save_head
-from pfamnet.light import LightConfig, LightNetwork
-from pfamnet.light_graph import export_light
-from pfamnet.runtime import OVERLAP, WINDOW, EsmRuntime, LightRuntime, by_windows, windows
-from pfamnet.tokens import encode
+from pfamnet.network.esm import EncoderConfig, EsmEncoder, EsmNetwork, save_encoder, save_head
+from pfamnet.network.light import LightConfig, LightNetwork
+from pfamnet.network.light_onnx import export_light
+from pfamnet.network.runtime import OVERLAP, WINDOW, EsmRuntime, LightRuntime, by_windows, windows
+from pfamnet.network.tokens import encode
 
 SHORT = EncoderConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pfamnet.pvalues import CALLS, Calibration, Tail
+from pfamnet.network.evalues import CALLS, Calibration, Tail
 
 
 def tail(residues, p, score, scale):

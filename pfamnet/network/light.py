@@ -6,7 +6,7 @@ are pooled to blocks of 16 residues, where one more convolution and a linear
 head give a logit for each family and for "no family" (class 0).  About 1.3
 MFLOP a residue; benchmarks/README.md has what other shapes came to.  Batch
 normalisation stands behind every convolution, so that
-it folds into the convolution for inference (`pfamnet.light_graph`).
+it folds into the convolution for inference (`pfamnet.network.light_onnx`).
 """
 
 from __future__ import annotations

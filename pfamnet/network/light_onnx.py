@@ -5,7 +5,7 @@
 a few kilobytes of graph whose tensors are external data inside the safetensors
 file, so that the weights exist once and can be read by anything.  The graph
 widens them to float32 when it is opened; all arithmetic is float32, unless
-`pfamnet.quantize` replaces the graph by one in integers.
+`pfamnet.network.quantize` replaces the graph by one in integers.
 
 Some families' log-odds are higher than others' wherever one looks.  The graph takes
 half of what is common for a family off its bias (`family_offsets`): so fewer
@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import save_file
 
 from .light import LightNetwork
-from .model import GRAPH, WEIGHTS
+from ..model import GRAPH, WEIGHTS
 from .tokens import encode
 
 LOOKED_AT = 50_000_000  # logits

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pfamnet.candidates import CALLED, CHUNK, SPAN, best_blocks, best_runs, propose
+from pfamnet.network.candidates import CALLED, CHUNK, SPAN, best_blocks, best_runs, propose
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.integers(-5, 5))

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from .encoder import EncoderConfig, EsmEncoder
-from .errors import PfamnetError
+from ..errors import PfamnetError
 from .tokens import CLS, EOS, MASK, PAD, VOCABULARY
 
 # Our names of a layer's modules and theirs; query, key and value follow below.

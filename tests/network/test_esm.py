@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pfamnet import esm
-from pfamnet import tokens
+from pfamnet.network import esm
+from pfamnet.network import tokens
 from pfamnet.errors import PfamnetError
 from pfamnet.lora import add_adapters
 
@@ -273,7 +273,7 @@ def test_transformers_reads_the_vocabulary_that_we_write(saved):
 
 def test_transformers_is_not_imported_to_load_and_run(saved):
     code = (
-        "import sys, torch; from pfamnet import esm;"
+        "import sys, torch; from pfamnet.network import esm;"
         "network = esm.EsmNetwork(esm.load_encoder(sys.argv[1]), 3);"
         "network(torch.full((1, 9), 5), torch.tensor([9]));"
         "assert not {'transformers', 'huggingface_hub'} & set(sys.modules)"

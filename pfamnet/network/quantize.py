@@ -16,8 +16,8 @@ from typing import Iterable
 import numpy as np
 
 from .light import LightNetwork
-from .light_graph import as_exported, build_graph
-from .model import GRAPH, WEIGHTS
+from .light_onnx import as_exported, build_graph
+from ..model import GRAPH, WEIGHTS
 from .runtime import discreet_onnxruntime
 from .tokens import PAD, encode
 

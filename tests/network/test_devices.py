@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pfamnet.devices import autocast, pick_device
+from pfamnet.network.devices import autocast, pick_device
 from pfamnet.errors import PfamnetError
 
 CPU = torch.device("cpu")

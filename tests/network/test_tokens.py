@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfamnet import tokens
+from pfamnet.network import tokens
 
 
 def test_special_tokens_have_the_ids_of_esm2():

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import torch
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 
 
 def pick_device(name: str) -> torch.device:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import synthetic
-from pfamnet.light_graph import export_light
-from pfamnet.quantize import LONGEST, Samples, quantize_light
-from pfamnet.runtime import LightRuntime
-from pfamnet.tokens import PAD
+from pfamnet.network.light_onnx import export_light
+from pfamnet.network.quantize import LONGEST, Samples, quantize_light
+from pfamnet.network.runtime import LightRuntime
+from pfamnet.network.tokens import PAD
 from test_light_graph import CONFIGS, trained
 
 

@@ -8,7 +8,7 @@ peak     the largest mean, in a block, of its log-odds and the logarithm of its
          that is surely of some family would propose all that resemble it;
 score    the largest sum of log-odds over a run of blocks (Kadane's algorithm),
          as a local alignment's score is a sum over its columns; the run is the
-         network's region, and `pfamnet.pvalues` knows how likely such a score is
+         network's region, and `pfamnet.network.evalues` knows how likely such a score is
          by chance.
 """
 
