@@ -32,10 +32,10 @@ from accuracy_methods import (NONE, Answer, Embedder, Kept, Words, by_both, by_n
                               candidates_pass, combined, network_view, one_pass, second_pass)
 from common import Clock, describe_model, machine, save, share
 
-from pfamnet.combine import log_probabilities
+from pfamnet.model.combination import log_probabilities
 from pfamnet.distil import some_of_each
 from pfamnet.families import families_by_key, read_families
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.trainset_entries import FamilyBook
 from pfamnet.trainset_readers import read_shard
 

@@ -17,7 +17,7 @@ from pyhmmer.hmmer import hmmsearch, phmmer
 from tqdm import tqdm
 
 from pfamnet.network.candidates import best_runs
-from pfamnet.combine import log_probabilities
+from pfamnet.model.combination import log_probabilities
 from pfamnet.kmers import CODES, LETTERS
 from pfamnet.kmers import NONE as OTHER
 

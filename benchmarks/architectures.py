@@ -30,7 +30,7 @@ from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light, family_offsets
 from pfamnet.light_start import Stored
 from pfamnet.measure import Measure
-from pfamnet.model import ENCODER, GRAPH, HEAD, open_model
+from pfamnet.model.directory import ENCODER, GRAPH, HEAD, open_model
 from pfamnet.network.quantize import quantize_light
 from pfamnet.network.runtime import LightRuntime
 from pfamnet.train import Training, TrainSettings

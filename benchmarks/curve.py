@@ -16,7 +16,7 @@ from recall import GATHERING, domains_of, search_every_profile
 
 from pfamnet.io.fasta import read_fasta
 from pfamnet.flow import in_order
-from pfamnet.model import Mode, open_model
+from pfamnet.model.directory import Mode, open_model
 from pfamnet.scan import Scanner
 
 CANDIDATES = (16, 32, 64, 128, 256, 512, 1024, 2048)

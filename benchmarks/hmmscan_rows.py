@@ -28,7 +28,7 @@ import click
 from common import describe_model, machine, save
 from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.profiles.files import read_hmms
 
 KINDS = {"domtblout": 22, "tblout": 18, "pfamtblout": None}  # fields before the description

@@ -16,7 +16,7 @@ import onnx
 from onnx import numpy_helper
 
 from pfamnet.families import write_families
-from pfamnet.model import GRAPH, ModelWriter, open_model
+from pfamnet.model.directory import GRAPH, ModelWriter, open_model
 from pfamnet.profiles.files import write_profiles
 
 

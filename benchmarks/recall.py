@@ -30,7 +30,7 @@ import numpy as np
 from pfamnet.network.candidates import best_blocks, spans
 from pfamnet.families import families_by_key, read_families
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.flow import in_order
 from pfamnet.scan import MODES, Scanner
 from pfamnet.profiles.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital

@@ -25,7 +25,7 @@ import numpy as np
 from common import describe_model, machine, save
 
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.network.tokens import PAD, encode
 
 RUNTIMES = ("onnxruntime int8", "onnxruntime int8, fixed shapes", "onnxruntime fp32", "torch fp32", "torch bf16",

@@ -32,7 +32,7 @@ from padded import make_model
 from programs import environment, hmmscan_program, press, run, write_fasta
 
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 
 OPPONENT = Path(__file__).with_name("opponent.py")
 # comparisons (proteins x families) that a program is given at most

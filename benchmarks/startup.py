@@ -21,7 +21,7 @@ from common import describe_model, machine, save
 from programs import environment, hmmscan_program, press, run, timed, write_fasta
 
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "data" / "examples.fa"
 IMPORT = re.compile(r"import time:\s*(\d+) \|\s*(\d+) \|(\s*)(\S+)")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .network.candidates import best_runs
-from .combine import Combination, evidence, log_probabilities
+from .model.combination import Combination, evidence, log_probabilities
 from .records import Record
 from .hits import Hit
 from .profiles.search import ProfileSearch, Thresholds

@@ -27,11 +27,11 @@ from .examples import Corpus
 from .families import write_families
 from .network.light import LightNetwork
 from .network.light_onnx import export_light, family_offsets
-from .model import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
+from .model.directory import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
 from .model_card import model_card
 from .modes import choose_modes, peaks_of_all
 from .profiles.files import ProfileStore, write_profiles
-from .prototypes import make_prototypes
+from .model.prototypes import make_prototypes
 from .network.quantize import SAMPLES, quantize_light
 from .network.runtime import EsmRuntime, LightRuntime
 from .tracking import Untracked

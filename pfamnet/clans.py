@@ -5,7 +5,7 @@ domains of one clan that overlap on a protein, in their alignments, that of the
 lowest E-value stays. A domain inserted in another one, so that it lies opposite
 an insertion of that one's alignment, is nested and stays too.
 
-The combined score of network and profile (`pfamnet.combine`) does not choose here.  Where
+The combined score of network and profile (`pfamnet.model.combination`) does not choose here.  Where
 profiles of two families of a clan find one domain, the lowest E-value is right as it is:
 of 64 such dev domains of a model of 480 families 63 times, with the combined score 63 or 64 times.
 """

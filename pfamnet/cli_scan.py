@@ -171,8 +171,8 @@ def only_best(scanner, model):
 
 def open_any(path: Path, options: dict):
     """The model of a directory or of an HMM database."""
-    from .library import find_library, open_library
-    from .model import open_model
+    from .model.hmm_database import find_library, open_library
+    from .model.directory import open_model
 
     if str(path).startswith("hf:"):
         return open_model(*fetched(path))
@@ -190,7 +190,7 @@ def open_any(path: Path, options: dict):
 
 def fetched(path: Path) -> tuple[Path, str]:
     """A model of the hub: its directory in the cache, and its name."""
-    from .hub import fetch_model
+    from .model.hub import fetch_model
 
     with stopping_in_order():  # what is half fetched goes
         return fetch_model(str(path), lambda text: complain("pfamnet-scan", text))

@@ -16,7 +16,7 @@ from typing import Callable
 import numpy as np
 
 from .appraise import Appraiser, Evidence, look
-from .combine import NEVER, Combination, Terms, padded
+from .model.combination import NEVER, Combination, Terms, padded
 from .records import Record
 from .measure import Measure
 

@@ -20,7 +20,7 @@ from .errors import PfamnetError
 from .families import Family
 from .network.light import LightConfig, LightNetwork
 from .light_reshape import finer, narrower
-from .model import WEIGHTS, open_model
+from .model.directory import WEIGHTS, open_model
 
 
 class Stored:

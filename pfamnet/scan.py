@@ -14,10 +14,10 @@ import numpy as np
 from .appraise import look
 from .profiles.batch_search import BatchSearch
 from .network.candidates import Proposal, propose, spans
-from .combine import evidence
+from .model.combination import evidence
 from .records import Record
 from .hits import Hit, network_domain, network_hit
-from .model import Model
+from .model.directory import Model
 from .profiles.search import ProfileSearch, Thresholds
 
 MODES = ("fast", "default", "sensitive")

@@ -1,7 +1,7 @@
 """The one family of each sequence, named however sure or unsure that is.
 
 For sequences that are one domain each, as those of Pfam's seed alignments
-(Bileschi et al. 2022).  The largest combined score decides (`pfamnet.combine`),
+(Bileschi et al. 2022).  The largest combined score decides (`pfamnet.model.combination`),
 by weights that the model's build fitted on dev; the numbers of the row are those
 of the family's profile, or of the network where the profile aligns with nothing.
 """
@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from .appraise import Appraiser, View, look
-from .combine import Combination
+from .model.combination import Combination
 from .records import Record
 from .hits import Hit, network_hit
-from .model import Model
+from .model.directory import Model
 from .profiles.thresholds import with_domZ
 from .scan import NetworkScanner
 from .profiles.search import SearchedHits, Thresholds

@@ -17,7 +17,7 @@ from pfamnet.examples import Corpus, Sampler, SamplerSettings
 from pfamnet.families import Family
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.losses import batch_loss
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.trainset import Fold
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"

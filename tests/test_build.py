@@ -20,12 +20,12 @@ import pfamnet.build as module
 import pfamnet.build_output as output
 import synthetic
 from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
-from pfamnet import combine
+from pfamnet.model import combination as combine
 from pfamnet.cli_build import build as command
 from pfamnet.network.light import LightConfig
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.options import run
-from pfamnet.prototypes import MOST_ROWS
+from pfamnet.model.prototypes import MOST_ROWS
 
 DATA = Path(__file__).parent / "data"
 

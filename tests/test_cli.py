@@ -14,7 +14,7 @@ import pytest
 import synthetic
 from conftest import environment, program, refused, scan
 from pfamnet.cli_scan import scan as command
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.options import run
 from pfamnet.tables import TSV_COLUMNS
 

@@ -11,7 +11,7 @@ import synthetic
 from conftest import build, refused
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.light_reshape import check_shape, finer, narrower, normalise
-from pfamnet.model import WEIGHTS, open_model
+from pfamnet.model.directory import WEIGHTS, open_model
 from pfamnet.network.tokens import PAD, encode
 
 COARSE = LightConfig(5, embedding=8, width=16, context=16, stride=4, dilations=(1, 2, 4, 1))

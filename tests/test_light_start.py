@@ -11,7 +11,7 @@ from conftest import build, refused
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.light_start import Stored
-from pfamnet.model import WEIGHTS, ModelWriter, open_model
+from pfamnet.model.directory import WEIGHTS, ModelWriter, open_model
 from pfamnet.network.tokens import PAD, encode
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import scan
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.model_card import LICENSES, metadata, model_card, yaml_lines
 
 OPTIONS = {"trainsets": ["/home/me/Pfam-A.seed.gz", "more.fa"], "domains": None, "hmm": None, "base": None, "emit": 50,

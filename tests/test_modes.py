@@ -8,7 +8,7 @@ from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
 from pfamnet.cli_scan import scan
 from pfamnet.errors import PfamnetError
-from pfamnet.library import find_library, open_library
+from pfamnet.model.hmm_database import find_library, open_library
 from pfamnet.options import run
 from pfamnet.profiles.files import read_hmms, write_profiles
 

@@ -20,7 +20,7 @@ from test_build import step_of
 from pfamnet.errors import PfamnetError
 from pfamnet.examples import Batch
 from pfamnet.losses import batch_loss
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.parallel import Alone, join, part_of
 
 HERE = Path(__file__).parent

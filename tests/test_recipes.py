@@ -12,7 +12,7 @@ import synthetic
 from conftest import build, refused
 from pfamnet.cli_build import build as command
 from pfamnet.network.light import LightConfig
-from pfamnet.model import open_model
+from pfamnet.model.directory import open_model
 from pfamnet.options import run
 
 

@@ -11,10 +11,10 @@ import pytest
 import synthetic
 from pfamnet.align import build_profile
 from pfamnet.profiles.batch_search import BatchSearch
-from pfamnet.combine import Combination
+from pfamnet.model.combination import Combination
 from pfamnet.families import Family
 from pfamnet.records import Record
-from pfamnet.model import Mode, NetworkInfo
+from pfamnet.model.directory import Mode, NetworkInfo
 from pfamnet.profiles.files import ProfileStore, write_profiles
 from pfamnet.network.evalues import Calibration, Tail
 from pfamnet.scan import NetworkScanner, ProfileScanner, Scanner, overlap

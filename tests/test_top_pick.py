@@ -13,8 +13,8 @@ from conftest import refused
 from conftest import scan as program
 from pfamnet.appraise import Appraiser, View
 from pfamnet.cli_scan import scan
-from pfamnet.combine import Combination
-from pfamnet.model import DESCRIPTION, open_model
+from pfamnet.model.combination import Combination
+from pfamnet.model.directory import DESCRIPTION, open_model
 from pfamnet.options import run
 
 

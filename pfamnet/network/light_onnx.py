@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import save_file
 
 from .light import LightNetwork
-from ..model import GRAPH, WEIGHTS
+from ..model.directory import GRAPH, WEIGHTS
 from .tokens import encode
 
 LOOKED_AT = 50_000_000  # logits

@@ -17,7 +17,7 @@ import numpy as np
 
 from .light import LightNetwork
 from .light_onnx import as_exported, build_graph
-from ..model import GRAPH, WEIGHTS
+from ..model.directory import GRAPH, WEIGHTS
 from .runtime import discreet_onnxruntime
 from .tokens import PAD, encode
 

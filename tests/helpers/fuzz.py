@@ -23,8 +23,8 @@ import golden
 import untrained
 
 from pfamnet.errors import PfamnetError
-from pfamnet.library import open_library
-from pfamnet.model import as_text, description_digest, open_model
+from pfamnet.model.hmm_database import open_library
+from pfamnet.model.directory import as_text, description_digest, open_model
 from pfamnet.options import one_line
 from pfamnet.profiles.files import write_profiles
 from pfamnet.scan import ProfileScanner, Scanner

@@ -12,7 +12,7 @@ import torch
 from pfamnet.families import write_families
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light
-from pfamnet.model import ModelWriter
+from pfamnet.model.directory import ModelWriter
 from pfamnet.profiles.files import write_profiles
 
 CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}

@@ -9,7 +9,7 @@ import pytest
 import untrained
 from conftest import ROOT, refused, scan
 from pfamnet.errors import PfamnetError
-from pfamnet.model import FORMAT, ModelWriter, description_digest, file_digest, open_model
+from pfamnet.model.directory import FORMAT, ModelWriter, description_digest, file_digest, open_model
 
 
 @pytest.fixture

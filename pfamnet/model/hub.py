@@ -21,10 +21,10 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Callable, NamedTuple
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 from .hub_client import (Unreachable, cache, commit_address, endpoint, file_address, offline, opened,
                          received)
-from .model import DESCRIPTION, parse_description
+from .directory import DESCRIPTION, parse_description
 
 PREFIX = "hf:"
 COMMIT = re.compile("[0-9a-f]{40}")

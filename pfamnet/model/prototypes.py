@@ -16,7 +16,7 @@ from typing import Callable
 
 import numpy as np
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 
 MOST_ROWS = 10     # training rows of a family that has prototypes
 STRANGERS = 0.95   # share of domains whose nearest prototype of another family lies below the floor

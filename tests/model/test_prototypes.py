@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from safetensors.numpy import save_file
 
 from pfamnet.errors import PfamnetError
-from pfamnet.prototypes import MOST_ROWS, Prototypes, few_rows, make_prototypes, unit
+from pfamnet.model.prototypes import MOST_ROWS, Prototypes, few_rows, make_prototypes, unit
 from pfamnet.trainset import Fold
 
 DIRECTIONS = "ACDEFGHIKLMNPQRSTVWY"

@@ -13,8 +13,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from . import __version__
-from .errors import PfamnetError
+from .. import __version__
+from ..errors import PfamnetError
 
 TIMEOUT = 20.0   # seconds without an answer
 

@@ -26,11 +26,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .combine import Combination
-from .errors import PfamnetError
-from .families import Family, read_families
-from .profiles.files import ProfileStore
-from .network.evalues import Calibration
+from .combination import Combination
+from ..errors import PfamnetError
+from ..families import Family, read_families
+from ..profiles.files import ProfileStore
+from ..network.evalues import Calibration
 
 FORMAT = 1
 DESCRIPTION = "model.json"
@@ -106,7 +106,7 @@ class Model:
 
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to be run; `device` is for the esm network."""
-        from .network.runtime import EsmRuntime, LightRuntime
+        from ..network.runtime import EsmRuntime, LightRuntime
         if network == "light":
             return LightRuntime(self.path / GRAPH, self.networks["light"].block)
         return EsmRuntime(self.path / ENCODER, self.path / HEAD, device)

@@ -13,9 +13,9 @@ from conftest import scan
 from scanning import PROTEINS, scan_here
 from untrained import write_model
 
-from pfamnet import hub
+from pfamnet.model import hub
 from pfamnet.errors import PfamnetError
-from pfamnet.model import description_digest, open_model
+from pfamnet.model.directory import description_digest, open_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pfamnet import combine
-from pfamnet.combine import NEVER, PROTOTYPES, WEIGHTS, Combination, Terms, evidence, log_probabilities, padded
+from pfamnet.model import combination as combine
+from pfamnet.model.combination import NEVER, PROTOTYPES, WEIGHTS, Combination, Terms, evidence, log_probabilities, padded
 
 
 def mask(*labels, families=3):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from .errors import PfamnetError
-from .families import Family
-from .model import Model
-from .profiles.files import optimize, read_hmms
+from ..errors import PfamnetError
+from ..families import Family
+from .directory import Model
+from ..profiles.files import optimize, read_hmms
 
 PRESSED = ".h3m"
 
