@@ -36,8 +36,8 @@ from pfamnet.model.combination import log_probabilities
 from pfamnet.distil import some_of_each
 from pfamnet.families import families_by_key, read_families
 from pfamnet.model.directory import open_model
-from pfamnet.trainset_entries import FamilyBook
-from pfamnet.trainset_readers import read_shard
+from pfamnet.trainset.entries import FamilyBook
+from pfamnet.trainset.readers import read_shard
 
 RESULTS = Path(__file__).resolve().parent / "results"
 WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 31)])  # of the bits, in nats

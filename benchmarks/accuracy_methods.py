@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from pfamnet.network.candidates import best_runs
 from pfamnet.model.combination import log_probabilities
-from pfamnet.kmers import CODES, LETTERS
-from pfamnet.kmers import NONE as OTHER
+from pfamnet.trainset.similarity import CODES, LETTERS
+from pfamnet.trainset.similarity import NONE as OTHER
 
 NONE = -1
 ONE_PASS = {"E": 10.0, "domE": 10.0}

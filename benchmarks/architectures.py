@@ -34,7 +34,7 @@ from pfamnet.model.directory import ENCODER, GRAPH, HEAD, open_model
 from pfamnet.network.quantize import quantize_light
 from pfamnet.network.runtime import LightRuntime
 from pfamnet.train import Training, TrainSettings
-from pfamnet.trainset import read_trainset
+from pfamnet.trainset.trainset import read_trainset
 
 FIRST = (8, 32, 128)   # of the ranks
 REGIONS = 500          # dev domains that are named one by one

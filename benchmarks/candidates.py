@@ -17,7 +17,7 @@ from pfamnet.network.candidates import spans
 from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
-from pfamnet.trainset_domains import read_domains
+from pfamnet.trainset.domains import read_domains
 
 RECALLS = (0.96, 0.98, 0.99, 0.995, 0.998)
 MOST = 2000  # of a protein's figures that are kept

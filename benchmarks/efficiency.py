@@ -31,7 +31,7 @@ from pfamnet.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler
 from pfamnet.head_start import start_head
 from pfamnet.measure import Measure
 from pfamnet.train import Training, TrainSettings, optimizer_class
-from pfamnet.trainset import read_trainset
+from pfamnet.trainset.trainset import read_trainset
 
 PARTS = 4  # batches of an accumulated step
 ROWS = {   # name -> what differs from the first

@@ -26,9 +26,9 @@ from tqdm import tqdm
 from pfamnet.families import accession_key
 from pfamnet.gathering import FILTERED, Evidence, Material, Rule, bits, score_at, to_block
 from pfamnet.profiles.files import read_hmms
-from pfamnet.trainset import Fold, read_trainset
-from pfamnet.trainset_entries import FamilyBook
-from pfamnet.trainset_readers import read_shard
+from pfamnet.trainset.trainset import Fold, read_trainset
+from pfamnet.trainset.entries import FamilyBook
+from pfamnet.trainset.readers import read_shard
 
 RULES = {
     "E 1": Rule(e_value=1.0, p_value=1.0),

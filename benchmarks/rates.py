@@ -25,7 +25,7 @@ from pfamnet.head_finish import finish_head
 from pfamnet.head_start import start_head
 from pfamnet.measure import Measure
 from pfamnet.train import Training, TrainSettings
-from pfamnet.trainset import read_trainset
+from pfamnet.trainset.trainset import read_trainset
 
 CPU = torch.device("cpu")
 ROWS = {  # name -> what differs from the first

@@ -15,7 +15,7 @@ import click
 from common import machine, save, share
 
 from pfamnet.cli_build import build
-from pfamnet.recipes import RECIPES, with_defaults
+from pfamnet.trainset.recipes import RECIPES, with_defaults
 
 PATHS = ("base", "domains", "families", "hmm", "light_from")
 

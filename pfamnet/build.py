@@ -41,11 +41,11 @@ from .measure import Measure
 from .parallel import Alone, own_device
 from .profiles.files import read_hmms, write_profiles
 from .provenance import input_digests, provenance
-from .sampling import sample
+from .trainset.sampling import sample
 from .tracking import STATE as TRACKED
 from .tracking import Untracked, check_tracker, open_tracker
 from .train import Training, TrainSettings, optimizer_class
-from .trainset import TrainSet
+from .trainset.trainset import TrainSet
 
 # in the work directory: what the build was begun with
 OPTIONS, INPUTS = "options.json", "inputs.json"

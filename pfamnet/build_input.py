@@ -2,9 +2,9 @@
 
 from .build_data import given_profiles
 from .families import Family
-from .recipes import RECIPES
-from .sampling import plan
-from .trainset import TrainSet, read_trainset
+from .trainset.recipes import RECIPES
+from .trainset.sampling import plan
+from .trainset.trainset import TrainSet, read_trainset
 
 
 def read_inputs(options) -> tuple[TrainSet, dict]:

@@ -35,7 +35,7 @@ from .model.prototypes import make_prototypes
 from .network.quantize import SAMPLES, quantize_light
 from .network.runtime import EsmRuntime, LightRuntime
 from .tracking import Untracked
-from .trainset import Fold, TrainSet
+from .trainset.trainset import Fold, TrainSet
 
 DECOY_RESIDUES = 256_000  # of each length
 EVALUATED = 20_000        # dev domains that a network is asked to name, at most

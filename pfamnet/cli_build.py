@@ -10,7 +10,7 @@ import click
 from .cli_look import check_choices, explore_into, print_plan
 from .errors import PfamnetError
 from .options import CONTEXT, GroupedCommand, complain, default_cpus, grouped, version_option
-from .recipes import RECIPES, with_defaults
+from .trainset.recipes import RECIPES, with_defaults
 from .signals import stopping_in_order
 
 POSITIVE = click.FloatRange(min=0, min_open=True)

@@ -15,11 +15,11 @@ import numpy as np
 
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family, read_families
-from pfamnet.kmers import LETTERS, relatives
+from pfamnet.trainset.similarity import LETTERS, relatives
 from pfamnet.powerlaw import PowerLaw, fit
-from pfamnet.trainset_domains import read_domains, same_residues
-from pfamnet.trainset_entries import Entry, FamilyBook, some
-from pfamnet.trainset_readers import read_input
+from pfamnet.trainset.domains import read_domains, same_residues
+from pfamnet.trainset.entries import Entry, FamilyBook, some
+from pfamnet.trainset.readers import read_input
 
 FOLDS = ("train", "dev", "test")
 LIMITS = (64, 128, 256, 512, 1024, 2048)

@@ -44,8 +44,8 @@ from tqdm import tqdm
 
 from .records import Record
 from .profiles.search import Thresholds, to_digital
-from .trainset import Fold, TrainSet
-from .trainset_holdout import draw_number
+from .trainset.trainset import Fold, TrainSet
+from .trainset.holdout import draw_number
 
 FEW = 5               # dev domains, below which train domains are looked at
 MOST = 100            # known domains of a family, and train ones

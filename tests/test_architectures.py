@@ -18,7 +18,7 @@ from pfamnet.families import Family
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.losses import batch_loss
 from pfamnet.model.directory import open_model
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))

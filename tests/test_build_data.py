@@ -9,7 +9,7 @@ from pfamnet.build_data import STAND_IN, describe, given_profiles, some_sequence
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.profiles.files import write_profiles
-from pfamnet.trainset import Fold, TrainSet, read_trainset
+from pfamnet.trainset.trainset import Fold, TrainSet, read_trainset
 
 
 @pytest.fixture

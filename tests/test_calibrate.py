@@ -19,7 +19,7 @@ from pfamnet.calibrate import (
     others,
     recall_by_rank,
 )
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 30
 

@@ -6,7 +6,7 @@ import pytest
 from pfamnet.evaluation import LENGTHS, Evaluation, evaluate, read_table, write_evaluations
 from pfamnet.examples import Corpus
 from pfamnet.families import Family
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 FAMILIES = [Family("PF1", "One", clan="CL1", rows=2), Family("PF2", "Two", clan="CL1", rows=5),
             Family("PF3", "Three", rows=200), Family("PF4", "Four", rows=7)]  # fmt: skip

@@ -15,7 +15,7 @@ from pfamnet.examples import (
     block_range,
 )
 from pfamnet.network.tokens import MASK, PAD, encode
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 QUIET = {"substitutions": 0.0, "masked": 0.0}
 

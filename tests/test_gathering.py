@@ -15,7 +15,7 @@ from pfamnet import gathering as module
 from pfamnet.align import build_profiles
 from pfamnet.gathering import STEP, Evidence, Material, Rule, bits, pieces, score_at, set_gathering, to_block
 from pfamnet.profiles.search import Thresholds
-from pfamnet.trainset import Fold, read_trainset
+from pfamnet.trainset.trainset import Fold, read_trainset
 
 STATISTICS = SimpleNamespace(f_tau=-4.0, f_lambda=np.log(2))
 # what was not found scores minus infinity

@@ -10,7 +10,7 @@ from pfamnet.network import esm
 from pfamnet.examples import Corpus
 from pfamnet.head_start import discriminant, start_head
 from pfamnet.measure import Measure
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 LETTERS = ("AGST", "DEKRNQ", "FILMVW")  # each family is made of residues of its own
 

@@ -8,7 +8,7 @@ import synthetic
 from pfamnet.examples import Corpus
 from pfamnet.measure import CONTEXT, Measure, region, region_logits
 from pfamnet.network.tokens import PAD, encode
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 
 def make_corpus(sequences, domains):

@@ -16,7 +16,7 @@ from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.lora import add_adapters
 from pfamnet.parallel import join
 from pfamnet.train import Training, TrainSettings
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 4
 # name -> (network, batch in residues, accumulate, pool, resumed at this step)

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from pfamnet.errors import PfamnetError
 from pfamnet.model.prototypes import MOST_ROWS, Prototypes, few_rows, make_prototypes, unit
-from pfamnet.trainset import Fold
+from pfamnet.trainset.trainset import Fold
 
 DIRECTIONS = "ACDEFGHIKLMNPQRSTVWY"
 

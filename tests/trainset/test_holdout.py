@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synthetic
-from pfamnet.trainset_entries import Entry
-from pfamnet.trainset_holdout import hold_out, hold_out_clusters
+from pfamnet.trainset.entries import Entry
+from pfamnet.trainset.holdout import hold_out, hold_out_clusters
 
 
 def domain(name, sequence, key, fold=""):

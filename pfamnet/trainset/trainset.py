@@ -25,7 +25,7 @@ import numpy as np
 
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family, accession_key, read_families
-from pfamnet.trainset_checks import (
+from pfamnet.trainset.checks import (
     drop_duplicates,
     drop_leaks,
     drop_single_residues,
@@ -34,10 +34,10 @@ from pfamnet.trainset_checks import (
     settle_alignments,
     training_rows,
 )
-from pfamnet.trainset_domains import read_domains
-from pfamnet.trainset_entries import FamilyBook, cut_domains, some
-from pfamnet.trainset_holdout import hold_out, hold_out_clusters
-from pfamnet.trainset_readers import read_input
+from pfamnet.trainset.domains import read_domains
+from pfamnet.trainset.entries import FamilyBook, cut_domains, some
+from pfamnet.trainset.holdout import hold_out, hold_out_clusters
+from pfamnet.trainset.readers import read_input
 
 
 @dataclass

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pfamnet.recipes import Recipe
-from pfamnet.trainset import Fold, TrainSet
-from pfamnet.trainset_entries import clean_row
-from pfamnet.trainset_holdout import draw_number
+from pfamnet.trainset.recipes import Recipe
+from pfamnet.trainset.trainset import Fold, TrainSet
+from pfamnet.trainset.entries import clean_row
+from pfamnet.trainset.holdout import draw_number
 
 CLASSES = (200, 50, 20, 10, 5, 1, 0)  # least rows of a family in each class of the plan
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
-from pfamnet.trainset_entries import FamilyBook
-from pfamnet.trainset_domains import read_domains
-from pfamnet.trainset_readers import read_input
+from pfamnet.trainset.entries import FamilyBook
+from pfamnet.trainset.domains import read_domains
+from pfamnet.trainset.readers import read_input
 
 HEADER = "family_id,sequence_name,family_accession,aligned_sequence,sequence"
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from pfamnet.errors import PfamnetError
-from pfamnet.trainset_entries import some
+from pfamnet.trainset.entries import some
 
 
 def settle_alignments(inputs, warnings):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pfamnet.errors import PfamnetError
-from pfamnet.trainset import read_trainset
+from pfamnet.trainset.trainset import read_trainset
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def write(path, text):

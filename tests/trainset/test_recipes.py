@@ -21,12 +21,12 @@ def few(monkeypatch):
     """Recipes of few families and rows under the names of the real ones, and a very small network."""
     from pfamnet import build_input
     from pfamnet import cli_build
-    from pfamnet.recipes import RECIPES, Recipe
+    from pfamnet.trainset.recipes import RECIPES, Recipe
 
     small = RECIPES | {"specialist": Recipe("specialist", "three families", ((3, 10),), power=0.0)}
     for place in (build_input, cli_build):
         monkeypatch.setattr(place, "RECIPES", small)
-    monkeypatch.setattr("pfamnet.recipes.RECIPES", small)
+    monkeypatch.setattr("pfamnet.trainset.recipes.RECIPES", small)
     monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
 
 

@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from pfamnet.kmers import Clusters, relatives
+from pfamnet.trainset.similarity import Clusters, relatives
 
 
 def hold_out(entries, share, seed):

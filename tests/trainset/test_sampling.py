@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synthetic
-from pfamnet.recipes import RECIPES, Recipe, with_defaults
-from pfamnet.sampling import allot, plan, restrict, sample
-from pfamnet.trainset import read_trainset
+from pfamnet.trainset.recipes import RECIPES, Recipe, with_defaults
+from pfamnet.trainset.sampling import allot, plan, restrict, sample
+from pfamnet.trainset.trainset import read_trainset
 
 ROWS = [12, 3, 7, 1, 5]
 SMALL = Recipe("small", "", ((2, 4), (2, 2)))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synthetic
-from pfamnet.kmers import Clusters, Words, relatives
+from pfamnet.trainset.similarity import Clusters, Words, relatives
 
 texts = st.lists(st.text("ACX", max_size=14), max_size=9)
 

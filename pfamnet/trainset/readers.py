@@ -13,7 +13,7 @@ from pfamnet.families import Family
 from pfamnet.io.fasta import read_fasta
 from pfamnet.io.stockholm import HEADER, read_stockholm
 from pfamnet.io.textfile import find_columns, numbered_lines
-from pfamnet.trainset_entries import Entry, clean_row, clean_sequence
+from pfamnet.trainset.entries import Entry, clean_row, clean_sequence
 
 SHARD_NAME = re.compile(r"data-(\d{5})-of-(\d{5})")
 SHARD_COLUMNS = {
