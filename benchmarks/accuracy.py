@@ -33,7 +33,7 @@ from accuracy_methods import (NONE, Answer, Embedder, Kept, Words, by_both, by_n
 from common import Clock, describe_model, machine, save, share
 
 from pfamnet.model.combination import log_probabilities
-from pfamnet.distil import some_of_each
+from pfamnet.training.distillation import some_of_each
 from pfamnet.families import families_by_key, read_families
 from pfamnet.model.directory import open_model
 from pfamnet.trainset.entries import FamilyBook

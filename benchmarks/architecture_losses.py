@@ -1,4 +1,4 @@
-"""Losses that were tried for the light network, beside `pfamnet.losses.batch_loss`.
+"""Losses that were tried for the light network, beside `pfamnet.training.loss.batch_loss`.
 
 Each is a sum over what is right in a batch: a family, or none, of a block, and of each example that is one
 domain alone.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from pfamnet.losses import pool_logits
+from pfamnet.training.loss import pool_logits
 
 
 @dataclass

@@ -24,16 +24,16 @@ from common import machine, save
 from pfamnet.build_data import given_profiles, some_sequences, with_dev, with_emitted
 from pfamnet.calibrate import dev_ranks
 from pfamnet.network.devices import autocast
-from pfamnet.distil import soft_labels
-from pfamnet.examples import Corpus, Sampler, SamplerSettings
+from pfamnet.training.distillation import soft_labels
+from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light, family_offsets
-from pfamnet.light_start import Stored
-from pfamnet.measure import Measure
+from pfamnet.training.light_start import Stored
+from pfamnet.training.dev_accuracy import Measure
 from pfamnet.model.directory import ENCODER, GRAPH, HEAD, open_model
 from pfamnet.network.quantize import quantize_light
 from pfamnet.network.runtime import LightRuntime
-from pfamnet.train import Training, TrainSettings
+from pfamnet.training.loop import Training, TrainSettings
 from pfamnet.trainset.trainset import read_trainset
 
 FIRST = (8, 32, 128)   # of the ranks

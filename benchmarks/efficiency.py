@@ -26,11 +26,11 @@ from pfamnet.build import BuildOptions
 from pfamnet.build_data import with_dev
 from pfamnet.network.devices import autocast, pick_device
 from pfamnet.errors import PfamnetError
-from pfamnet.examples import Corpus
+from pfamnet.training.sampler import Corpus
 from pfamnet.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler
-from pfamnet.head_start import start_head
-from pfamnet.measure import Measure
-from pfamnet.train import Training, TrainSettings, optimizer_class
+from pfamnet.training.discriminant import start_head
+from pfamnet.training.dev_accuracy import Measure
+from pfamnet.training.loop import Training, TrainSettings, optimizer_class
 from pfamnet.trainset.trainset import read_trainset
 
 PARTS = 4  # batches of an accumulated step

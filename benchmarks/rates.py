@@ -19,12 +19,12 @@ from common import Clock, machine, save, share
 from pfamnet.build import BuildOptions
 from pfamnet.build_data import with_dev
 from pfamnet.network.devices import autocast
-from pfamnet.examples import Corpus
+from pfamnet.training.sampler import Corpus
 from pfamnet.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler
-from pfamnet.head_finish import finish_head
-from pfamnet.head_start import start_head
-from pfamnet.measure import Measure
-from pfamnet.train import Training, TrainSettings
+from pfamnet.training.head_finish import finish_head
+from pfamnet.training.discriminant import start_head
+from pfamnet.training.dev_accuracy import Measure
+from pfamnet.training.loop import Training, TrainSettings
 from pfamnet.trainset.trainset import read_trainset
 
 CPU = torch.device("cpu")

@@ -114,7 +114,7 @@ def network(model_path):
     """The stored network in torch, as it was when trained."""
     import torch
 
-    from pfamnet.light_start import Stored
+    from pfamnet.training.light_start import Stored
 
     torch.set_num_threads(1)
     examples = np.stack([padded("ACDEFGHIKLMNPQRSTVWY" * 16, BLOCK)[:256]] * 8)

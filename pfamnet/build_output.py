@@ -18,12 +18,12 @@ from . import __version__
 from .appraise import Appraiser
 from .build_data import some_sequences
 from .calibrate import calibrate, dev_ranks, recall_by_rank
-from .checkpoints import write_training_log
+from .training.checkpoints import write_training_log
 from .combine_dev import fit_on_dev, told
 from .network.esm import EsmNetwork, save_encoder, save_head
 from .evaluation import FOLDER as EVALUATION
 from .evaluation import Evaluation, evaluate, read_table, write_evaluations
-from .examples import Corpus
+from .training.sampler import Corpus
 from .families import write_families
 from .network.light import LightNetwork
 from .network.light_onnx import export_light, family_offsets
@@ -34,7 +34,7 @@ from .profiles.files import ProfileStore, write_profiles
 from .model.prototypes import make_prototypes
 from .network.quantize import SAMPLES, quantize_light
 from .network.runtime import EsmRuntime, LightRuntime
-from .tracking import Untracked
+from .training.tracking import Untracked
 from .trainset.trainset import Fold, TrainSet
 
 DECOY_RESIDUES = 256_000  # of each length

@@ -94,7 +94,7 @@ def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, c
         return print_plan(SimpleNamespace(trainsets=trainsets, **options))
     try:
         from .build import Build, BuildOptions
-        from .parallel import joined
+        from .training.distributed import joined
     except ModuleNotFoundError as error:
         raise PfamnetError(f"{error.name} is not installed; for building: "
                            "pip install 'pfamnet[build]'") from None

@@ -18,7 +18,7 @@ import numpy as np
 from .appraise import Appraiser, Evidence, look
 from .model.combination import NEVER, Combination, Terms, padded
 from .records import Record
-from .measure import Measure
+from .training.dev_accuracy import Measure
 
 PROFILES_ALONE = Combination(1e6)   # the network only breaks ties
 

@@ -13,10 +13,10 @@ import torch
 import synthetic
 import untrained
 from conftest import environment
-from pfamnet.examples import Corpus, Sampler, SamplerSettings
+from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.families import Family
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.losses import batch_loss
+from pfamnet.training.loss import batch_loss
 from pfamnet.model.directory import open_model
 from pfamnet.trainset.trainset import Fold
 

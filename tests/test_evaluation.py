@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pfamnet.evaluation import LENGTHS, Evaluation, evaluate, read_table, write_evaluations
-from pfamnet.examples import Corpus
+from pfamnet.training.sampler import Corpus
 from pfamnet.families import Family
 from pfamnet.trainset.trainset import Fold
 

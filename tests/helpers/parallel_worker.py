@@ -11,11 +11,11 @@ import synthetic
 import torch
 
 from pfamnet.network.esm import EncoderConfig, EsmEncoder, EsmNetwork, parameter_groups
-from pfamnet.examples import Corpus, Sampler, SamplerSettings
+from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.lora import add_adapters
-from pfamnet.parallel import join
-from pfamnet.train import Training, TrainSettings
+from pfamnet.training.lora import add_adapters
+from pfamnet.training.distributed import join
+from pfamnet.training.loop import Training, TrainSettings
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 4

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from pfamnet.network import esm
 from pfamnet.network import tokens
 from pfamnet.errors import PfamnetError
-from pfamnet.lora import add_adapters
+from pfamnet.training.lora import add_adapters
 
 CONFIG = esm.EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48)
 

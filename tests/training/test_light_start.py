@@ -10,7 +10,7 @@ import synthetic
 from conftest import build, refused
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
-from pfamnet.light_start import Stored
+from pfamnet.training.light_start import Stored
 from pfamnet.model.directory import WEIGHTS, ModelWriter, open_model
 from pfamnet.network.tokens import PAD, encode
 

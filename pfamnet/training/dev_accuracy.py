@@ -13,8 +13,8 @@ from typing import Iterator, NamedTuple
 import numpy as np
 import torch
 
-from .examples import Corpus, block_range
-from .network.tokens import PAD
+from .sampler import Corpus, block_range
+from ..network.tokens import PAD
 
 CONTEXT = 256
 BATCH = 16384  # residues

@@ -5,8 +5,8 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 
-from pfamnet.distil import KEPT, PART, PER_FAMILY, TEMPERATURE, regions_of_each, soft_labels, some_of_each
-from pfamnet.measure import region, region_logits
+from pfamnet.training.distillation import KEPT, PART, PER_FAMILY, TEMPERATURE, regions_of_each, soft_labels, some_of_each
+from pfamnet.training.dev_accuracy import region, region_logits
 from test_measure import Reader, letters, make_corpus
 
 

@@ -1,7 +1,7 @@
 """The head of a fine-tuned `esm` network, joined with the discriminant of its vectors.
 
 A head that was trained with the encoder is sure of what it saw; Fisher's
-discriminant of the tuned vectors (`pfamnet.head_start`) is worse on relatives
+discriminant of the tuned vectors (`pfamnet.training.discriminant`) is worse on relatives
 of training rows and better on those that are far from all of them.  Both are
 linear, so that their weighted sum is one head again, of the same cost.  The
 weight, and a scale of all logits (Guo et al. 2017, "On calibration of modern
@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file
 
 from .checkpoints import save_tensors
-from .examples import Corpus
-from .head_start import Features, discriminant, vectors_of_each
-from .measure import Measure, region_logits
+from .sampler import Corpus
+from .discriminant import Features, discriminant, vectors_of_each
+from .dev_accuracy import Measure, region_logits
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # of the discriminant, beside a whole head
 SCALES = tuple(np.geomspace(0.02, 2.0, 41))    # of all logits

@@ -16,11 +16,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from .errors import PfamnetError
-from .families import Family
-from .network.light import LightConfig, LightNetwork
+from ..errors import PfamnetError
+from ..families import Family
+from ..network.light import LightConfig, LightNetwork
 from .light_reshape import finer, narrower
-from .model.directory import WEIGHTS, open_model
+from ..model.directory import WEIGHTS, open_model
 
 
 class Stored:
@@ -45,7 +45,7 @@ class Stored:
 
         `tokens` (B, L) int64 are of ordinary examples.  Other families begin
         with random weights.  `width` and `stride` of the stem, where given,
-        are made of those that are stored (`pfamnet.light_reshape`).
+        are made of those that are stored (`pfamnet.training.light_reshape`).
         """
         network = LightNetwork(LightConfig(**vars(self.config) | {"families": len(families)}))
         with torch.no_grad():

@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 from test_build import step_of
 
 from pfamnet.errors import PfamnetError
-from pfamnet.examples import Batch
-from pfamnet.losses import batch_loss
+from pfamnet.training.sampler import Batch
+from pfamnet.training.loss import batch_loss
 from pfamnet.model.directory import open_model
-from pfamnet.parallel import Alone, join, part_of
+from pfamnet.training.distributed import Alone, join, part_of
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "helpers"
 PROCESSES = 3
 
 
@@ -153,7 +153,7 @@ def test_accelerate_starts_processes_on_a_cpu_too(tmp_path):
     """Its `--multi_gpu` is torchrun; with `--cpu` it would start but one process."""
     pytest.importorskip("accelerate")
     script = tmp_path / "sums.py"
-    script.write_text("import torch\nfrom pfamnet.parallel import join\ngroup = join()\n"
+    script.write_text("import torch\nfrom pfamnet.training.distributed import join\ngroup = join()\n"
                       "total = group.add(torch.tensor([group.rank + 1.0])).item()\n"
                       "print(f'{group.size} processes, {total:g}\\n', end='', flush=True)\ngroup.close()\n")
     done = subprocess.run(

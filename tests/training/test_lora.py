@@ -8,8 +8,8 @@ import torch
 
 from pfamnet.network import esm
 from pfamnet.errors import PfamnetError
-from pfamnet.lora import add_adapters, check_rank, merge_adapters
-from pfamnet.train import Training, TrainSettings
+from pfamnet.training.lora import add_adapters, check_rank, merge_adapters
+from pfamnet.training.loop import Training, TrainSettings
 from test_esm import CONFIG, random_rows
 from test_train import Batches, Killed, equal, weights
 

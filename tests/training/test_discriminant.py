@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pfamnet.network import esm
-from pfamnet.examples import Corpus
-from pfamnet.head_start import discriminant, start_head
-from pfamnet.measure import Measure
+from pfamnet.training.sampler import Corpus
+from pfamnet.training.discriminant import discriminant, start_head
+from pfamnet.training.dev_accuracy import Measure
 from pfamnet.trainset.trainset import Fold
 
 LETTERS = ("AGST", "DEKRNQ", "FILMVW")  # each family is made of residues of its own

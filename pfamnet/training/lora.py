@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .network.encoder import EsmEncoder
-from .errors import PfamnetError
+from ..network.encoder import EsmEncoder
+from ..errors import PfamnetError
 
 ALPHA = 16.0  # the change is scaled by ALPHA / rank, so that ranks may share a learning rate
 

@@ -20,7 +20,7 @@ from typing import Callable
 
 import torch
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 
 KINDS = ("none", "tensorboard", "wandb")
 EVERY = 20           # steps

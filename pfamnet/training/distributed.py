@@ -22,9 +22,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from .errors import PfamnetError
-from .examples import Batch
-from .signals import Terminated
+from ..errors import PfamnetError
+from .sampler import Batch
+from ..signals import Terminated
 
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 WAIT = timedelta(days=30)        # profiles may take the first process long

@@ -16,8 +16,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from .errors import PfamnetError
-from .network.light import LightConfig, LightNetwork
+from ..errors import PfamnetError
+from ..network.light import LightConfig, LightNetwork
 
 
 def check_shape(config: LightConfig, width: int | None, stride: int | None) -> None:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import synthetic
-from pfamnet.examples import Corpus
-from pfamnet.measure import CONTEXT, Measure, region, region_logits
+from pfamnet.training.sampler import Corpus
+from pfamnet.training.dev_accuracy import CONTEXT, Measure, region, region_logits
 from pfamnet.network.tokens import PAD, encode
 from pfamnet.trainset.trainset import Fold
 

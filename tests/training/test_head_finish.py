@@ -6,9 +6,9 @@ import pytest
 import torch
 from test_head_start import fold, network
 
-from pfamnet.examples import Corpus
-from pfamnet.head_finish import finish_head
-from pfamnet.measure import Measure
+from pfamnet.training.sampler import Corpus
+from pfamnet.training.head_finish import finish_head
+from pfamnet.training.dev_accuracy import Measure
 
 FAMILIES = 3
 
@@ -55,7 +55,7 @@ def test_sure_logits_of_a_head_that_is_often_wrong_are_scaled_down(tmp_path):
 
 
 def surprise_of(made, dev):
-    from pfamnet.head_finish import dev_vectors, surprise
+    from pfamnet.training.head_finish import dev_vectors, surprise
 
     vectors, right = dev_vectors(made.eval(), Measure(Corpus(dev), made.block), nullcontext())
     return surprise(vectors @ made.head[-1].weight.detach().double().T + made.head[-1].bias.detach().double(), right)

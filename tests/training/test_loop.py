@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pfamnet.checkpoints import write_training_log
+from pfamnet.training.checkpoints import write_training_log
 from pfamnet.errors import PfamnetError
-from pfamnet.examples import Batch
-from pfamnet.losses import batch_loss, class_weights, pool_logits
-from pfamnet.train import Training, TrainSettings, optimizer_class
+from pfamnet.training.sampler import Batch
+from pfamnet.training.loss import batch_loss, class_weights, pool_logits
+from pfamnet.training.loop import Training, TrainSettings, optimizer_class
 
 CPU = torch.device("cpu")
 BLOCK = 4

@@ -10,7 +10,7 @@ Weights, optimizer and progress are written as safetensors and JSON every few
 minutes; batches depend on the seed and the step alone, so a training that was
 killed goes on from its last checkpoint.
 
-Several processes share the rows of each batch (`pfamnet.parallel`); the first
+Several processes share the rows of each batch (`pfamnet.training.distributed`); the first
 of them measures and writes.
 """
 
@@ -31,10 +31,10 @@ from tqdm import tqdm
 
 from .checkpoints import (BEST, CHECKPOINT, LOG, add_log, load_optimizer, log_lines, part, random_states,
                           read_checkpoint, save_checkpoint, save_tensors, set_random_states, trim_log)
-from .network.devices import autocast
-from .errors import PfamnetError
-from .losses import batch_loss, class_weights
-from .parallel import Alone, Rows, add_gradients, part_of, whole_batches
+from ..network.devices import autocast
+from ..errors import PfamnetError
+from .loss import batch_loss, class_weights
+from .distributed import Alone, Rows, add_gradients, part_of, whole_batches
 from .tracking import EVERY, Untracked, memory
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .network.tokens import MASK, PAD, encode
+from ..network.tokens import MASK, PAD, encode
 
 RESIDUE_IDS = np.arange(4, 24, dtype=np.uint8)  # the twenty amino acids
 BACKGROUND_WEIGHT = 0.2

@@ -16,8 +16,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 from tqdm import tqdm
 
-from .examples import Corpus
-from .measure import region, region_logits
+from .sampler import Corpus
+from .dev_accuracy import region, region_logits
 
 KEPT = 8          # classes of each domain
 PER_FAMILY = {"cpu": 20, "cuda": 100}   # domains of a family that the teacher has time for

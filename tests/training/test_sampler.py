@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synthetic
-from pfamnet.examples import (
+from pfamnet.training.sampler import (
     BACKGROUND_WEIGHT,
     Corpus,
     Example,

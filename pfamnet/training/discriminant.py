@@ -17,10 +17,10 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .distil import regions_of_each
-from .network.esm import EsmNetwork, add_ends, pool_blocks
-from .examples import Corpus
-from .measure import region_logits
+from .distillation import regions_of_each
+from ..network.esm import EsmNetwork, add_ends, pool_blocks
+from .sampler import Corpus
+from .dev_accuracy import region_logits
 
 PER_FAMILY = 16      # domains of each family that are looked at, at most
 PART = 2             # this part of the residues of the training that follows, at most

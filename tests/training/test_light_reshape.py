@@ -10,7 +10,7 @@ from safetensors import safe_open
 import synthetic
 from conftest import build, refused
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.light_reshape import check_shape, finer, narrower, normalise
+from pfamnet.training.light_reshape import check_shape, finer, narrower, normalise
 from pfamnet.model.directory import WEIGHTS, open_model
 from pfamnet.network.tokens import PAD, encode
 

@@ -12,9 +12,9 @@ from conftest import build, refused
 from test_build import quick  # noqa: F401 (a fixture)
 from test_train import Killed, rows, training
 
-from pfamnet import tracking
+from pfamnet.training import tracking
 from pfamnet.errors import PfamnetError
-from pfamnet.tracking import EVERY, Tracker, Untracked, check_tracker, memory, open_tracker
+from pfamnet.training.tracking import EVERY, Tracker, Untracked, check_tracker, memory, open_tracker
 
 CPU = torch.device("cpu")
 
@@ -162,7 +162,7 @@ def test_tensorboard_has_the_training_and_the_tables(quick, tmp_path, labelled, 
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setattr("pfamnet.train.EVERY", 2)
+    monkeypatch.setattr("pfamnet.training.loop.EVERY", 2)
     status, said = quick("--track", "tensorboard", labelled)
     assert status == 0, said
     events = EventAccumulator(str(tmp_path / "made.track"))
