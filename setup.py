@@ -18,7 +18,7 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["pfamnet", "pfamnet.*"]), "pfamnet.data"],
     package_dir={"pfamnet": "pfamnet", "pfamnet.data": "data"},
-    package_data={"pfamnet": ["page/*"], "pfamnet.data": ["*", "*/*", "*/*/*"]},
+    package_data={"pfamnet.output": ["page/*"], "pfamnet.data": ["*", "*/*", "*/*/*"]},
     scripts=["bin/pfamnet-scan", "bin/pfamnet-build"],
     install_requires=["click>=8.1", "numpy>=1.26", "pyhmmer>=0.12,<0.13", "onnxruntime>=1.20"],
     extras_require={

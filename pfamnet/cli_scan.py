@@ -95,7 +95,7 @@ def scan(files, **options):
 def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: int, say) -> None:
     """Scan one file; `say` takes lines for who wants to know."""
     from .flow import in_order
-    from .outputs import Outputs
+    from .output.outputs import Outputs
     from .io.sequences import no_nucleotides, read_sequences
 
     model, scan_some = open_scanner(model_path, options, thresholds, threads)

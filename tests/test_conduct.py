@@ -8,9 +8,9 @@ import time
 import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here, start
 
-from pfamnet import outputs
-from pfamnet import writer
-from pfamnet.tables import TsvWriter
+from pfamnet.output import outputs
+from pfamnet.output import writer
+from pfamnet.output.hmmscan_tables import TsvWriter
 
 GOOD = records("P15056", "P06213")
 BAD = GOOD + b">broken what it is\nACDEF1GH\n" + records("P07949")

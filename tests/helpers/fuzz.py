@@ -30,7 +30,7 @@ from pfamnet.profiles.files import write_profiles
 from pfamnet.scan import ProfileScanner, Scanner
 from pfamnet.profiles.search import Thresholds
 from pfamnet.io.sequences import read_sequences
-from pfamnet.tables import TsvWriter
+from pfamnet.output.hmmscan_tables import TsvWriter
 
 WORDS = [b">", b"\n>", b"\r\n", b"\0", b"\1", b"*", b"-", b"//\n", b"\x1f\x8b\x08", b"ID   ", b"\xef\xbb\xbf",
          b"# STOCKHOLM 1.0\n", b"LOCUS       ", b"\xff", b"\t", b"nan", b"-1", b"1e999", b"null", b"[]", b"{}",

@@ -7,7 +7,7 @@ import golden
 from scanning import LIBRARY, PROTEINS, scan_here
 
 from pfamnet.records import Record
-from pfamnet.json_lines import JsonLinesWriter
+from pfamnet.output.json_lines import JsonLinesWriter
 
 
 def test_values_are_the_hits(tmp_path, capfd):

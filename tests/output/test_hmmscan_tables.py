@@ -12,7 +12,7 @@ from Bio import SearchIO
 from pfamnet.errors import PfamnetError
 from pfamnet.records import Record
 from pfamnet.hits import network_domain, network_hit
-from pfamnet.tables import TSV_COLUMNS, DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from pfamnet.output.hmmscan_tables import TSV_COLUMNS, DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
 KINDS = ("domtblout", "tblout", "pfamtblout")
 

@@ -9,11 +9,11 @@ import untrained
 from Bio import SearchIO
 from scanning import DATA, LIBRARY, PROTEINS, hmmscan, records, scan_here
 
-from pfamnet.alignment_blocks import alignment_blocks
+from pfamnet.output.alignment_blocks import alignment_blocks
 from pfamnet.cli_scan import scan
 from pfamnet.hits import Alignment, network_domain, network_hit
 from pfamnet.options import run
-from pfamnet.report import ReportWriter
+from pfamnet.output.hmmscan_report import ReportWriter
 from pfamnet.profiles.search import Thresholds
 
 

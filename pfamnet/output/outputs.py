@@ -15,11 +15,11 @@ from pathlib import Path
 
 import click
 
-from . import __version__  # formats that few ask for are imported when they are
-from .errors import PfamnetError
-from .options import os_reason
+from .. import __version__  # formats that few ask for are imported when they are
+from ..errors import PfamnetError
+from ..options import os_reason
 from .table_headers import Trailer
-from .tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
 FILES = ("out", "tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
 
@@ -106,7 +106,7 @@ def main_writer(options: dict, query: str, target: str, thresholds, families: li
         return TsvWriter(out, header=options["header"])
     if options["report"] == "html":
         return page_writer(options, out, query, target, families)
-    from .report import WIDTH, ReportWriter
+    from .hmmscan_report import WIDTH, ReportWriter
 
     head = [("query sequence file", query), ("target HMM database", target),
             ("written by", f"pfamnet-scan {__version__}"), ("option settings", command_line())]
@@ -131,7 +131,7 @@ def json_lines_writer(path: str):
 
 def page_writer(options: dict, out: str, query: str, target: str, families: list):
     """The web page."""
-    from .report_html import HtmlWriter
+    from .html import HtmlWriter
 
     about = [("Sequences", query), ("Model", f"{target} ({len(families):,} families)"),
              ("Written by", f"pfamnet-scan {__version__}"), ("Command", command_line())]

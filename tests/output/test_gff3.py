@@ -9,7 +9,7 @@ from scanning import LIBRARY, PROTEINS, rows, scan_here
 
 from pfamnet.cli_scan import scan
 from pfamnet.records import Record
-from pfamnet.gff3 import Gff3Writer, today
+from pfamnet.output.gff3 import Gff3Writer, today
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.options import run
 

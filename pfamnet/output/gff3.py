@@ -8,7 +8,7 @@ ours. Start and end are the alignment's; the score is the independent E-value.
 import re
 import time
 
-from .families import accession_key
+from ..families import accession_key
 from .writer import Writer, as_bytes
 
 _SEQID = re.compile(rb"[^a-zA-Z0-9.:^*$@!+_?\-|]")

@@ -21,7 +21,7 @@ from pfamnet.cli_scan import scan
 from pfamnet.records import Record
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.options import run
-from pfamnet.report_html import END, HtmlWriter, line, page_head
+from pfamnet.output.html import END, HtmlWriter, line, page_head
 
 OPEN = b'<script type="application/x-ndjson" id="data">\n'
 EVIL = ("</script><script>document.title = 'hacked'</script>", "<img src=x onerror=\"document.title='hacked'\">",

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from .errors import PfamnetError
-from .records import Record
-from .hits import Hit
+from ..errors import PfamnetError
+from ..records import Record
+from ..hits import Hit
 
 _LONGEST_ROW = 1 << 16
 

@@ -1,6 +1,6 @@
 """An alignment in the blocks in which hmmscan's report shows it."""
 
-from .hits import Domain
+from ..hits import Domain
 from .writer import as_bytes as _bytes
 
 _LEAST = 40  # columns in a block, however narrow the lines shall be
