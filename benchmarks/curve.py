@@ -15,9 +15,9 @@ from compare import IDENTICAL, outcomes
 from recall import GATHERING, domains_of, search_every_profile
 
 from pfamnet.io.fasta import read_fasta
-from pfamnet.flow import in_order
+from pfamnet.scan.workers import in_order
 from pfamnet.model.directory import Mode, open_model
-from pfamnet.scan import Scanner
+from pfamnet.scan.scanner import Scanner
 
 CANDIDATES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 

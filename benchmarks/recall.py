@@ -31,8 +31,8 @@ from pfamnet.network.candidates import best_blocks, spans
 from pfamnet.families import families_by_key, read_families
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
-from pfamnet.flow import in_order
-from pfamnet.scan import MODES, Scanner
+from pfamnet.scan.workers import in_order
+from pfamnet.scan.scanner import MODES, Scanner
 from pfamnet.profiles.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital
 
 ROWS = (0, 1, 4, 11, 31, 101)      # training rows of a family

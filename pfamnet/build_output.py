@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from . import __version__
-from .appraise import Appraiser
+from .scan.evidence import Appraiser
 from .build_data import some_sequences
 from .calibrate import calibrate, dev_ranks, recall_by_rank
 from .training.checkpoints import write_training_log

@@ -94,7 +94,7 @@ def scan(files, **options):
 
 def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: int, say) -> None:
     """Scan one file; `say` takes lines for who wants to know."""
-    from .flow import in_order
+    from .scan.workers import in_order
     from .output.outputs import Outputs
     from .io.sequences import no_nucleotides, read_sequences
 
@@ -135,7 +135,7 @@ def make_scanner(model, options: dict, thresholds, threads: int = 1):
     best, device = options["clan_overlaps"] == "best", options["device"] or "cpu"
     alignments = best or options["report"] == "text"
     if options["top"]:
-        from .top_pick import TopScanner
+        from .scan.top import TopScanner
         scanner = TopScanner(model, thresholds, effort, which, device, alignments, mode != "network")
     else:
         scanner = usual_scanner(model, mode, thresholds, effort, which, device, alignments, threads)
@@ -145,7 +145,7 @@ def make_scanner(model, options: dict, thresholds, threads: int = 1):
 def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, device: str, alignments: bool,
                   threads: int):
     """The scanner of a mode."""
-    from .scan import NetworkScanner, ProfileScanner, Scanner
+    from .scan.scanner import NetworkScanner, ProfileScanner, Scanner
 
     if mode == "profiles" or not model.networks:
         return ProfileScanner(model, thresholds, effort, alignments)
@@ -156,7 +156,7 @@ def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, 
 
 def only_best(scanner, model):
     """What the scanner finds without the lesser of overlapping families of a clan."""
-    from .clans import best_of_clans
+    from .scan.clans import best_of_clans
     from .profiles.search import SearchedHits
 
     if not any(family.clan for family in model.families):

@@ -15,7 +15,7 @@ from typing import Callable
 
 import numpy as np
 
-from .appraise import Appraiser, Evidence, look
+from .scan.evidence import Appraiser, Evidence, look
 from .model.combination import NEVER, Combination, Terms, padded
 from .records import Record
 from .training.dev_accuracy import Measure

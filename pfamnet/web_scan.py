@@ -27,8 +27,8 @@ from .records import Record, shown
 from .output.gff3 import Gff3Writer, today
 from .output.json_lines import JsonLinesWriter
 from .output.html import HtmlWriter
-from .flow import in_order
-from .scan import MODES
+from .scan.workers import in_order
+from .scan.scanner import MODES
 from .profiles.search import Thresholds
 from .io.sequences import no_nucleotides, read_sequences
 from .output.table_headers import Trailer

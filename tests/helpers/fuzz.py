@@ -27,7 +27,7 @@ from pfamnet.model.hmm_database import open_library
 from pfamnet.model.directory import as_text, description_digest, open_model
 from pfamnet.options import one_line
 from pfamnet.profiles.files import write_profiles
-from pfamnet.scan import ProfileScanner, Scanner
+from pfamnet.scan.scanner import ProfileScanner, Scanner
 from pfamnet.profiles.search import Thresholds
 from pfamnet.io.sequences import read_sequences
 from pfamnet.output.hmmscan_tables import TsvWriter

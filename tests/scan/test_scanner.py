@@ -17,7 +17,7 @@ from pfamnet.records import Record
 from pfamnet.model.directory import Mode, NetworkInfo
 from pfamnet.profiles.files import ProfileStore, write_profiles
 from pfamnet.network.evalues import Calibration, Tail
-from pfamnet.scan import NetworkScanner, ProfileScanner, Scanner, overlap
+from pfamnet.scan.scanner import NetworkScanner, ProfileScanner, Scanner, overlap
 from pfamnet.profiles.search import ProfileSearch, Thresholds
 
 FAMILIES = 6
@@ -322,9 +322,9 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
     both = sequence + relative(4, rng)
     calls = [(2, 2, 4, 2.5), (4, 12, 14, 3.5)]
     assert {hit.family for hit in scan(both, calls, "sensitive")} == {2, 4}
-    monkeypatch.setattr("pfamnet.scan.UNFILTERED", 1)
+    monkeypatch.setattr("pfamnet.scan.scanner.UNFILTERED", 1)
     assert {hit.family for hit in scan(both, calls, "sensitive")} == {4}
-    monkeypatch.setattr("pfamnet.scan.UNFILTERED", 0)
+    monkeypatch.setattr("pfamnet.scan.scanner.UNFILTERED", 0)
     (filtered,) = scan(both, calls, "sensitive")
     (straight,) = scan(both, [(4, 12, 14, 3.5)], "sensitive", kind=Scanner)
     assert filtered == straight

@@ -12,7 +12,7 @@ from collections import deque
 from itertools import chain, repeat
 from typing import Callable, Iterable, Iterator
 
-from .records import Record
+from ..records import Record
 
 AHEAD = 512          # records under way for each thread
 MOST = 256           # records that a thread takes at once

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.records import Record
-from pfamnet.flow import AHEAD, MOST, RESIDUES, in_order
+from pfamnet.scan.workers import AHEAD, MOST, RESIDUES, in_order
 
 
 def records(stop=None):

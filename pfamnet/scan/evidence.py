@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .network.candidates import best_runs
-from .model.combination import Combination, evidence, log_probabilities
-from .records import Record
-from .hits import Hit
-from .profiles.search import ProfileSearch, Thresholds
+from ..network.candidates import best_runs
+from ..model.combination import Combination, evidence, log_probabilities
+from ..records import Record
+from ..hits import Hit
+from ..profiles.search import ProfileSearch, Thresholds
 
 FURTHER = 4       # times as many families as candidates are tried where these are not the right ones
 UNFILTERED = 16   # candidates whose profiles are heard in any case

@@ -7,7 +7,7 @@ import pytest
 import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
-from pfamnet.clans import best_of_clans, inserted, nested, overlap, without
+from pfamnet.scan.clans import best_of_clans, inserted, nested, overlap, without
 from pfamnet.cli_scan import scan
 from pfamnet.families import Family
 from pfamnet.records import Record

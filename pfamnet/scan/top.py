@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from .appraise import Appraiser, View, look
-from .model.combination import Combination
-from .records import Record
-from .hits import Hit, network_hit
-from .model.directory import Model
-from .profiles.thresholds import with_domZ
-from .scan import NetworkScanner
-from .profiles.search import SearchedHits, Thresholds
+from .evidence import Appraiser, View, look
+from ..model.combination import Combination
+from ..records import Record
+from ..hits import Hit, network_hit
+from ..model.directory import Model
+from ..profiles.thresholds import with_domZ
+from .scanner import NetworkScanner
+from ..profiles.search import SearchedHits, Thresholds
 
 
 class TopScanner(NetworkScanner):

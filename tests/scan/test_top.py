@@ -11,7 +11,7 @@ from scanning import LIBRARY, PROTEINS, records, rows
 import synthetic
 from conftest import refused
 from conftest import scan as program
-from pfamnet.appraise import Appraiser, View
+from pfamnet.scan.evidence import Appraiser, View
 from pfamnet.cli_scan import scan
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import DESCRIPTION, open_model

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from .appraise import look
-from .profiles.batch_search import BatchSearch
-from .network.candidates import Proposal, propose, spans
-from .model.combination import evidence
-from .records import Record
-from .hits import Hit, network_domain, network_hit
-from .model.directory import Model
-from .profiles.search import ProfileSearch, Thresholds
+from .evidence import look
+from ..profiles.batch_search import BatchSearch
+from ..network.candidates import Proposal, propose, spans
+from ..model.combination import evidence
+from ..records import Record
+from ..hits import Hit, network_domain, network_hit
+from ..model.directory import Model
+from ..profiles.search import ProfileSearch, Thresholds
 
 MODES = ("fast", "default", "sensitive")
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan spares all filters
