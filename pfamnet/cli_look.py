@@ -51,8 +51,8 @@ def explore_into(folder: str, trainsets, options) -> None:
     Raises click.UsageError for an option that only a build has; PfamnetError where
     the directory cannot be written to, and for what is wrong in the input.
     """
-    from .explore import explore
-    from .explore_page import PAGE, write_exploration
+    from .explore.statistics import explore
+    from .explore.page import PAGE, write_exploration
 
     context = click.get_current_context()
     for parameter in context.command.params:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from pfamnet.explore import NEAR, PERCENTILES, Exploration, clans, cut_by
+from pfamnet.explore.statistics import NEAR, PERCENTILES, Exploration, clans, cut_by
 from pfamnet.trainset.similarity import LETTERS
 
 BOUNDS = (0, 25, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500, 2000, 4000)

@@ -10,9 +10,9 @@ import pytest
 import synthetic
 from conftest import build, refused
 from pfamnet.errors import PfamnetError
-from pfamnet.explore import explore
-from pfamnet.explore_page import write_exploration
-from pfamnet.explore_tables import summary, tables, twin_counts
+from pfamnet.explore.statistics import explore
+from pfamnet.explore.page import write_exploration
+from pfamnet.explore.tables import summary, tables, twin_counts
 
 HEADER = "family_id,sequence_name,family_accession,aligned_sequence,sequence\n"
 RNG = np.random.default_rng(0)

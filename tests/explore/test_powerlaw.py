@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pfamnet.powerlaw import PowerLaw, _inverse, chance, fit, zeta
+from pfamnet.explore.powerlaw import PowerLaw, _inverse, chance, fit, zeta
 
 
 @pytest.mark.parametrize(("s", "q", "value"), [

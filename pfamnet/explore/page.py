@@ -4,10 +4,10 @@ from html import escape
 from pathlib import Path
 
 from pfamnet import __version__
-from pfamnet import explore_tables as tabled
-from pfamnet.explore import NEAR, NEAR_MOST, Exploration
-from pfamnet.powerlaw import chance
-from pfamnet.svg import Chart
+from pfamnet.explore import tables as tabled
+from pfamnet.explore.statistics import NEAR, NEAR_MOST, Exploration
+from pfamnet.explore.powerlaw import chance
+from pfamnet.explore.svg import Chart
 
 PAGE = "index.html"
 SHOWN = 20  # rows of a table on the page

@@ -16,7 +16,7 @@ import numpy as np
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family, read_families
 from pfamnet.trainset.similarity import LETTERS, relatives
-from pfamnet.powerlaw import PowerLaw, fit
+from pfamnet.explore.powerlaw import PowerLaw, fit
 from pfamnet.trainset.domains import read_domains, same_residues
 from pfamnet.trainset.entries import Entry, FamilyBook, some
 from pfamnet.trainset.readers import read_input
