@@ -21,8 +21,8 @@ import torch
 from architecture_losses import LOSSES, begin_sigmoid, end_sigmoid, sisters_of, targets
 from common import machine, save
 
-from pfamnet.build_data import given_profiles, some_sequences, with_dev, with_emitted
-from pfamnet.calibrate import dev_ranks
+from pfamnet.build.data import given_profiles, some_sequences, with_dev, with_emitted
+from pfamnet.build.calibration import dev_ranks
 from pfamnet.network.devices import autocast
 from pfamnet.training.distillation import soft_labels
 from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings

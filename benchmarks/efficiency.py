@@ -22,12 +22,12 @@ import click
 import torch
 from common import Clock, machine, save, share
 
-from pfamnet.build import BuildOptions
-from pfamnet.build_data import with_dev
+from pfamnet.build.pipeline import BuildOptions
+from pfamnet.build.data import with_dev
 from pfamnet.network.devices import autocast, pick_device
 from pfamnet.errors import PfamnetError
 from pfamnet.training.sampler import Corpus
-from pfamnet.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler
+from pfamnet.build.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler
 from pfamnet.training.discriminant import start_head
 from pfamnet.training.dev_accuracy import Measure
 from pfamnet.training.loop import Training, TrainSettings, optimizer_class

@@ -24,7 +24,7 @@ from common import Clock, machine, save, share
 from tqdm import tqdm
 
 from pfamnet.families import accession_key
-from pfamnet.gathering import FILTERED, Evidence, Material, Rule, bits, score_at, to_block
+from pfamnet.build.gathering import FILTERED, Evidence, Material, Rule, bits, score_at, to_block
 from pfamnet.profiles.files import read_hmms
 from pfamnet.trainset.trainset import Fold, read_trainset
 from pfamnet.trainset.entries import FamilyBook

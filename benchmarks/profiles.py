@@ -22,7 +22,7 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.plan7 import Pipeline
 from tqdm import tqdm
 
-from pfamnet.align import ALIGNERS, build_profiles
+from pfamnet.build.hmms import ALIGNERS, build_profiles
 from pfamnet.trainset.trainset import read_trainset
 from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.readers import read_shard

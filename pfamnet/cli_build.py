@@ -93,7 +93,7 @@ def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, c
     if plan:
         return print_plan(SimpleNamespace(trainsets=trainsets, **options))
     try:
-        from .build import Build, BuildOptions
+        from .build.pipeline import Build, BuildOptions
         from .training.distributed import joined
     except ModuleNotFoundError as error:
         raise PfamnetError(f"{error.name} is not installed; for building: "

@@ -36,7 +36,7 @@ def check_choices(trainsets, options, plan) -> None:
 
 def print_plan(options) -> None:
     """What a build of these options would take, on stdout."""
-    from .build_input import planned, read_inputs
+    from .build.inputs import planned, read_inputs
 
     trainset, _ = read_inputs(options)
     _, _, plan = planned(trainset, options)

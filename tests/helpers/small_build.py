@@ -2,8 +2,8 @@
 
 import functools
 
-import pfamnet.build as module
-import pfamnet.build_output as output
+import pfamnet.build.pipeline as module
+import pfamnet.build.write_model as output
 from pfamnet.cli import main_build
 from pfamnet.network.light import LightConfig
 

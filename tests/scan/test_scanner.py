@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import synthetic
-from pfamnet.align import build_profile
+from pfamnet.build.hmms import build_profile
 from pfamnet.profiles.batch_search import BatchSearch
 from pfamnet.model.combination import Combination
 from pfamnet.families import Family

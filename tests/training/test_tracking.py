@@ -138,7 +138,7 @@ def test_a_tracker_that_is_not_installed_is_told_before_anything_is_done(kind, l
     monkeypatch.setattr(tracking, "find_spec", lambda name: None)
     with pytest.raises(PfamnetError, match=rf"--track {kind}: {kind} is not installed: pip install 'pfamnet\[{kind}\]'"):
         check_tracker(kind)
-    import pfamnet.build as module
+    import pfamnet.build.pipeline as module
 
     with pytest.raises(PfamnetError, match="not installed"):
         module.Build(tmp_path / "made", module.BuildOptions((str(labelled),)), device="cpu", track=kind)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import pfamnet.build as module
+import pfamnet.build.pipeline as module
 import synthetic
 from conftest import build, refused
 from pfamnet.cli_build import build as command
@@ -19,7 +19,7 @@ from pfamnet.options import run
 @pytest.fixture
 def few(monkeypatch):
     """Recipes of few families and rows under the names of the real ones, and a very small network."""
-    from pfamnet import build_input
+    from pfamnet.build import inputs as build_input
     from pfamnet import cli_build
     from pfamnet.trainset.recipes import RECIPES, Recipe
 

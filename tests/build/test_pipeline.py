@@ -16,8 +16,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-import pfamnet.build as module
-import pfamnet.build_output as output
+import pfamnet.build.pipeline as module
+import pfamnet.build.write_model as output
 import synthetic
 from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
 from pfamnet.model import combination as combine
@@ -27,7 +27,7 @@ from pfamnet.model.directory import open_model
 from pfamnet.options import run
 from pfamnet.model.prototypes import MOST_ROWS
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture

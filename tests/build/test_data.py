@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import synthetic
-from pfamnet.align import build_profile
-from pfamnet.build_data import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
+from pfamnet.build.hmms import build_profile
+from pfamnet.build.data import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.profiles.files import write_profiles

@@ -14,8 +14,8 @@ from typing import Callable
 
 import numpy as np
 
-from .calibrate import choose_threshold
-from .network.candidates import best_blocks, spans
+from .calibration import choose_threshold
+from ..network.candidates import best_blocks, spans
 
 MOST = 2        # times the average that one protein may have
 

@@ -15,10 +15,10 @@ from typing import Callable
 
 import numpy as np
 
-from .scan.evidence import Appraiser, Evidence, look
-from .model.combination import NEVER, Combination, Terms, padded
-from .records import Record
-from .training.dev_accuracy import Measure
+from ..scan.evidence import Appraiser, Evidence, look
+from ..model.combination import NEVER, Combination, Terms, padded
+from ..records import Record
+from ..training.dev_accuracy import Measure
 
 PROFILES_ALONE = Combination(1e6)   # the network only breaks ties
 

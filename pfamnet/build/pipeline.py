@@ -20,32 +20,32 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from .align import build_profiles
-from .build_data import describe, with_dev, with_emitted
-from .build_input import planned, read_inputs
-from .build_output import ModelOutput
-from .training.checkpoints import CHECKPOINT
-from .network.devices import autocast, pick_device
-from .training.distillation import soft_labels
-from .errors import PfamnetError
-from .network.esm import EsmNetwork
-from .training.sampler import Corpus, Sampler, SamplerSettings
+from .hmms import build_profiles
+from .data import describe, with_dev, with_emitted
+from .inputs import planned, read_inputs
+from .write_model import ModelOutput
+from ..training.checkpoints import CHECKPOINT
+from ..network.devices import autocast, pick_device
+from ..training.distillation import soft_labels
+from ..errors import PfamnetError
+from ..network.esm import EsmNetwork
+from ..training.sampler import Corpus, Sampler, SamplerSettings
 from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
 from .gathering import set_gathering
-from .training.head_finish import finish_head
-from .training.discriminant import start_head
-from .network.light import LightConfig, LightNetwork, dilations_for
-from .training.light_reshape import check_shape
-from .training.light_start import Stored
-from .training.dev_accuracy import Measure
-from .training.distributed import Alone, own_device
-from .profiles.files import read_hmms, write_profiles
+from ..training.head_finish import finish_head
+from ..training.discriminant import start_head
+from ..network.light import LightConfig, LightNetwork, dilations_for
+from ..training.light_reshape import check_shape
+from ..training.light_start import Stored
+from ..training.dev_accuracy import Measure
+from ..training.distributed import Alone, own_device
+from ..profiles.files import read_hmms, write_profiles
 from .provenance import input_digests, provenance
-from .trainset.sampling import sample
-from .training.tracking import STATE as TRACKED
-from .training.tracking import Untracked, check_tracker, open_tracker
-from .training.loop import Training, TrainSettings, optimizer_class
-from .trainset.trainset import TrainSet
+from ..trainset.sampling import sample
+from ..training.tracking import STATE as TRACKED
+from ..training.tracking import Untracked, check_tracker, open_tracker
+from ..training.loop import Training, TrainSettings, optimizer_class
+from ..trainset.trainset import TrainSet
 
 # in the work directory: what the build was begun with
 OPTIONS, INPUTS = "options.json", "inputs.json"

@@ -1,10 +1,10 @@
 """What a build reads: its train set, the profiles it was given, and the plan of its recipe."""
 
-from .build_data import given_profiles
-from .families import Family
-from .trainset.recipes import RECIPES
-from .trainset.sampling import plan
-from .trainset.trainset import TrainSet, read_trainset
+from .data import given_profiles
+from ..families import Family
+from ..trainset.recipes import RECIPES
+from ..trainset.sampling import plan
+from ..trainset.trainset import TrainSet, read_trainset
 
 
 def read_inputs(options) -> tuple[TrainSet, dict]:

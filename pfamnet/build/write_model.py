@@ -14,28 +14,28 @@ from typing import Callable
 import torch
 from tqdm import tqdm
 
-from . import __version__
-from .scan.evidence import Appraiser
-from .build_data import some_sequences
-from .calibrate import calibrate, dev_ranks, recall_by_rank
-from .training.checkpoints import write_training_log
-from .combine_dev import fit_on_dev, told
-from .network.esm import EsmNetwork, save_encoder, save_head
+from .. import __version__
+from ..scan.evidence import Appraiser
+from .data import some_sequences
+from .calibration import calibrate, dev_ranks, recall_by_rank
+from ..training.checkpoints import write_training_log
+from .combination import fit_on_dev, told
+from ..network.esm import EsmNetwork, save_encoder, save_head
 from .evaluation import FOLDER as EVALUATION
 from .evaluation import Evaluation, evaluate, read_table, write_evaluations
-from .training.sampler import Corpus
-from .families import write_families
-from .network.light import LightNetwork
-from .network.light_onnx import export_light, family_offsets
-from .model.directory import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
+from ..training.sampler import Corpus
+from ..families import write_families
+from ..network.light import LightNetwork
+from ..network.light_onnx import export_light, family_offsets
+from ..model.directory import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
 from .model_card import model_card
 from .modes import choose_modes, peaks_of_all
-from .profiles.files import ProfileStore, write_profiles
-from .model.prototypes import make_prototypes
-from .network.quantize import SAMPLES, quantize_light
-from .network.runtime import EsmRuntime, LightRuntime
-from .training.tracking import Untracked
-from .trainset.trainset import Fold, TrainSet
+from ..profiles.files import ProfileStore, write_profiles
+from ..model.prototypes import make_prototypes
+from ..network.quantize import SAMPLES, quantize_light
+from ..network.runtime import EsmRuntime, LightRuntime
+from ..training.tracking import Untracked
+from ..trainset.trainset import Fold, TrainSet
 
 DECOY_RESIDUES = 256_000  # of each length
 EVALUATED = 20_000        # dev domains that a network is asked to name, at most

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from .model.directory import WEIGHTS, file_digest
+from ..model.directory import WEIGHTS, file_digest
 
 PACKAGES = ("torch", "pyhmmer", "numpy", "onnx")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from conftest import scan
 from pfamnet.model.directory import open_model
-from pfamnet.model_card import LICENSES, metadata, model_card, yaml_lines
+from pfamnet.build.model_card import LICENSES, metadata, model_card, yaml_lines
 
 OPTIONS = {"trainsets": ["/home/me/Pfam-A.seed.gz", "more.fa"], "domains": None, "hmm": None, "base": None, "emit": 50,
            "seed": 42, "license": None}  # fmt: skip

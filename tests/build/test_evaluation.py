@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pfamnet.evaluation import LENGTHS, Evaluation, evaluate, read_table, write_evaluations
+from pfamnet.build.evaluation import LENGTHS, Evaluation, evaluate, read_table, write_evaluations
 from pfamnet.training.sampler import Corpus
 from pfamnet.families import Family
 from pfamnet.trainset.trainset import Fold
@@ -88,8 +88,8 @@ def test_only_sisters_are_in_the_confusion_within_clans(tmp_path):
 def test_every_length_has_its_time_unless_it_takes_long(evaluation, monkeypatch):
     assert [length for length, _ in evaluation.latency] == list(LENGTHS)
     assert all(seconds > 0 for _, seconds in evaluation.latency)
-    monkeypatch.setattr("pfamnet.evaluation.PATIENCE", 0.0)
-    from pfamnet.evaluation import latency
+    monkeypatch.setattr("pfamnet.build.evaluation.PATIENCE", 0.0)
+    from pfamnet.build.evaluation import latency
 
     assert [length for length, _ in latency(Runtime())] == [LENGTHS[0]]
 

@@ -25,8 +25,8 @@ from typing import Callable, Iterator
 
 import numpy as np
 
-from .network.candidates import CALLED, propose
-from .network.evalues import Calibration
+from ..network.candidates import CALLED, propose
+from ..network.evalues import Calibration
 
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20     # decoys of a length

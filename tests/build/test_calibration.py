@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synthetic
-from pfamnet.calibrate import (
+from pfamnet.build.calibration import (
     DECOY_LENGTHS,
     calibrate,
     choose_threshold,

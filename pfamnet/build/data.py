@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from .errors import PfamnetError
-from .families import Family, accession_key
-from .profiles.files import emit_sequences, read_hmms
-from .trainset.trainset import Fold, TrainSet
+from ..errors import PfamnetError
+from ..families import Family, accession_key
+from ..profiles.files import emit_sequences, read_hmms
+from ..trainset.trainset import Fold, TrainSet
 
 STAND_IN = 1000  # train sequences to choose by where there is no dev fold
 

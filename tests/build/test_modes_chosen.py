@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfamnet.modes import MOST, choose_modes, mode_settings, peaks_of_all, usual_threshold
+from pfamnet.build.modes import MOST, choose_modes, mode_settings, peaks_of_all, usual_threshold
 from test_calibrate import FAMILIES, Runtime, make_fold, watch
 
 

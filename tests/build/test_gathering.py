@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synthetic
-from pfamnet import gathering as module
-from pfamnet.align import build_profiles
-from pfamnet.gathering import STEP, Evidence, Material, Rule, bits, pieces, score_at, set_gathering, to_block
+from pfamnet.build import gathering as module
+from pfamnet.build.hmms import build_profiles
+from pfamnet.build.gathering import STEP, Evidence, Material, Rule, bits, pieces, score_at, set_gathering, to_block
 from pfamnet.profiles.search import Thresholds
 from pfamnet.trainset.trainset import Fold, read_trainset
 

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from .network.encoder import EsmEncoder
-from .errors import PfamnetError
-from .network.esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
-from .training.sampler import Corpus, Sampler, SamplerSettings
-from .training.lora import add_adapters, check_rank, merge_adapters
-from .training.loop import TrainSettings
+from ..network.encoder import EsmEncoder
+from ..errors import PfamnetError
+from ..network.esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
+from ..training.sampler import Corpus, Sampler, SamplerSettings
+from ..training.lora import add_adapters, check_rank, merge_adapters
+from ..training.loop import TrainSettings
 
 LOOK = 800_000  # residues between two looks at dev
 

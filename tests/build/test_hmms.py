@@ -10,7 +10,7 @@ import pytest
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.plan7 import Pipeline
 
-from pfamnet.align import ALIGNERS, build_profile, build_profiles, medoid
+from pfamnet.build.hmms import ALIGNERS, build_profile, build_profiles, medoid
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 

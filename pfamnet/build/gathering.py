@@ -42,10 +42,10 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Pipeline
 from tqdm import tqdm
 
-from .records import Record
-from .profiles.search import Thresholds, to_digital
-from .trainset.trainset import Fold, TrainSet
-from .trainset.holdout import draw_number
+from ..records import Record
+from ..profiles.search import Thresholds, to_digital
+from ..trainset.trainset import Fold, TrainSet
+from ..trainset.holdout import draw_number
 
 FEW = 5               # dev domains, below which train domains are looked at
 MOST = 100            # known domains of a family, and train ones
