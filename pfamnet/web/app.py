@@ -1,6 +1,6 @@
 """A small web app: paste or upload proteins, see their domains, download the tables.
 
-`python -m pfamnet.web` starts it on this machine; it needs `pfamnet[web]` (gradio).
+`python -m pfamnet.web.app` starts it on this machine; it needs `pfamnet[web]` (gradio).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import click
 
-from . import __version__
-from .errors import PfamnetError
-from .options import CONTEXT, GroupedCommand, complain, default_cpus, grouped, leave, os_reason, run, version_option
-from .signals import stopping_in_order
+from .. import __version__
+from ..errors import PfamnetError
+from ..options import CONTEXT, GroupedCommand, complain, default_cpus, grouped, leave, os_reason, run, version_option
+from ..signals import stopping_in_order
 
 UPLOADS = "64mb"  # what is larger is not even taken in; what is taken has a limit of its own
 EXAMPLE = "data/examples.fa"
@@ -53,8 +53,8 @@ def web(host, port, model, cpu):
 
 def open_scanner(model: str | None, threads: int, folder: str):
     """The `WebScanner` of a model, or of the one that ships."""
-    from .cli_scan import shipped_model
-    from .web_scan import WebScanner
+    from ..cli_scan import shipped_model
+    from .scanning import WebScanner
 
     return WebScanner(Path(model) if model else shipped_model(), threads, Path(folder))
 
@@ -102,7 +102,7 @@ def make_app(scanner):
     """The page, as gradio's Blocks; `scanner` is a `WebScanner`."""
     import gradio
 
-    from .web_scan import LIMIT
+    from .scanning import LIMIT
 
     answer = answering(scanner)
     with gradio.Blocks(title="pfamnet", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
@@ -136,7 +136,7 @@ def answering(scanner):
     """The function behind the button: (text, file, sensitivity) to (status, picture, files)."""
     import gradio
 
-    from .web_scan import framed, read_input, told
+    from .scanning import framed, read_input, told
 
     def answer(text: str, upload: str | None, effort: str):
         nothing = gradio.File(value=None, visible=False)
@@ -158,10 +158,6 @@ def answering(scanner):
 
 def example_text() -> str:
     """The example proteins that ship, wherever the package lies."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     path = next((p for p in (package / EXAMPLE, package.parent / EXAMPLE) if p.exists()), None)
     return path.read_text() if path else ""
-
-
-if __name__ == "__main__":
-    leave(run(web))

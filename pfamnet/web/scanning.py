@@ -19,20 +19,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import __version__
-from .cli_scan import make_scanner, open_any
-from .errors import PfamnetError
-from .io.fasta import text_chunks
-from .records import Record, shown
-from .output.gff3 import Gff3Writer, today
-from .output.json_lines import JsonLinesWriter
-from .output.html import HtmlWriter
-from .scan.workers import in_order
-from .scan.scanner import MODES
-from .profiles.search import Thresholds
-from .io.sequences import no_nucleotides, read_sequences
-from .output.table_headers import Trailer
-from .output.hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from .. import __version__
+from ..cli_scan import make_scanner, open_any
+from ..errors import PfamnetError
+from ..io.fasta import text_chunks
+from ..records import Record, shown
+from ..output.gff3 import Gff3Writer, today
+from ..output.json_lines import JsonLinesWriter
+from ..output.html import HtmlWriter
+from ..scan.workers import in_order
+from ..scan.scanner import MODES
+from ..profiles.search import Thresholds
+from ..io.sequences import no_nucleotides, read_sequences
+from ..output.table_headers import Trailer
+from ..output.hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 
 LIMIT = 2_000_000  # bytes of sequences taken at once, inflated: about 5,000 proteins
 KEPT = 20          # results whose files stay, for downloads

@@ -1,0 +1,5 @@
+"""`python -m pfamnet.web`."""
+
+from .app import leave, run, web
+
+leave(run(web))
