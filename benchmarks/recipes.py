@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 import click
 from common import machine, save, share
 
-from pfamnet.cli_build import build
+from pfamnet.cli.build import build
 from pfamnet.trainset.recipes import RECIPES, with_defaults
 
 PATHS = ("base", "domains", "families", "hmm", "light_from")

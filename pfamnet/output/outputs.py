@@ -17,7 +17,7 @@ import click
 
 from .. import __version__  # formats that few ask for are imported when they are
 from ..errors import PfamnetError
-from ..options import os_reason
+from ..cli.common import os_reason
 from .table_headers import Trailer
 from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
 

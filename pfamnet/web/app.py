@@ -17,7 +17,7 @@ import click
 
 from .. import __version__
 from ..errors import PfamnetError
-from ..options import CONTEXT, GroupedCommand, complain, default_cpus, grouped, leave, os_reason, run, version_option
+from ..cli.common import CONTEXT, GroupedCommand, complain, default_cpus, grouped, leave, os_reason, run, version_option
 from ..signals import stopping_in_order
 
 UPLOADS = "64mb"  # what is larger is not even taken in; what is taken has a limit of its own
@@ -53,7 +53,7 @@ def web(host, port, model, cpu):
 
 def open_scanner(model: str | None, threads: int, folder: str):
     """The `WebScanner` of a model, or of the one that ships."""
-    from ..cli_scan import shipped_model
+    from ..cli.scan import shipped_model
     from .scanning import WebScanner
 
     return WebScanner(Path(model) if model else shipped_model(), threads, Path(folder))

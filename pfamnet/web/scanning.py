@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
-from ..cli_scan import make_scanner, open_any
+from ..cli.scan import make_scanner, open_any
 from ..errors import PfamnetError
 from ..io.fasta import text_chunks
 from ..records import Record, shown

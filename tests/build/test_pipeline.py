@@ -21,10 +21,10 @@ import pfamnet.build.write_model as output
 import synthetic
 from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
 from pfamnet.model import combination as combine
-from pfamnet.cli_build import build as command
+from pfamnet.cli.build import build as command
 from pfamnet.network.light import LightConfig
 from pfamnet.model.directory import open_model
-from pfamnet.options import run
+from pfamnet.cli.common import run
 from pfamnet.model.prototypes import MOST_ROWS
 
 DATA = Path(__file__).parents[1] / "data"

@@ -189,8 +189,8 @@ def test_explore_writes_a_page_and_tables(faulty, tmp_path):
 
 
 def test_explore_needs_no_torch(faulty, tmp_path):
-    code = ("import sys; sys.modules['torch'] = sys.modules['pyhmmer'] = None; from pfamnet.cli_build import build; "
-            "from pfamnet.options import run; "
+    code = ("import sys; sys.modules['torch'] = sys.modules['pyhmmer'] = None; from pfamnet.cli.build import build; "
+            "from pfamnet.cli.common import run; "
             f"sys.exit(run(build, ['--explore', {str(tmp_path / 'o')!r}, {str(faulty)!r}]))")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

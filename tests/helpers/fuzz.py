@@ -25,7 +25,7 @@ import untrained
 from pfamnet.errors import PfamnetError
 from pfamnet.model.hmm_database import open_library
 from pfamnet.model.directory import as_text, description_digest, open_model
-from pfamnet.options import one_line
+from pfamnet.cli.common import one_line
 from pfamnet.profiles.files import write_profiles
 from pfamnet.scan.scanner import ProfileScanner, Scanner
 from pfamnet.profiles.search import Thresholds

@@ -9,8 +9,8 @@ import pytest
 import untrained
 from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
-from pfamnet.cli_scan import scan
-from pfamnet.options import run
+from pfamnet.cli.scan import scan
+from pfamnet.cli.common import run
 
 KINASE = golden.record("P15056").sequence
 LONG = "n" * 1000

@@ -7,11 +7,11 @@ import golden
 import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
-from pfamnet.cli_scan import scan
+from pfamnet.cli.scan import scan
 from pfamnet.records import Record
 from pfamnet.output.gff3 import Gff3Writer, today
 from pfamnet.hits import network_domain, network_hit
-from pfamnet.options import run
+from pfamnet.cli.common import run
 
 SEQID = re.compile(r"(?:[a-zA-Z0-9.:^*$@!+_?|-]|%[0-9A-F]{2})+$")
 

@@ -10,9 +10,9 @@ from Bio import SearchIO
 from scanning import DATA, LIBRARY, PROTEINS, hmmscan, records, scan_here
 
 from pfamnet.output.alignment_blocks import alignment_blocks
-from pfamnet.cli_scan import scan
+from pfamnet.cli.scan import scan
 from pfamnet.hits import Alignment, network_domain, network_hit
-from pfamnet.options import run
+from pfamnet.cli.common import run
 from pfamnet.output.hmmscan_report import ReportWriter
 from pfamnet.profiles.search import Thresholds
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
 import untrained
-from pfamnet.cli_scan import scan
+from pfamnet.cli.scan import scan
 from pfamnet.records import Record
 from pfamnet.hits import network_domain, network_hit
-from pfamnet.options import run
+from pfamnet.cli.common import run
 from pfamnet.output.html import END, HtmlWriter, line, page_head
 
 OPEN = b'<script type="application/x-ndjson" id="data">\n'

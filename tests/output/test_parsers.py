@@ -16,8 +16,8 @@ from hmmer_tables.tbl import read_tbl
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 from scanning import PROTEINS, rows
 
-from pfamnet.cli_scan import scan
-from pfamnet.options import run
+from pfamnet.cli.scan import scan
+from pfamnet.cli.common import run
 from pfamnet.profiles.search import to_digital
 
 KINDS = ("domtblout", "tblout", "pfamtblout")

@@ -8,11 +8,11 @@ import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
 from pfamnet.scan.clans import best_of_clans, inserted, nested, overlap, without
-from pfamnet.cli_scan import scan
+from pfamnet.cli.scan import scan
 from pfamnet.families import Family
 from pfamnet.records import Record
 from pfamnet.hits import Alignment, network_domain, network_hit
-from pfamnet.options import run
+from pfamnet.cli.common import run
 
 FAMILIES = [Family("PF1", "a", clan="CL1"), Family("PF2", "b", clan="CL1"), Family("PF3", "c", clan="CL2"),
             Family("PF4", "d"), Family("PF5", "e", clan="CL1")]  # fmt: skip

@@ -6,10 +6,10 @@ import pytest
 import untrained
 from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
-from pfamnet.cli_scan import scan
+from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
 from pfamnet.model.hmm_database import find_library, open_library
-from pfamnet.options import run
+from pfamnet.cli.common import run
 from pfamnet.profiles.files import read_hmms, write_profiles
 
 

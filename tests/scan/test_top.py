@@ -12,10 +12,10 @@ import synthetic
 from conftest import refused
 from conftest import scan as program
 from pfamnet.scan.evidence import Appraiser, View
-from pfamnet.cli_scan import scan
+from pfamnet.cli.scan import scan
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import DESCRIPTION, open_model
-from pfamnet.options import run
+from pfamnet.cli.common import run
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,17 @@ import torch
 import pfamnet.build.pipeline as module
 import synthetic
 from conftest import build, refused
-from pfamnet.cli_build import build as command
+from pfamnet.cli.build import build as command
 from pfamnet.network.light import LightConfig
 from pfamnet.model.directory import open_model
-from pfamnet.options import run
+from pfamnet.cli.common import run
 
 
 @pytest.fixture
 def few(monkeypatch):
     """Recipes of few families and rows under the names of the real ones, and a very small network."""
     from pfamnet.build import inputs as build_input
-    from pfamnet import cli_build
+    from pfamnet.cli import build as cli_build
     from pfamnet.trainset.recipes import RECIPES, Recipe
 
     small = RECIPES | {"specialist": Recipe("specialist", "three families", ((3, 10),), power=0.0)}
@@ -90,7 +90,7 @@ def test_a_plan_needs_no_torch(tmp_path, labelled):
     import subprocess
     import sys
 
-    code = ("import sys; sys.modules['torch'] = None; from pfamnet.cli_build import build; from pfamnet.options import run; "
+    code = ("import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; from pfamnet.cli.common import run; "
             f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "recipe full" in done.stdout, done.stderr

@@ -14,7 +14,7 @@ from test_report_html import EVIL, data_of
 
 from pfamnet.web import app as web
 from pfamnet.errors import PfamnetError
-from pfamnet.options import run
+from pfamnet.cli.common import run
 
 COMMAND = [sys.executable, "-m", "pfamnet.web.app"]
 GOOD = records("P15056", "P06213").decode()
@@ -54,7 +54,7 @@ def test_wrong_usage(monkeypatch, capfd, tmp_path):
 
 
 def test_help_and_version_need_no_gradio():
-    code = ("import sys; from pfamnet.web.app import web; from pfamnet.options import run; run(web, ['-h']); "
+    code = ("import sys; from pfamnet.web.app import web; from pfamnet.cli.common import run; run(web, ['-h']); "
             "run(web, ['--version']); print([m for m in ('gradio', 'numpy', 'pyhmmer') if m in sys.modules])")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.stdout.splitlines()[-1] == "[]" and "--port" in done.stdout, done.stderr

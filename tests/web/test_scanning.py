@@ -16,9 +16,9 @@ from scanning import LIBRARY, PROTEINS, records, rows
 from test_report_html import EVIL, data_of
 
 from pfamnet.web import scanning as web_scan
-from pfamnet.cli_scan import scan
+from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
-from pfamnet.options import run
+from pfamnet.cli.common import run
 from pfamnet.web.scanning import LIMIT, WebScanner, framed, read_input, told
 
 GOOD = records("P15056", "P06213").decode()

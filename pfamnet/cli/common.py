@@ -14,9 +14,9 @@ import sys
 
 import click
 
-from . import __version__
-from .errors import PfamnetError
-from .signals import Terminated
+from .. import __version__
+from ..errors import PfamnetError
+from ..signals import Terminated
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 import click
 from click.core import ParameterSource
 
-from .errors import PfamnetError
+from ..errors import PfamnetError
 
 # "cpu" and "device" are idle, and do no harm
 EXPLORES = {"explore", "domains", "families", "seed", "model_out", "trainsets", "cpu", "device"}
@@ -36,7 +36,7 @@ def check_choices(trainsets, options, plan) -> None:
 
 def print_plan(options) -> None:
     """What a build of these options would take, on stdout."""
-    from .build.inputs import planned, read_inputs
+    from ..build.inputs import planned, read_inputs
 
     trainset, _ = read_inputs(options)
     _, _, plan = planned(trainset, options)
@@ -51,8 +51,8 @@ def explore_into(folder: str, trainsets, options) -> None:
     Raises click.UsageError for an option that only a build has; PfamnetError where
     the directory cannot be written to, and for what is wrong in the input.
     """
-    from .explore.statistics import explore
-    from .explore.page import PAGE, write_exploration
+    from ..explore.statistics import explore
+    from ..explore.page import PAGE, write_exploration
 
     context = click.get_current_context()
     for parameter in context.command.params:

@@ -68,7 +68,7 @@ def idle_options(given: set[str], mode: str, report: str = "tsv") -> list[str]:
 
 def make_thresholds(options: dict):
     """The profile stage's `Thresholds`."""
-    from .profiles.search import Thresholds
+    from ..profiles.search import Thresholds
 
     given = given_options(options)
     names = (*LIMITS, "Z", "domZ", "seed", "F1", "F2", "F3")

@@ -6,10 +6,10 @@ import subprocess
 import pytest
 from scanning import DATA, ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here
 
-from pfamnet import scan_options
-from pfamnet.cli_scan import scan
-from pfamnet.cli_scan import FORMATS
-from pfamnet.options import Number, complete, default_cpus, os_reason
+from pfamnet.cli import scan_options
+from pfamnet.cli.scan import scan
+from pfamnet.cli.scan import FORMATS
+from pfamnet.cli.common import Number, complete, default_cpus, os_reason
 from pfamnet.profiles.search import Thresholds
 
 # What hmmscan 3.4 says are the options it has.
@@ -49,7 +49,7 @@ def test_every_option_of_hmmscan_is_there():
 
 def test_help_and_version_load_nothing_heavy():
     code = (
-        "import sys; from pfamnet.cli_scan import scan; from pfamnet.options import run; "
+        "import sys; from pfamnet.cli.scan import scan; from pfamnet.cli.common import run; "
         "run(scan, ['-h']); run(scan, ['--version']); "
         "print([m for m in ('numpy', 'torch', 'pyhmmer', 'onnxruntime') if m in sys.modules])"
     )

@@ -7,17 +7,17 @@ Each imports its own command alone, and what is heavy when it is needed:
 import gc
 import sys
 
-from .options import leave, run
+from .common import leave, run
 
 
 def main_scan() -> None:
     gc.disable()  # until all is loaded: none of it is garbage
-    from .cli_scan import scan
+    from .scan import scan
 
     leave(run(scan))
 
 
 def main_build() -> None:
-    from .cli_build import build
+    from .build import build
 
     sys.exit(run(build))

@@ -13,9 +13,9 @@ import pytest
 
 import synthetic
 from conftest import environment, program, refused, scan
-from pfamnet.cli_scan import scan as command
+from pfamnet.cli.scan import scan as command
 from pfamnet.model.directory import open_model
-from pfamnet.options import run
+from pfamnet.cli.common import run
 from pfamnet.output.hmmscan_tables import TSV_COLUMNS
 
 QUERIES = synthetic.queries()
@@ -416,7 +416,7 @@ HEAVY = {"torch", "transformers", "pyhmmer", "onnxruntime", "onnx", "numpy", "sa
 
 def loaded(name, *arguments):
     """Heavy modules in memory when a program of the package has ended."""
-    code = (f"import sys, json\nfrom pfamnet.cli_{name} import {name}\nfrom pfamnet.options import run\n"
+    code = (f"import sys, json\nfrom pfamnet.cli.{name} import {name}\nfrom pfamnet.cli.common import run\n"
             f"status = run({name}, sys.argv[1:])\n"
             "print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=environment(),

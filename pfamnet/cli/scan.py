@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from .errors import PfamnetError
-from .options import CONTEXT, GroupedCommand, Number, complain, default_cpus, grouped, version_option
+from ..errors import PfamnetError
+from .common import CONTEXT, GroupedCommand, Number, complain, default_cpus, grouped, version_option
 from .scan_options import check_conflicts, given_options, idle_options, make_thresholds
-from .signals import stopping_in_order
+from ..signals import stopping_in_order
 
 SHARE = Number()
 EVALUE = Number(above=0)
@@ -94,9 +94,9 @@ def scan(files, **options):
 
 def scan_file(model_path: Path, query: str, options: dict, thresholds, threads: int, say) -> None:
     """Scan one file; `say` takes lines for who wants to know."""
-    from .scan.workers import in_order
-    from .output.outputs import Outputs
-    from .io.sequences import no_nucleotides, read_sequences
+    from ..scan.workers import in_order
+    from ..output.outputs import Outputs
+    from ..io.sequences import no_nucleotides, read_sequences
 
     model, scan_some = open_scanner(model_path, options, thresholds, threads)
     gc.freeze()
@@ -135,7 +135,7 @@ def make_scanner(model, options: dict, thresholds, threads: int = 1):
     best, device = options["clan_overlaps"] == "best", options["device"] or "cpu"
     alignments = best or options["report"] == "text"
     if options["top"]:
-        from .scan.top import TopScanner
+        from ..scan.top import TopScanner
         scanner = TopScanner(model, thresholds, effort, which, device, alignments, mode != "network")
     else:
         scanner = usual_scanner(model, mode, thresholds, effort, which, device, alignments, threads)
@@ -145,7 +145,7 @@ def make_scanner(model, options: dict, thresholds, threads: int = 1):
 def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, device: str, alignments: bool,
                   threads: int):
     """The scanner of a mode."""
-    from .scan.scanner import NetworkScanner, ProfileScanner, Scanner
+    from ..scan.scanner import NetworkScanner, ProfileScanner, Scanner
 
     if mode == "profiles" or not model.networks:
         return ProfileScanner(model, thresholds, effort, alignments)
@@ -156,8 +156,8 @@ def usual_scanner(model, mode: str, thresholds, effort: str, which: str | None, 
 
 def only_best(scanner, model):
     """What the scanner finds without the lesser of overlapping families of a clan."""
-    from .scan.clans import best_of_clans
-    from .profiles.search import SearchedHits
+    from ..scan.clans import best_of_clans
+    from ..profiles.search import SearchedHits
 
     if not any(family.clan for family in model.families):
         complain("pfamnet-scan", "note: --clan-overlaps best changes nothing: no clans are known here")
@@ -171,8 +171,8 @@ def only_best(scanner, model):
 
 def open_any(path: Path, options: dict):
     """The model of a directory or of an HMM database."""
-    from .model.hmm_database import find_library, open_library
-    from .model.directory import open_model
+    from ..model.hmm_database import find_library, open_library
+    from ..model.directory import open_model
 
     if str(path).startswith("hf:"):
         return open_model(*fetched(path))
@@ -190,7 +190,7 @@ def open_any(path: Path, options: dict):
 
 def fetched(path: Path) -> tuple[Path, str]:
     """A model of the hub: its directory in the cache, and its name."""
-    from .model.hub import fetch_model
+    from ..model.hub import fetch_model
 
     with stopping_in_order():  # what is half fetched goes
         return fetch_model(str(path), lambda text: complain("pfamnet-scan", text))
@@ -205,7 +205,7 @@ def split_files(files: tuple[str, ...]) -> tuple[Path, str]:
 
 def shipped_model() -> Path:
     """The model that comes with the package: beside it when installed, above it in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     for data in (package / "data", package.parent / "data"):
         for description in sorted(data.glob("*/model.json")):
             return description.parent

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import click
 
-from .cli_look import check_choices, explore_into, print_plan
-from .errors import PfamnetError
-from .options import CONTEXT, GroupedCommand, complain, default_cpus, grouped, version_option
-from .trainset.recipes import RECIPES, with_defaults
-from .signals import stopping_in_order
+from .look import check_choices, explore_into, print_plan
+from ..errors import PfamnetError
+from .common import CONTEXT, GroupedCommand, complain, default_cpus, grouped, version_option
+from ..trainset.recipes import RECIPES, with_defaults
+from ..signals import stopping_in_order
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
@@ -93,8 +93,8 @@ def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, c
     if plan:
         return print_plan(SimpleNamespace(trainsets=trainsets, **options))
     try:
-        from .build.pipeline import Build, BuildOptions
-        from .training.distributed import joined
+        from ..build.pipeline import Build, BuildOptions
+        from ..training.distributed import joined
     except ModuleNotFoundError as error:
         raise PfamnetError(f"{error.name} is not installed; for building: "
                            "pip install 'pfamnet[build]'") from None
@@ -104,7 +104,7 @@ def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, c
               resume, keep_work, sys.stderr.isatty(), checkpoint, track, group).run()
 
 
-if __name__ == "__main__":  # torchrun -m pfamnet.cli_build ...
-    from .cli import main_build
+if __name__ == "__main__":  # torchrun -m pfamnet.cli.build ...
+    from ..cli import main_build
 
     main_build()
