@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfamnet.build.modes import MOST, choose_modes, mode_settings, peaks_of_all, usual_threshold
-from test_calibrate import FAMILIES, Runtime, make_fold, watch
+from test_calibration import FAMILIES, Runtime, make_fold, watch
 
 
 def some_peaks(seed, sequences=30, families=200):

@@ -11,7 +11,7 @@ from pfamnet.network.light_onnx import export_light
 from pfamnet.network.quantize import LONGEST, Samples, quantize_light
 from pfamnet.network.runtime import LightRuntime
 from pfamnet.network.tokens import PAD
-from test_light_graph import CONFIGS, trained
+from test_light_onnx import CONFIGS, trained
 
 
 def sequences(count=40):

@@ -7,7 +7,7 @@ import torch
 
 from pfamnet.training.distillation import KEPT, PART, PER_FAMILY, TEMPERATURE, regions_of_each, soft_labels, some_of_each
 from pfamnet.training.dev_accuracy import region, region_logits
-from test_measure import Reader, letters, make_corpus
+from test_dev_accuracy import Reader, letters, make_corpus
 
 
 def corpus_of(rows):

@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import environment
 from safetensors.torch import load_file
-from test_build import step_of
+from test_pipeline import step_of
 
 from pfamnet.errors import PfamnetError
 from pfamnet.training.sampler import Batch

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from test_head_start import fold, network
+from test_discriminant import fold, network
 
 from pfamnet.training.sampler import Corpus
 from pfamnet.training.head_finish import finish_head

@@ -11,7 +11,7 @@ from pfamnet.errors import PfamnetError
 from pfamnet.training.lora import add_adapters, check_rank, merge_adapters
 from pfamnet.training.loop import Training, TrainSettings
 from test_esm import CONFIG, random_rows
-from test_train import Batches, Killed, equal, weights
+from test_loop import Batches, Killed, equal, weights
 
 ROWS = random_rows([40, 23, 1], 40)
 

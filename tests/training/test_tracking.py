@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import build, refused
-from test_build import quick  # noqa: F401 (a fixture)
-from test_train import Killed, rows, training
+from test_pipeline import quick  # noqa: F401 (a fixture)
+from test_loop import Killed, rows, training
 
 from pfamnet.training import tracking
 from pfamnet.errors import PfamnetError

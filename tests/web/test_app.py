@@ -10,7 +10,7 @@ import browser
 import pytest
 import untrained
 from scanning import ENVIRONMENT, records
-from test_report_html import EVIL, data_of
+from test_html import EVIL, data_of
 
 from pfamnet.web import app as web
 from pfamnet.errors import PfamnetError

@@ -13,7 +13,7 @@ import untrained
 from hypothesis import given
 from hypothesis import strategies as st
 from scanning import LIBRARY, PROTEINS, records, rows
-from test_report_html import EVIL, data_of
+from test_html import EVIL, data_of
 
 from pfamnet.web import scanning as web_scan
 from pfamnet.cli.scan import scan
