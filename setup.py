@@ -29,8 +29,18 @@ setup(
         "web": ["gradio>=6,<7"],
         "tensorboard": [*BUILD, "tensorboard>=2.15"],
         "wandb": [*BUILD, "wandb>=0.17"],
-        "test": [*BUILD, "transformers>=4.40", "hmmer>=3.4", "biopython>=1.80", "pandas>=2",
-                 "hmmer-tables>=0.5,<0.6",  # later ones ask for an older click than huggingface_hub does
-                 "tensorboard>=2.15", "accelerate>=1", "pytest>=8", "pytest-xdist>=3", "hypothesis>=6"],
+        "test": [
+            *BUILD,
+            "transformers>=4.40",
+            "hmmer>=3.4",
+            "biopython>=1.80",
+            "pandas>=2",
+            "hmmer-tables>=0.5,<0.6",  # later ones ask for an older click than huggingface_hub does
+            "tensorboard>=2.15",
+            "accelerate>=1",
+            "pytest>=8",
+            "pytest-xdist>=3",
+            "hypothesis>=6",
+        ],
     },
 )

@@ -28,33 +28,59 @@ from pathlib import Path
 import accuracy_measures as measures
 import click
 import numpy as np
-from accuracy_methods import (NONE, Answer, Embedder, Kept, Words, by_both, by_neighbour, by_network, by_phmmer, by_profiles,
-                              candidates_pass, combined, network_view, one_pass, second_pass)
+from accuracy_methods import (
+    NONE,
+    Answer,
+    Embedder,
+    Kept,
+    Words,
+    by_both,
+    by_neighbour,
+    by_network,
+    by_phmmer,
+    by_profiles,
+    candidates_pass,
+    combined,
+    network_view,
+    one_pass,
+    second_pass,
+)
 from common import Clock, describe_model, machine, save, share
 
-from pfamnet.model.combination import log_probabilities
-from pfamnet.training.distillation import some_of_each
 from pfamnet.families import families_by_key, read_families
+from pfamnet.model.combination import log_probabilities
 from pfamnet.model.directory import open_model
+from pfamnet.training.distillation import some_of_each
 from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.readers import read_shard
 
 RESULTS = Path(__file__).resolve().parent / "results"
 WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 31)])  # of the bits, in nats
-SHARES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)                         # of the network's ln P
+SHARES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)  # of the network's ln P
 CANDIDATES = 64
-DEV_DECOYS = 250     # of each kind, to choose by
+DEV_DECOYS = 250  # of each kind, to choose by
 KINDS = ("shuffled", "reversed")
 
 
 @click.command()
 @click.option("--split", "splits", nargs=3, multiple=True, required=True, metavar="NAME MODEL DIR")
-@click.option("--families", required=True, type=click.Path(exists=True, dir_okay=False), help="table with clans")
-@click.option("--base", type=click.Path(exists=True, file_okay=False), help="the encoder as it was, for neighbours")
-@click.option("--work", required=True, type=click.Path(file_okay=False), help="where what was worked out is kept")
+@click.option(
+    "--families", required=True, type=click.Path(exists=True, dir_okay=False), help="table with clans"
+)
+@click.option(
+    "--base", type=click.Path(exists=True, file_okay=False), help="the encoder as it was, for neighbours"
+)
+@click.option(
+    "--work", required=True, type=click.Path(file_okay=False), help="where what was worked out is kept"
+)
 @click.option("--dev-rows", default=1200, show_default=True, help="dev rows to choose by")
 @click.option("--decoys", default=1000, show_default=True, help="decoys of each kind")
-@click.option("--neighbours", default=5, show_default=True, help="train rows of each family that neighbours are sought among")
+@click.option(
+    "--neighbours",
+    default=5,
+    show_default=True,
+    help="train rows of each family that neighbours are sought among",
+)
 @click.option("--phmmer-rows", default=200, show_default=True, help="test rows that go to phmmer")
 @click.option("--first", type=int, help="take the first N test rows only, to try it out")
 @click.option("--cpu", default=1, show_default=True, help="threads of hmmsearch")
@@ -65,10 +91,18 @@ def main(splits, families, base, work, dev_rows, decoys, neighbours, phmmer_rows
         with Clock() as clock:
             bench = Bench(open_model(model), Path(data), families, Path(work) / name, cpu)
             result = bench.run(base, dev_rows, decoys, neighbours, phmmer_rows, first)
-        save({"benchmark": "accuracy", "split": name,
-              "machine": machine(cpu, ("pfamnet", "numpy", "pyhmmer", "onnxruntime", "torch")),
-              "model": describe_model(bench.model), "training": training_log(model),
-              **result, "seconds": clock.seconds}, str(Path(out) / f"accuracy.{name}.json"))
+        save(
+            {
+                "benchmark": "accuracy",
+                "split": name,
+                "machine": machine(cpu, ("pfamnet", "numpy", "pyhmmer", "onnxruntime", "torch")),
+                "model": describe_model(bench.model),
+                "training": training_log(model),
+                **result,
+                "seconds": clock.seconds,
+            },
+            str(Path(out) / f"accuracy.{name}.json"),
+        )
 
 
 class Rows:
@@ -113,8 +147,10 @@ class Bench:
         test = self.read("test").some(first)
         answers = self.answers("test", test, choices)
         decoys = self.decoys(test, decoys)
-        fakes = {kind: self.answers(f"test.{kind}", Rows(rows, np.full(len(rows), NONE)), choices)
-                 for kind, rows in decoys.items()}
+        fakes = {
+            kind: self.answers(f"test.{kind}", Rows(rows, np.full(len(rows), NONE)), choices)
+            for kind, rows in decoys.items()
+        }
         for name, (answer, on_decoys) in self.neighbours(base, neighbours, test, decoys).items():
             answers[name] = answer
             for kind, answer in on_decoys.items():
@@ -133,21 +169,34 @@ class Bench:
         rng, parts = np.random.default_rng(7), {}
         for kind in KINDS:
             chosen = rng.permutation(len(rows.sequences))[:count]
-            parts[kind] = [rows.sequences[i][::-1] if kind == "reversed" else
-                           "".join(rng.permutation(list(rows.sequences[i]))) for i in chosen]
+            parts[kind] = [
+                rows.sequences[i][::-1]
+                if kind == "reversed"
+                else "".join(rng.permutation(list(rows.sequences[i])))
+                for i in chosen
+            ]
         return parts
 
     def views(self, name, sequences):
-        return {network: self.kept(f"{name}.{network}", lambda: network_view(
-            runtime, self.model.networks[network], sequences, f"{name} {network}"))
-            for network, runtime in self.runtimes.items()}
+        return {
+            network: self.kept(
+                f"{name}.{network}",
+                lambda: network_view(runtime, self.model.networks[network], sequences, f"{name} {network}"),
+            )
+            for network, runtime in self.runtimes.items()
+        }
 
     def found(self, name, sequences, views):
         """What profiles find: in one pass, in two, and those of each network's candidates."""
         one = self.kept(f"{name}.one", lambda: one_pass(self.profiles, sequences, self.cpu))
         two = self.kept(f"{name}.two", lambda: second_pass(self.profiles, sequences, one, self.cpu))
-        return {"one": one, "two": two} | {network: self.kept(f"{name}.{network}.candidates", lambda: candidates_pass(
-            self.profiles, sequences, view["log_p"], CANDIDATES, self.cpu)) for network, view in views.items()}
+        return {"one": one, "two": two} | {
+            network: self.kept(
+                f"{name}.{network}.candidates",
+                lambda: candidates_pass(self.profiles, sequences, view["log_p"], CANDIDATES, self.cpu),
+            )
+            for network, view in views.items()
+        }
 
     def choose(self, dev, decoys):
         """Weights and shares of the combined scores, fitted on dev."""
@@ -155,13 +204,31 @@ class Bench:
         found = self.found("dev", dev.sequences, views)
         choices = {}
         for network, view in views.items():
-            for name, bits in ((f"{network} and candidates", found[network]), (f"{network} and all", found["two"])):
+            for name, bits in (
+                (f"{network} and candidates", found[network]),
+                (f"{network} and all", found["two"]),
+            ):
                 weight = fit_weight(view, bits, dev.labels)
-                fakes = [(self.views(f"dev.{kind}", rows), self.found(f"dev.{kind}", rows, self.views(f"dev.{kind}", rows)))
-                         for kind, rows in decoys.items()]
-                choices[name] = {"weight": weight, "share": fit_share(
-                    view, bits, weight, dev.labels,
-                    [(seen[network], there[network] if "candidates" in name else there["two"]) for seen, there in fakes])}
+                fakes = [
+                    (
+                        self.views(f"dev.{kind}", rows),
+                        self.found(f"dev.{kind}", rows, self.views(f"dev.{kind}", rows)),
+                    )
+                    for kind, rows in decoys.items()
+                ]
+                choices[name] = {
+                    "weight": weight,
+                    "share": fit_share(
+                        view,
+                        bits,
+                        weight,
+                        dev.labels,
+                        [
+                            (seen[network], there[network] if "candidates" in name else there["two"])
+                            for seen, there in fakes
+                        ],
+                    ),
+                }
         return choices
 
     def answers(self, name, rows, choices):
@@ -187,13 +254,24 @@ class Bench:
             encoders["neighbour, fine-tuned"] = self.runtimes["esm"].network.encoder
         if base:
             from pfamnet.network.esm import load_encoder
+
             encoders["neighbour, frozen"] = load_encoder(base)
         for name, encoder in encoders.items():
+
             def vectors(fold, sequences, name=name, encoder=encoder):
-                return self.kept(f"{fold}.{name}", lambda: Embedder(encoder)(sequences, f"{fold} {name}"))["vectors"]
+                return self.kept(f"{fold}.{name}", lambda: Embedder(encoder)(sequences, f"{fold} {name}"))[
+                    "vectors"
+                ]
+
             near = vectors("train", near_rows)
-            kinds = {kind: by_neighbour(vectors(f"test.{kind}", rows), near, labels)
-                     for kind, rows in decoys.items()} if name.endswith("fine-tuned") else {}
+            kinds = (
+                {
+                    kind: by_neighbour(vectors(f"test.{kind}", rows), near, labels)
+                    for kind, rows in decoys.items()
+                }
+                if name.endswith("fine-tuned")
+                else {}
+            )
             answers[name] = (by_neighbour(vectors("test", test.sequences), near, labels), kinds)
         return answers
 
@@ -201,24 +279,54 @@ class Bench:
 
     def report(self, test, answers, fakes):
         rows = np.bincount(self.train.labels, minlength=self.count)
-        identity = self.kept("test.identity", lambda: {"identity": measures.nearest_identity(
-            [self.model.store.hmm(i) for i in range(self.count)], test.sequences, test.labels,
-            self.train.sequences, self.train.labels)})["identity"]
+        identity = self.kept(
+            "test.identity",
+            lambda: {
+                "identity": measures.nearest_identity(
+                    [self.model.store.hmm(i) for i in range(self.count)],
+                    test.sequences,
+                    test.labels,
+                    self.train.sequences,
+                    self.train.labels,
+                )
+            },
+        )["identity"]
         about = (self.clans, rows[test.labels].tolist(), identity, [len(s) for s in test.sequences])
         views = self.views("test", test.sequences)
         return {
             "rows": {"train": len(self.train.labels), "test": len(test.labels)},
             "families_tested": len(np.unique(test.labels)),
-            "errors": {name: measures.errors(answer, test.labels, *about) for name, answer in answers.items()},
-            "mcnemar": {name: measures.against(answer, answers["two passes"], test.labels)
-                        for name, answer in answers.items() if name != "two passes"},
+            "errors": {
+                name: measures.errors(answer, test.labels, *about) for name, answer in answers.items()
+            },
+            "mcnemar": {
+                name: measures.against(answer, answers["two passes"], test.labels)
+                for name, answer in answers.items()
+                if name != "two passes"
+            },
             "decoys": {kind: len(next(iter(made.values())).picks) for kind, made in fakes.items()},
-            "curves": {name: measures.curve(answer, test.labels, np.concatenate([made[name].sure for made in fakes.values()]))
-                       for name, answer in answers.items() if all(name in made for made in fakes.values())},
-            "reliability": {name: measures.reliability(view["log_p"], test.labels) for name, view in views.items()},
-            "confusions": {name: measures.confusions(answers[name], test.labels, self.clans)
-                           for name in (*self.runtimes, "one pass", "two passes", *(f"{n} and candidates" for n in self.runtimes))},
-            "families": [[family.key, family.name, clan] for family, clan in zip(self.model.families, self.clans)],
+            "curves": {
+                name: measures.curve(
+                    answer, test.labels, np.concatenate([made[name].sure for made in fakes.values()])
+                )
+                for name, answer in answers.items()
+                if all(name in made for made in fakes.values())
+            },
+            "reliability": {
+                name: measures.reliability(view["log_p"], test.labels) for name, view in views.items()
+            },
+            "confusions": {
+                name: measures.confusions(answers[name], test.labels, self.clans)
+                for name in (
+                    *self.runtimes,
+                    "one pass",
+                    "two passes",
+                    *(f"{n} and candidates" for n in self.runtimes),
+                )
+            },
+            "families": [
+                [family.key, family.name, clan] for family, clan in zip(self.model.families, self.clans)
+            ],
         }
 
     def phmmer(self, test, count, answers):
@@ -228,16 +336,24 @@ class Bench:
         places = np.arange(len(test.labels))
         chosen = np.sort(np.random.default_rng(3).permutation(places)[:count])
         queries = [test.sequences[i] for i in chosen]
-        decoys = [rows[i] for rows in self.decoys(test, 10**9).values() for i in range(min(count // 2, len(rows)))]
+        decoys = [
+            rows[i] for rows in self.decoys(test, 10**9).values() for i in range(min(count // 2, len(rows)))
+        ]
         run = lambda sequences: by_phmmer(sequences, self.train.sequences, self.train.labels, self.cpu)
         answer = Answer(**self.kept(f"test.phmmer.{count}", lambda: run(queries)))
         fake = Answer(**self.kept(f"test.phmmer.{count}.decoys", lambda: run(decoys)))
         labels = test.labels[chosen]
-        return {"of": len(chosen), "family": share(int((answer.picks != labels).sum()), len(labels)),
-                "nothing_named": int((answer.picks < 0).sum()),
-                "curve": measures.curve(answer, labels, fake.sure), "decoys": len(decoys),
-                "others_on_the_same_rows": {name: share(int((other.picks[chosen] != labels).sum()), len(labels))
-                                            for name, other in answers.items()}}
+        return {
+            "of": len(chosen),
+            "family": share(int((answer.picks != labels).sum()), len(labels)),
+            "nothing_named": int((answer.picks < 0).sum()),
+            "curve": measures.curve(answer, labels, fake.sure),
+            "decoys": len(decoys),
+            "others_on_the_same_rows": {
+                name: share(int((other.picks[chosen] != labels).sum()), len(labels))
+                for name, other in answers.items()
+            },
+        }
 
     def evalues(self, fakes):
         """Observed against nominal calls of each network and of the profiles, by kind of decoys."""
@@ -259,7 +375,10 @@ class Bench:
         sequences = unknown.sequences
         views = self.views("unknown", sequences)
         found = self.found("unknown", sequences, views)
-        called = {network: (self.count * np.exp(view["chance"].astype(float)) <= 1e-3).any(1) for network, view in views.items()}
+        called = {
+            network: (self.count * np.exp(view["chance"].astype(float)) <= 1e-3).any(1)
+            for network, view in views.items()
+        }
         for name, key in (("one pass", "one"), ("two passes", "two")):
             called[name] = np.zeros(len(sequences), bool)
             called[name][found[key]["rows"][self.count * np.exp(found[key]["chance"]) <= 1e-3]] = True
@@ -268,28 +387,51 @@ class Bench:
         few = set(what["few"])
         places = np.flatnonzero([self.model.families[label].key in few for label in test.labels.tolist()])
         return {
-            "left_out": {"families": len(what["left_out"]), "rows": len(sequences),
-                         "called_at_0.001": {name: share(int(calls.sum()), len(calls)) for name, calls in called.items()},
-                         "evalues": {network: measures.observed(self.count * np.exp(view["chance"].astype(float)), len(sequences))
-                                     for network, view in views.items()}},
-            "few": {"families": len(few), "rows": len(places),
-                    "errors": {name: share(int((answer.picks[places] != test.labels[places]).sum()), len(places))
-                               for name, answer in answers.items()},
-                    "mcnemar": {name: measures.against(Answer(answer.picks[places], answer.sure[places]), Answer(
-                        answers["two passes"].picks[places], answers["two passes"].sure[places]), test.labels[places])
-                        for name, answer in answers.items() if name != "two passes"}},
+            "left_out": {
+                "families": len(what["left_out"]),
+                "rows": len(sequences),
+                "called_at_0.001": {
+                    name: share(int(calls.sum()), len(calls)) for name, calls in called.items()
+                },
+                "evalues": {
+                    network: measures.observed(
+                        self.count * np.exp(view["chance"].astype(float)), len(sequences)
+                    )
+                    for network, view in views.items()
+                },
+            },
+            "few": {
+                "families": len(few),
+                "rows": len(places),
+                "errors": {
+                    name: share(int((answer.picks[places] != test.labels[places]).sum()), len(places))
+                    for name, answer in answers.items()
+                },
+                "mcnemar": {
+                    name: measures.against(
+                        Answer(answer.picks[places], answer.sure[places]),
+                        Answer(answers["two passes"].picks[places], answers["two passes"].sure[places]),
+                        test.labels[places],
+                    )
+                    for name, answer in answers.items()
+                    if name != "two passes"
+                },
+            },
         }
 
 
 def clan_names(model, path):
     """The clan of each family; a family without one is a clan of its own."""
     given = families_by_key(read_families(path))
-    return [family.clan or (given[family.key][1].clan if family.key in given else "") or family.key
-            for family in model.families]
+    return [
+        family.clan or (given[family.key][1].clan if family.key in given else "") or family.key
+        for family in model.families
+    ]
 
 
 def fit_weight(view, bits, labels):
     """The weight with the fewest errors on dev; of these, the one that makes the labels likeliest."""
+
     def cost(weight):
         scores = combined(view, bits, weight)
         wrong = int((scores.argmax(1) != labels).sum())
@@ -301,6 +443,7 @@ def fit_weight(view, bits, labels):
 
 def fit_share(view, bits, weight, labels, decoys):
     """The share of the network's ln P with the best sensitivity at few false calls on dev's decoys."""
+
     def found(part):
         answer = by_both(view, bits, weight, part)
         sure = np.concatenate([by_both(seen, there, weight, part).sure for seen, there in decoys])
@@ -314,7 +457,15 @@ def training_log(model):
     lines = (Path(model) / "training.tsv").read_text().splitlines()
     names = lines[0].split("\t")
     rows = [dict(zip(names, line.split("\t"))) for line in lines[1:]]
-    return [[row["network"], int(row["residues"]), float(row["loss"]) if row["loss"] else None, float(row["dev_accuracy"])] for row in rows]
+    return [
+        [
+            row["network"],
+            int(row["residues"]),
+            float(row["loss"]) if row["loss"] else None,
+            float(row["dev_accuracy"]),
+        ]
+        for row in rows
+    ]
 
 
 if __name__ == "__main__":

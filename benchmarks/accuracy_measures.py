@@ -7,20 +7,24 @@ from pyhmmer.easel import DigitalSequenceBlock
 from pyhmmer.hmmer import hmmalign
 from tqdm import tqdm
 
-ROWS = (1, 6, 11, 21, 51, 101, 201)          # train rows of a family
-IDENTITY = (0, 20, 25, 30, 40, 50, 60, 80)   # per cent, to the nearest train row
-LENGTHS = (0, 50, 100, 150, 200, 300, 500)   # residues
+ROWS = (1, 6, 11, 21, 51, 101, 201)  # train rows of a family
+IDENTITY = (0, 20, 25, 30, 40, 50, 60, 80)  # per cent, to the nearest train row
+LENGTHS = (0, 50, 100, 150, 200, 300, 500)  # residues
 FALSE_CALLS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # a decoy
 NOMINAL = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 SURE_BINS = 10
-NEAREST = 10    # train rows that a sequence's identity is sought among
+NEAREST = 10  # train rows that a sequence's identity is sought among
 
 
 def errors(answer, labels, clans, of_rows, identity, lengths):
     """All that is said of one method's picks."""
     wrong = answer.picks != labels
-    sisters = np.array([pick >= 0 and clans[pick] == clans[label]
-                        for pick, label in zip(answer.picks.tolist(), labels.tolist())])
+    sisters = np.array(
+        [
+            pick >= 0 and clans[pick] == clans[label]
+            for pick, label in zip(answer.picks.tolist(), labels.tolist())
+        ]
+    )
     known = np.unique(labels)
     clan_of = np.array([clans[label] for label in labels.tolist()])
     return {
@@ -28,7 +32,9 @@ def errors(answer, labels, clans, of_rows, identity, lengths):
         "family_or_clan": share(int((wrong & ~sisters).sum()), len(labels)),
         "nothing_named": int((answer.picks == NONE).sum()),
         "mean_of_families_percent": mean_percent(wrong[labels == label] for label in known),
-        "mean_of_clans_percent": mean_percent(wrong[clan_of == clan] for clan in sorted(set(clan_of.tolist()))),
+        "mean_of_clans_percent": mean_percent(
+            wrong[clan_of == clan] for clan in sorted(set(clan_of.tolist()))
+        ),
         "by_rows": by_bins(of_rows, wrong, ROWS),
         "by_identity": by_bins(np.floor(identity).astype(int).tolist(), wrong, IDENTITY),
         "by_length": by_bins(lengths, wrong, LENGTHS),
@@ -64,8 +70,14 @@ def curve(answer, labels, decoys):
 def observed(evalues, count):
     """Calls at E-values from 1e-5 to 10: `evalues` of all families on `count` decoys, in any shape."""
     flat = np.asarray(evalues).ravel()
-    return [{"nominal": nominal, "calls": int((flat <= nominal).sum()),
-             "observed": round(float((flat <= nominal).sum()) / count, 6)} for nominal in NOMINAL]
+    return [
+        {
+            "nominal": nominal,
+            "calls": int((flat <= nominal).sum()),
+            "observed": round(float((flat <= nominal).sum()) / count, 6),
+        }
+        for nominal in NOMINAL
+    ]
 
 
 def reliability(log_p, labels):
@@ -74,10 +86,16 @@ def reliability(log_p, labels):
     right = log_p.argmax(1) == labels
     edges = np.linspace(0, 1, SURE_BINS + 1)
     places = np.clip(np.digitize(sure, edges) - 1, 0, SURE_BINS - 1)
-    bins = [(float(sure[places == b].mean()), float(right[places == b].mean()), int((places == b).sum()))
-            for b in range(SURE_BINS) if (places == b).any()]
+    bins = [
+        (float(sure[places == b].mean()), float(right[places == b].mean()), int((places == b).sum()))
+        for b in range(SURE_BINS)
+        if (places == b).any()
+    ]
     gap = sum(n * abs(s - r) for s, r, n in bins) / len(labels)
-    return {"bins": [[round(s, 4), round(r, 4), n] for s, r, n in bins], "expected_calibration_error": round(gap, 5)}
+    return {
+        "bins": [[round(s, 4), round(r, 4), n] for s, r, n in bins],
+        "expected_calibration_error": round(gap, 5),
+    }
 
 
 def confusions(answer, labels, clans):
@@ -102,9 +120,11 @@ def nearest_identity(profiles, sequences, labels, train, train_labels):
         if not len(theirs):
             continue
         theirs = theirs[sharing([sequences[i] for i in mine], [train[i] for i in theirs], NEAREST)]
-        block = DigitalSequenceBlock(AMINO, to_queries([sequences[i] for i in mine] + [train[i] for i in theirs]))
+        block = DigitalSequenceBlock(
+            AMINO, to_queries([sequences[i] for i in mine] + [train[i] for i in theirs])
+        )
         columns = matched(profiles[family], block)
-        rows = columns[len(mine):]
+        rows = columns[len(mine) :]
         sizes = (rows > 0).sum(1)
         for place, row in zip(mine, columns):
             same = ((rows == row) & (row > 0)).sum(1)
@@ -132,6 +152,8 @@ def matched(profile, block):
     """Residues in the match states (n, M) as bytes, 0 where there is none."""
     msa = hmmalign(profile, block, all_consensus_cols=True)
     letters = np.array([list(row.encode()) for row in msa.alignment], np.uint8)
-    marks = np.frombuffer(msa.reference if isinstance(msa.reference, bytes) else msa.reference.encode(), np.uint8)
+    marks = np.frombuffer(
+        msa.reference if isinstance(msa.reference, bytes) else msa.reference.encode(), np.uint8
+    )
     columns = letters[:, marks == ord("x")]
     return np.where((columns >= ord("A")) & (columns <= ord("Z")), columns, 0)

@@ -16,15 +16,15 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.hmmer import hmmsearch, phmmer
 from tqdm import tqdm
 
-from pfamnet.network.candidates import best_runs
 from pfamnet.model.combination import log_probabilities
+from pfamnet.network.candidates import best_runs
 from pfamnet.trainset.similarity import CODES, LETTERS
 from pfamnet.trainset.similarity import NONE as OTHER
 
 NONE = -1
 ONE_PASS = {"E": 10.0, "domE": 10.0}
 UNFILTERED = {"E": 1e6, "domE": 1e6, "Z": 1, "bias_filter": False, "F1": 1.0, "F2": 1.0, "F3": 1.0}
-WORD = 4   # residues of a word of the floor
+WORD = 4  # residues of a word of the floor
 AMINO = Alphabet.amino()
 
 
@@ -71,8 +71,10 @@ def network_view(runtime, info, sequences, name):
 def of_logits(logits, info, length):
     mean = logits.mean(0)[1:].astype(float)
     scores, _, _ = best_runs(logits[:, 1:] - logits[:, :1])
-    return (log_probabilities(mean).astype(np.float32),
-            info.calibration.log_p(scores, length).astype(np.float32))
+    return (
+        log_probabilities(mean).astype(np.float32),
+        info.calibration.log_p(scores, length).astype(np.float32),
+    )
 
 
 def by_network(view):
@@ -103,7 +105,7 @@ class Embedder:
         vectors = [None] * len(sequences)
         with torch.inference_mode(), self.context:
             for start in tqdm(range(0, len(order), 32), name, disable=None):
-                places = order[start:start + 32]
+                places = order[start : start + 32]
                 for place, vector in zip(places, self.means([sequences[i] for i in places])):
                     vectors[place] = vector
         vectors = np.stack(vectors)
@@ -113,7 +115,7 @@ class Embedder:
         torch, lengths = self.torch, [len(sequence) for sequence in sequences]
         tokens = np.full((len(sequences), max(lengths)), self.pad, np.int64)
         for row, sequence in zip(tokens, sequences):
-            row[:len(sequence)] = self.encode(sequence)
+            row[: len(sequence)] = self.encode(sequence)
         counts = torch.tensor(lengths)
         framed, inside = self.add_ends(torch.from_numpy(tokens), counts)
         hidden = self.encoder(framed, counts + 2)[:, 1:-1].float().masked_fill(~inside[..., None], 0)
@@ -124,7 +126,7 @@ def by_neighbour(queries, rows, labels):
     """The family of the train row whose vector has the largest cosine; vectors of length 1."""
     picks, sure = [], []
     for start in range(0, len(queries), 512):
-        cosines = queries[start:start + 512] @ rows.T
+        cosines = queries[start : start + 512] @ rows.T
         picks.append(labels[cosines.argmax(1)])
         sure.append(cosines.max(1))
     return Answer(np.concatenate(picks), np.concatenate(sure))
@@ -134,7 +136,9 @@ def by_neighbour(queries, rows, labels):
 
 
 def to_queries(sequences):
-    return [TextSequence(name=str(i), sequence=sequence).digitize(AMINO) for i, sequence in enumerate(sequences)]
+    return [
+        TextSequence(name=str(i), sequence=sequence).digitize(AMINO) for i, sequence in enumerate(sequences)
+    ]
 
 
 def search(profiles, queries, cpu, settings, name):
@@ -144,11 +148,18 @@ def search(profiles, queries, cpu, settings, name):
         z = settings.get("Z", len(queries))
         results = hmmsearch(profiles, DigitalSequenceBlock(AMINO, queries), cpus=cpu, **settings)
         for family, top in enumerate(tqdm(results, name, len(profiles), disable=None)):
-            found += [(int(hit.name), family, hit.score, np.log(max(hit.evalue, 1e-300) / z))
-                      for hit in top if hit.reported]
+            found += [
+                (int(hit.name), family, hit.score, np.log(max(hit.evalue, 1e-300) / z))
+                for hit in top
+                if hit.reported
+            ]
     rows, families, bits, chance = zip(*found) if found else ((), (), (), ())
-    return {"rows": np.array(rows, int), "families": np.array(families, int),
-            "bits": np.array(bits, float), "chance": np.array(chance, float)}
+    return {
+        "rows": np.array(rows, int),
+        "families": np.array(families, int),
+        "bits": np.array(bits, float),
+        "chance": np.array(chance, float),
+    }
 
 
 def one_pass(profiles, sequences, cpu):
@@ -184,7 +195,9 @@ def by_profiles(found, count, families):
     """The family with the best score; sure by its P-value."""
     picks, sure = np.full(count, NONE), np.full(count, -np.inf)
     best = np.full(count, -np.inf)
-    for row, family, bits, chance in zip(*(found[name].tolist() for name in ("rows", "families", "bits", "chance"))):
+    for row, family, bits, chance in zip(
+        *(found[name].tolist() for name in ("rows", "families", "bits", "chance"))
+    ):
         if bits > best[row] or (bits == best[row] and family < picks[row]):
             picks[row], best[row], sure[row] = family, bits, -chance
     with np.errstate(over="ignore"):
@@ -243,8 +256,11 @@ class Words:
 
     def __init__(self, rows, labels):
         codes = [word_codes(row) for row in rows]
-        counts = np.unique(np.stack([np.concatenate(codes), np.repeat(labels, [len(c) for c in codes])], 1),
-                           axis=0, return_counts=True)
+        counts = np.unique(
+            np.stack([np.concatenate(codes), np.repeat(labels, [len(c) for c in codes])], 1),
+            axis=0,
+            return_counts=True,
+        )
         (word, label), shares = counts[0].T, counts[1] / np.bincount(labels)[counts[0][:, 1]]
         order = np.lexsort((label, -shares, word))
         first = order[np.flatnonzero(np.diff(word[order], prepend=-1))]

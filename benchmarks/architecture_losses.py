@@ -35,8 +35,14 @@ def targets(logits, batch, block) -> Targets:
     if len(batch.pooled):
         rows, labels = torch.from_numpy(batch.pooled).T
         pooled = pool_logits(logits[rows], torch.from_numpy(batch.lengths)[rows], block)
-        parts.append((pooled, labels, torch.full((len(rows),), 1 / len(batch.tokens)),
-                      F.one_hot(labels, logits.shape[2]).bool()))
+        parts.append(
+            (
+                pooled,
+                labels,
+                torch.full((len(rows),), 1 / len(batch.tokens)),
+                F.one_hot(labels, logits.shape[2]).bool(),
+            )
+        )
     return Targets(*(torch.cat(column) for column in zip(*parts)))
 
 
@@ -57,7 +63,9 @@ def focal(found: Targets, _sisters, gamma=2.0):
 def clan_margin(found: Targets, sisters, margin=1.0):
     """Cross-entropy in which wrong families of the right one's clan seem likelier than they are (hard negatives)."""
     harder = sisters[found.classes] & ~found.right
-    return (F.cross_entropy(found.logits + margin * harder, found.classes, reduction="none") * found.weights).sum()
+    return (
+        F.cross_entropy(found.logits + margin * harder, found.classes, reduction="none") * found.weights
+    ).sum()
 
 
 LOSSES = {"sigmoid": sigmoid, "focal": focal, "clan_margin": clan_margin}

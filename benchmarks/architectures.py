@@ -21,25 +21,25 @@ import torch
 from architecture_losses import LOSSES, begin_sigmoid, end_sigmoid, sisters_of, targets
 from common import machine, save
 
-from pfamnet.build.data import given_profiles, some_sequences, with_dev, with_emitted
 from pfamnet.build.calibration import dev_ranks
+from pfamnet.build.data import given_profiles, some_sequences, with_dev, with_emitted
+from pfamnet.model.directory import ENCODER, GRAPH, HEAD, open_model
 from pfamnet.network.devices import autocast
-from pfamnet.training.distillation import soft_labels
-from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light, family_offsets
-from pfamnet.training.light_start import Stored
-from pfamnet.training.dev_accuracy import Measure
-from pfamnet.model.directory import ENCODER, GRAPH, HEAD, open_model
 from pfamnet.network.quantize import quantize_light
 from pfamnet.network.runtime import LightRuntime
+from pfamnet.training.dev_accuracy import Measure
+from pfamnet.training.distillation import soft_labels
+from pfamnet.training.light_start import Stored
 from pfamnet.training.loop import Training, TrainSettings
+from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.trainset.trainset import read_trainset
 
-FIRST = (8, 32, 128)   # of the ranks
-REGIONS = 500          # dev domains that are named one by one
-TIMED = 60             # dev proteins whose logits are timed
-ORDINARY = 200         # train sequences that show families' usual log-odds, and int8 its ranges
+FIRST = (8, 32, 128)  # of the ranks
+REGIONS = 500  # dev domains that are named one by one
+TIMED = 60  # dev proteins whose logits are timed
+ORDINARY = 200  # train sequences that show families' usual log-odds, and int8 its ranges
 CPU = torch.device("cpu")
 
 
@@ -52,7 +52,7 @@ class Variant:
     train: dict = field(default_factory=dict)
     loss: str = "softmax"
     emit: int = 50
-    seed: int = 0     # added to the common one
+    seed: int = 0  # added to the common one
     teacher: str | None = None
 
 
@@ -68,8 +68,11 @@ VARIANTS = {
     "stem of stride 2, width 192": Variant({"stride": 2, "width": 192}),
     "stem of stride 2, width 128": Variant({"stride": 2, "width": 128}),
     "as it is (stride 2, width 192, dilations doubled)": Variant(
-        {"stride": 2, "width": 192, "dilations": (2, 4, 8, 2, 4, 8)}),
-    "as it is, but blocks of 32": Variant({"stride": 2, "width": 192, "dilations": (2, 4, 8, 2, 4, 8), "block": 32}),
+        {"stride": 2, "width": 192, "dilations": (2, 4, 8, 2, 4, 8)}
+    ),
+    "as it is, but blocks of 32": Variant(
+        {"stride": 2, "width": 192, "dilations": (2, 4, 8, 2, 4, 8), "block": 32}
+    ),
     "loss: sigmoid of each family": Variant(loss="sigmoid"),
     "loss: logit adjustment": Variant(train={"balance": "logit"}),
     "loss: margin of 1 for sisters in the clan": Variant(loss="clan_margin"),
@@ -91,12 +94,17 @@ VARIANTS = {
     "embedding 32": Variant({"embedding": 32}),
     "loss: focal": Variant(loss="focal"),
     "loss: inverse frequency": Variant(train={"balance": "inverse"}),
-}  # fmt: skip
+}
 
 
 @click.command()
-@click.option("--data", required=True, multiple=True, type=click.Path(exists=True),
-              help="a train set, as pfamnet-build takes it")
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True),
+    help="a train set, as pfamnet-build takes it",
+)
 @click.option("--domains", type=click.Path(exists=True), help="table of the proteins' domains")
 @click.option("--families", type=click.Path(exists=True), help="table with the families' clans")
 @click.option("--hmm", required=True, type=click.Path(exists=True), help="profiles to emit from")
@@ -106,8 +114,12 @@ VARIANTS = {
 @click.option("--batch", default=4096, show_default=True, help="residues of a step")
 @click.option("--dev", default=1500, show_default=True, help="dev proteins looked at")
 @click.option("--seed", default=42, show_default=True)
-@click.option("--teacher", multiple=True, type=click.Path(exists=True, file_okay=False),
-              help="model whose soft labels are one more variant; its ESM network, where it has one")
+@click.option(
+    "--teacher",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="model whose soft labels are one more variant; its ESM network, where it has one",
+)
 @click.option("--only", multiple=True, type=click.Choice(list(VARIANTS)), help="these variants alone")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="JSON file for the results")
 def main(out, teacher, only, **options):
@@ -130,12 +142,19 @@ def main(out, teacher, only, **options):
 
 def begun(out, options) -> dict:
     """The results so far; an error if they were made with other options."""
-    named = options | {key: Path(value).name for key, value in options.items()
-                       if key in ("domains", "families", "hmm") and value}
+    named = options | {
+        key: Path(value).name
+        for key, value in options.items()
+        if key in ("domains", "families", "hmm") and value
+    }
     named["data"] = [Path(path).name for path in options["data"]]
     if not Path(out).exists():
-        return {"benchmark": "architectures", "machine": machine(1, ("torch", "onnxruntime", "numpy")),
-                "options": named, "variants": {}}
+        return {
+            "benchmark": "architectures",
+            "machine": machine(1, ("torch", "onnxruntime", "numpy")),
+            "options": named,
+            "variants": {},
+        }
     result = json.loads(Path(out).read_text(encoding="utf-8"))
     if result["options"] != named:
         raise click.ClickException(f"{out}: was made with other options: {result['options']}")
@@ -147,15 +166,19 @@ class Trials:
 
     def __init__(self, data, domains, families, hmm, top, holdout, residues, batch, dev, seed):
         hmms = given_profiles(hmm)
-        self.trainset = with_dev(read_trainset(data, domains, families, holdout=holdout, seed=seed, top=top,
-                                               only=set(hmms)), seed)
+        self.trainset = with_dev(
+            read_trainset(data, domains, families, holdout=holdout, seed=seed, top=top, only=set(hmms)), seed
+        )
         self.hmms = [hmms[family.key] for family in self.trainset.families]
         self.residues, self.batch, self.dev, self.seed = residues, batch, dev, seed
         self.corpora = {}
 
     def described(self) -> dict:
         """What all variants share."""
-        return {"families_learnt": len(self.trainset.families), "train_sequences": len(self.trainset.train.sequences)}
+        return {
+            "families_learnt": len(self.trainset.families),
+            "train_sequences": len(self.trainset.train.sequences),
+        }
 
     def corpus(self, variant) -> Corpus:
         if variant.emit not in self.corpora:
@@ -174,11 +197,15 @@ class Trials:
         before = time.process_time() - begin
         with tempfile.TemporaryDirectory() as folder:
             network, row = self.trained(variant, corpus, Path(folder) / "work")
-            export_light(network, folder, family_offsets(network, some_sequences(self.trainset.train, ORDINARY)))
+            export_light(
+                network, folder, family_offsets(network, some_sequences(self.trainset.train, ORDINARY))
+            )
             row |= self.ranked(LightRuntime(Path(folder) / GRAPH, network.block))
-            row |= {"parameters": sum(p.numel() for p in network.parameters()),
-                    "mflop_a_residue": round(mflop(network), 3),
-                    "fp32_residues_per_cpu_s": self.speed(folder, network.block)}
+            row |= {
+                "parameters": sum(p.numel() for p in network.parameters()),
+                "mflop_a_residue": round(mflop(network), 3),
+                "fp32_residues_per_cpu_s": self.speed(folder, network.block),
+            }
             if variant == Variant() or variant.shape:
                 quantize_light(network, folder, some_sequences(self.trainset.train, ORDINARY // 4))
                 row["int8_residues_per_cpu_s"] = self.speed(folder, network.block)
@@ -191,20 +218,36 @@ class Trials:
         network = LightNetwork(LightConfig(count, **SHAPE | variant.shape))
         if variant.loss == "sigmoid":
             begin_sigmoid(network.head)
-        settings = replace(TrainSettings(self.residues, self.batch, precision="fp32", checkpoint_seconds=1e9),
-                           **variant.train)
+        settings = replace(
+            TrainSettings(self.residues, self.batch, precision="fp32", checkpoint_seconds=1e9),
+            **variant.train,
+        )
         settings = replace(settings, evaluate=settings.steps)  # one look, at the end
         training = VariantTraining(
-            "light", network,
-            [{"params": list(network.parameters()), "lr": settings.lr, "weight_decay": settings.weight_decay}],
+            "light",
+            network,
+            [
+                {
+                    "params": list(network.parameters()),
+                    "lr": settings.lr,
+                    "weight_decay": settings.weight_decay,
+                }
+            ],
             Sampler(corpus, count, network.block, SamplerSettings(**variant.sampler), seed),
-            Measure(Corpus(self.trainset.dev), network.block, REGIONS), settings, folder, CPU)
+            Measure(Corpus(self.trainset.dev), network.block, REGIONS),
+            settings,
+            folder,
+            CPU,
+        )
         if variant.loss != "softmax":
             training.loss, training.sisters = LOSSES[variant.loss], sisters_of(self.trainset.families)
         begin = time.perf_counter(), time.process_time()
         accuracy = training.run()
-        row = {"train_s": round(time.perf_counter() - begin[0], 1),
-               "train_cpu_s": round(time.process_time() - begin[1], 1), "accuracy": round(accuracy, 4)}
+        row = {
+            "train_s": round(time.perf_counter() - begin[0], 1),
+            "train_cpu_s": round(time.process_time() - begin[1], 1),
+            "accuracy": round(accuracy, 4),
+        }
         if variant.loss == "sigmoid":
             end_sigmoid(network.head)
         return network, row
@@ -212,8 +255,12 @@ class Trials:
     def ranked(self, runtime) -> dict:
         """Shares of the dev domains whose family is among the first so many, and its mean place."""
         ranks, _ = dev_ranks(runtime, self.trainset.dev, self.dev, 1, lambda items, _: items)
-        return {"domains": len(ranks), "among_first": {str(n): round(float((ranks < n).mean()), 4) for n in FIRST},
-                "mean_rank": round(float(ranks.mean()) + 1, 1), "median_rank": float(np.median(ranks)) + 1}
+        return {
+            "domains": len(ranks),
+            "among_first": {str(n): round(float((ranks < n).mean()), 4) for n in FIRST},
+            "mean_rank": round(float(ranks.mean()) + 1, 1),
+            "median_rank": float(np.median(ranks)) + 1,
+        }
 
     def speed(self, folder, block) -> int:
         """Residues a CPU second of the graph of a folder: the best of three runs."""
@@ -269,8 +316,9 @@ def taught_by(path, corpus, families) -> tuple[np.ndarray, np.ndarray]:
     asked = copy.copy(corpus)
     asked.domains = np.where((np.arange(4) == 3) & ~known[:, None], -1, corpus.domains)
     with tempfile.TemporaryDirectory() as folder:
-        classes, chances = soft_labels(teacher_network(Path(path), model, corpus), asked,
-                                       Path(folder) / "soft", autocast(CPU, "fp32")[0])
+        classes, chances = soft_labels(
+            teacher_network(Path(path), model, corpus), asked, Path(folder) / "soft", autocast(CPU, "fp32")[0]
+        )
     # what it thinks of families that are not ours is left out
     chances = chances * ((classes == 0) | (ours[classes] > 0))
     return ours[classes], chances / chances.sum(1, keepdims=True).clip(1e-9)

@@ -13,10 +13,10 @@ import click
 import numpy as np
 from common import describe_model, machine, save
 
-from pfamnet.network.candidates import spans
 from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
+from pfamnet.network.candidates import spans
 from pfamnet.trainset.domains import read_domains
 
 RECALLS = (0.96, 0.98, 0.99, 0.995, 0.998)
@@ -50,12 +50,14 @@ RULES = {
     "mean of the two (in use)": lambda odds, common, rows: mean_rule(odds),
     "mean, best block and 0.3 of the second": lambda odds, common, rows: two_best(odds),
     "mean, less half of what is (still) common for the family": lambda odds, common, rows: (
-        odds - log_sum(odds) / 2 - common / 2).max(0),
+        odds - log_sum(odds) / 2 - common / 2
+    ).max(0),
     "mean, an equal number for each 1,024 residues of any protein": lambda odds, common, rows: places(odds),
     "mean, more likely by rows ** 0.4": lambda odds, common, rows: mean_rule(odds) + 0.4 * np.log(rows + 1),
     "mean, families of less than four rows always": lambda odds, common, rows: np.where(
-        rows < 4, np.inf, mean_rule(odds)),
-}  # fmt: skip
+        rows < 4, np.inf, mean_rule(odds)
+    ),
+}
 
 
 @click.command()
@@ -74,18 +76,29 @@ def main(model_path, proteins, domains, first, out):
     # the log-odds that a family exceeds in one block of a hundred
     common = np.quantile(np.concatenate(odds[:300]), 0.99, axis=0)
     rows = np.array([family.rows for family in model.families])
-    save({"benchmark": "candidates", "machine": machine(1), "model": describe_model(model),
-          "proteins": len(records), "pairs": sum(map(len, wanted)),
-          "candidates_a_protein": {name: needed(rule, odds, common, rows, wanted)
-                                   for name, rule in RULES.items()}}, out)
+    save(
+        {
+            "benchmark": "candidates",
+            "machine": machine(1),
+            "model": describe_model(model),
+            "proteins": len(records),
+            "pairs": sum(map(len, wanted)),
+            "candidates_a_protein": {
+                name: needed(rule, odds, common, rows, wanted) for name, rule in RULES.items()
+            },
+        },
+        out,
+    )
 
 
 def families_of(model, records, domains):
     """The families of each protein, by the table."""
     places = {family.key: place for place, family in enumerate(model.families)}
     table = read_domains(domains)
-    keys = [{accession_key(accession) for _, _, accession, *_ in table.domains.get(record.name, ())}
-            for record in records]
+    keys = [
+        {accession_key(accession) for _, _, accession, *_ in table.domains.get(record.name, ())}
+        for record in records
+    ]
     return [{places[key] for key in row if key in places} for row in keys]
 
 
@@ -96,8 +109,10 @@ def needed(rule, odds, common, train_rows, wanted):
         right += [figures[family] for family in families]
         kept.append(np.sort(figures)[::-1][:MOST])
     right, kept = np.sort(right)[::-1], np.concatenate(kept)
-    return {str(recall): round(float((kept >= right[int(np.ceil(recall * len(right))) - 1]).sum()) / len(odds), 1)
-            for recall in RECALLS}
+    return {
+        str(recall): round(float((kept >= right[int(np.ceil(recall * len(right))) - 1]).sum()) / len(odds), 1)
+        for recall in RECALLS
+    }
 
 
 if __name__ == "__main__":

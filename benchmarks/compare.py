@@ -69,8 +69,11 @@ def besides(reference: Iterable[Found], reported: Iterable[Found]) -> list[Found
     there = defaultdict(list)
     for domain in reference:
         there[domain.protein, domain.family].append(domain.ali)
-    return [domain for domain in reported
-            if not any(overlap(domain.ali, ali) for ali in there[domain.protein, domain.family])]
+    return [
+        domain
+        for domain in reported
+        if not any(overlap(domain.ali, ali) for ali in there[domain.protein, domain.family])
+    ]
 
 
 def best_of_clans(domains: Sequence[Found], clans: Sequence[str]) -> list[bool]:
@@ -85,8 +88,9 @@ def best_of_clans(domains: Sequence[Found], clans: Sequence[str]) -> list[bool]:
     for i in order:
         domain, clan = domains[i], clans[domains[i].family]
         better = kept[domain.protein, clan] if clan else []
-        stays[i] = not any(other.family != domain.family and overlap(other.ali, domain.ali)
-                           for other in better)
+        stays[i] = not any(
+            other.family != domain.family and overlap(other.ali, domain.ali) for other in better
+        )
         if stays[i] and clan:
             better.append(domain)
     return stays

@@ -15,9 +15,9 @@ from compare import IDENTICAL, outcomes
 from recall import GATHERING, domains_of, search_every_profile
 
 from pfamnet.io.fasta import read_fasta
-from pfamnet.scan.workers import in_order
 from pfamnet.model.directory import Mode, open_model
 from pfamnet.scan.scanner import Scanner
+from pfamnet.scan.workers import in_order
 
 CANDIDATES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 
@@ -42,13 +42,27 @@ def main(model_path, proteins, first, cpu, out):
             hits = list(in_order(records, scanner.scan, cpu))
         found = [domain for record, row in hits for domain in domains_of(record, row)]
         same = [outcome in IDENTICAL for outcome in outcomes(reference, found)]
-        rows.append({"candidates": most, "identical": share(sum(same), len(same)), **clock.seconds,
-                     "residues_per_s": round(residues / clock.wall)})
+        rows.append(
+            {
+                "candidates": most,
+                "identical": share(sum(same), len(same)),
+                **clock.seconds,
+                "residues_per_s": round(residues / clock.wall),
+            }
+        )
     every = clocks["search"]
-    save({"benchmark": "curve", "machine": machine(cpu), "model": describe_model(model),
-          "proteins": len(records), "residues": residues,
-          "hmmsearch": {**every.seconds, "residues_per_s": round(residues / every.wall)},
-          "pfamnet": rows}, out)
+    save(
+        {
+            "benchmark": "curve",
+            "machine": machine(cpu),
+            "model": describe_model(model),
+            "proteins": len(records),
+            "residues": residues,
+            "hmmsearch": {**every.seconds, "residues_per_s": round(residues / every.wall)},
+            "pfamnet": rows,
+        },
+        out,
+    )
 
 
 if __name__ == "__main__":

@@ -22,19 +22,19 @@ import click
 import torch
 from common import Clock, machine, save, share
 
-from pfamnet.build.pipeline import BuildOptions
 from pfamnet.build.data import with_dev
-from pfamnet.network.devices import autocast, pick_device
-from pfamnet.errors import PfamnetError
-from pfamnet.training.sampler import Corpus
 from pfamnet.build.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler
-from pfamnet.training.discriminant import start_head
+from pfamnet.build.pipeline import BuildOptions
+from pfamnet.errors import PfamnetError
+from pfamnet.network.devices import autocast, pick_device
 from pfamnet.training.dev_accuracy import Measure
+from pfamnet.training.discriminant import start_head
 from pfamnet.training.loop import Training, TrainSettings, optimizer_class
+from pfamnet.training.sampler import Corpus
 from pfamnet.trainset.trainset import read_trainset
 
 PARTS = 4  # batches of an accumulated step
-ROWS = {   # name -> what differs from the first
+ROWS = {  # name -> what differs from the first
     "fp32": {},
     "bf16": {"precision": "bf16"},
     "fp16": {"precision": "fp16"},
@@ -45,21 +45,27 @@ ROWS = {   # name -> what differs from the first
     "8-bit AdamW (--optim adamw8bit)": {"optimizer": "adamw8bit"},
 }
 # what is feasible in half a minute a row
-SIZES = {"cpu": {"steps": 24, "batch": 2048, "families": 60, "dev": 300},
-         "cuda": {"steps": 400, "batch": 16384, "families": 500, "dev": 2000}}
+SIZES = {
+    "cpu": {"steps": 24, "batch": 2048, "families": 60, "dev": 300},
+    "cuda": {"steps": 400, "batch": 16384, "families": 500, "dev": 2000},
+}
 POOL = 16  # steps whose examples are drawn together
-WARM = 2   # steps before the clock starts
-HEAD = 80_000   # the head begins with what a build of so many residues would look at
+WARM = 2  # steps before the clock starts
+HEAD = 80_000  # the head begins with what a build of so many residues would look at
 # so few steps are no build: the rates of one would shake the head before they fall
 GENTLY = {"lr": 1e-4, "head_lr": 1e-3}
 WARMUP = 0.25
 
 
 @click.command()
-@click.option("--data", required=True, type=click.Path(exists=True), help="a train set, as pfamnet-build takes it")
+@click.option(
+    "--data", required=True, type=click.Path(exists=True), help="a train set, as pfamnet-build takes it"
+)
 @click.option("--base", required=True, help="ESM-2: a directory, or a name on the hub")
 @click.option("--steps", type=click.IntRange(min=WARM + 1), help="steps of each row  [24; 400 on a GPU]")
-@click.option("--batch", type=click.IntRange(min=256 * PARTS), help="residues of a step  [2048; 16384 on a GPU]")
+@click.option(
+    "--batch", type=click.IntRange(min=256 * PARTS), help="residues of a step  [2048; 16384 on a GPU]"
+)
 @click.option("--families", type=click.IntRange(min=2), help="take the largest  [60; 500 on a GPU]")
 @click.option("--dev", type=click.IntRange(min=1), help="dev domains  [300; 2000 on a GPU]")
 @click.option("--device", default="auto", show_default=True)
@@ -77,14 +83,34 @@ def main(data, base, device, cpu, limit, row, out, **sizes):
         return
     words = [item for name, value in sizes.items() for item in (f"--{name}", str(value))]
     limit = limit or (70 if device.type == "cuda" else 300)
-    result = {"benchmark": "efficiency", "machine": machine(cpu, ("pfamnet", "torch", "numpy")),
-              "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-              "base": Path(base).name, "data": Path(data).name, **sizes}
+    result = {
+        "benchmark": "efficiency",
+        "machine": machine(cpu, ("pfamnet", "torch", "numpy")),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "base": Path(base).name,
+        "data": Path(data).name,
+        **sizes,
+    }
     rows = begun(out, result)
     for name in ROWS:
         if name not in rows:
-            rows[name] = run([*words, "--data", data, "--base", base, "--device", str(device), "--cpu", str(cpu),
-                              "--row", name], cpu, limit)
+            rows[name] = run(
+                [
+                    *words,
+                    "--data",
+                    data,
+                    "--base",
+                    base,
+                    "--device",
+                    str(device),
+                    "--cpu",
+                    str(cpu),
+                    "--row",
+                    name,
+                ],
+                cpu,
+                limit,
+            )
             save(result | {"rows": {name: rows[name] for name in ROWS if name in rows}}, out)
 
 
@@ -103,8 +129,14 @@ def begun(out, result) -> dict:
 def run(words, cpu, limit) -> dict:
     """A row, measured in a process of its own."""
     try:
-        done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True,
-                              timeout=limit, env=os.environ | {"OMP_NUM_THREADS": str(cpu)})
+        done = subprocess.run(
+            [sys.executable, __file__, *words],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=limit,
+            env=os.environ | {"OMP_NUM_THREADS": str(cpu)},
+        )
     except subprocess.TimeoutExpired:
         return {"left_out": f"took more than {limit} s"}
     return json.loads(done.stdout.splitlines()[-1])
@@ -136,21 +168,34 @@ def train(options, padded, device, sizes, first) -> dict:
     sampler.settings = replace(sampler.settings, by_length=not padded)
     batch = sizes["batch"] // options.accumulate
     settings = TrainSettings(  # a pool of as many residues for each row has the same examples
-        sizes["steps"] * batch * options.accumulate, batch, options.accumulate, pool=POOL * options.accumulate,
-        warmup=WARMUP, evaluate=sizes["steps"], precision=options.precision, optimizer=options.optimizer,
-        checkpoint_seconds=float("inf"))
+        sizes["steps"] * batch * options.accumulate,
+        batch,
+        options.accumulate,
+        pool=POOL * options.accumulate,
+        warmup=WARMUP,
+        evaluate=sizes["steps"],
+        precision=options.precision,
+        optimizer=options.optimizer,
+        checkpoint_seconds=float("inf"),
+    )
     measure = Measure(Corpus(trainset.dev), network.block, sizes["dev"])
     count = len(measure.regions)
     with torch.inference_mode():
         before = measure(network.eval()) if first else None
     with tempfile.TemporaryDirectory() as folder:
-        training = Timed("esm", network, esm_groups(network, options), sampler, measure, settings,
-                         Path(folder), device)
+        training = Timed(
+            "esm", network, esm_groups(network, options), sampler, measure, settings, Path(folder), device
+        )
         accuracy = training.run()
     learning = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    return {**training.figures, "parameters_trained": learning, "families": families, "train_domains": len(corpus.domains),
-            "dev_accuracy": share(round(accuracy * count), count),
-            **({"dev_accuracy_before": share(round(before * count), count)} if first else {})}
+    return {
+        **training.figures,
+        "parameters_trained": learning,
+        "families": families,
+        "train_domains": len(corpus.domains),
+        "dev_accuracy": share(round(accuracy * count), count),
+        **({"dev_accuracy_before": share(round(before * count), count)} if first else {}),
+    }
 
 
 class Timed(Training):
@@ -172,11 +217,17 @@ class Timed(Training):
     def look(self, loss, speed) -> float:
         wall, cpu = (end - begun for begun, end in zip(self.begun, self.now()))
         self.figures = {
-            "steps": self.state["step"], "loss": round(loss, 4), "wall_s": round(wall, 3), "cpu_s": round(cpu, 3),
-            "residues": self.residues, "residues_per_s": round(self.residues / wall),
+            "steps": self.state["step"],
+            "loss": round(loss, 4),
+            "wall_s": round(wall, 3),
+            "cpu_s": round(cpu, 3),
+            "residues": self.residues,
+            "residues_per_s": round(self.residues / wall),
             "residues_per_cpu_s": round(self.residues / cpu),
             "padding_percent": round(100 * (1 - self.residues / self.places), 1),
-            "memory_before_mib": self.before, "memory_peak_mib": memory(self.device, "VmHWM")}
+            "memory_before_mib": self.before,
+            "memory_peak_mib": memory(self.device, "VmHWM"),
+        }
         return super().look(loss, speed)
 
     def now(self):

@@ -24,8 +24,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
-
 from common import describe_model, machine, save
+
 from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
@@ -59,9 +59,14 @@ def main(hmm, proteins, domains, families, count, model, seed, out):
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         write_inputs(work, [hmms[key] for key in chosen], proteins, set(names))
-        result = {"benchmark": "hmmscan_rows", "machine": machine(1),
-                  "model": describe_model(opened) if model else None,
-                  "profiles": len(chosen), "proteins": len(names), "profiles mode": {}}
+        result = {
+            "benchmark": "hmmscan_rows",
+            "machine": machine(1),
+            "model": describe_model(opened) if model else None,
+            "profiles": len(chosen),
+            "proteins": len(names),
+            "profiles mode": {},
+        }
         for name, options in SETS.items():
             run_hmmscan(work, name, options)
             run_pfamnet(work, name, ["--mode", "profiles", *options, "db.hmm"])
@@ -123,7 +128,17 @@ def tables(side, name):
 
 
 def run_hmmscan(work, name, options):
-    command = ["hmmscan", "--cpu", "0", "-o", "/dev/null", *tables("theirs", name), *options, "db.hmm", "x.fa"]
+    command = [
+        "hmmscan",
+        "--cpu",
+        "0",
+        "-o",
+        "/dev/null",
+        *tables("theirs", name),
+        *options,
+        "db.hmm",
+        "x.fa",
+    ]
     subprocess.run(command, cwd=work, check=True)
 
 
@@ -142,8 +157,10 @@ def body(path):
 def compare(work, name, kind):
     """Bytes, rows and fields of one table of both programs."""
     ours, theirs = (body(work / f"{side}.{name}.{kind}") for side in ("ours", "theirs"))
-    rows = [[line.split(None, KINDS[kind] or 12) for line in lines if line and line[:1] != b"#"]
-            for lines in (ours, theirs)]
+    rows = [
+        [line.split(None, KINDS[kind] or 12) for line in lines if line and line[:1] != b"#"]
+        for lines in (ours, theirs)
+    ]
     differing = sum(a != b for a, b in zip(*rows)) + abs(len(rows[0]) - len(rows[1]))
     fields = [(a, b) for pair in zip(*rows) for a, b in zip(*pair)]
     return {
@@ -159,7 +176,9 @@ def compare_hybrid(work, name, kind):
     """A table of the hybrid mode: hits that both report, and what differs in them."""
     sides = []
     for side in ("theirs", "ours"):
-        rows = [line.split(None, KINDS[kind]) for line in body(work / f"{side}.{name}.{kind}") if line[:1] != b"#"]
+        rows = [
+            line.split(None, KINDS[kind]) for line in body(work / f"{side}.{name}.{kind}") if line[:1] != b"#"
+        ]
         sides.append({tuple(row[i] for i in KEYS[kind]): row for row in rows})
     theirs, ours = sides
     both = [(theirs[key], ours[key]) for key in theirs if key in ours]

@@ -31,14 +31,25 @@ def mmseqs_search(query, profiles, folder, cpu) -> list:
     """A command that reads the proteins, searches them with the profiles, and writes a table."""
     folder = Path(folder)
     folder.mkdir()
-    steps = (["createdb", query, folder / "query"],
-             ["search", profiles, folder / "query", folder / "hits", folder / "scratch",
-              "-s", 7.5, "--threads", cpu, "-e", 10],
-             ["convertalis", profiles, folder / "query", folder / "hits", folder / "table",
-              "--threads", cpu])
+    steps = (
+        ["createdb", query, folder / "query"],
+        [
+            "search",
+            profiles,
+            folder / "query",
+            folder / "hits",
+            folder / "scratch",
+            "-s",
+            7.5,
+            "--threads",
+            cpu,
+            "-e",
+            10,
+        ],
+        ["convertalis", profiles, folder / "query", folder / "hits", folder / "table", "--threads", cpu],
+    )
     return ["sh", "-ec", "\n".join(shlex.join(["mmseqs", *map(str, step), "-v", "1"]) for step in steps)]
 
 
 def quiet(*command) -> None:
-    subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+    subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

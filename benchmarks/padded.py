@@ -6,8 +6,6 @@ as many outputs more of the network, whose weights are those of real families
 shuffled.  Such families cost what real ones do; they find nothing.
 """
 
-import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,17 +25,26 @@ def make_model(source, families: int, path) -> Path:
     order = sorted(range(there), key=lambda i: (-model.families[i].rows, i))
     chosen = [order[i % there] for i in range(families)]
     with ModelWriter(path) as writer:
-        offsets = write_profiles(str(writer.folder / "profiles.h3m"),
-                                 profiles(model, chosen, rng))
-        write_families(writer.folder / "families.tsv", [
-            replace(named(model.families[i], place, there), offset=offset)
-            for place, (i, offset) in enumerate(zip(chosen, offsets))])
+        offsets = write_profiles(str(writer.folder / "profiles.h3m"), profiles(model, chosen, rng))
+        write_families(
+            writer.folder / "families.tsv",
+            [
+                replace(named(model.families[i], place, there), offset=offset)
+                for place, (i, offset) in enumerate(zip(chosen, offsets))
+            ],
+        )
         graph = resized(onnx.load(Path(source) / GRAPH), chosen, there, rng)
         (writer.folder / GRAPH).write_bytes(graph.SerializeToString())
         light = model.description["networks"]["light"]
-        writer.finish({"pfamnet": model.description["pfamnet"], "profiles": "profiles.h3m",
-                       "networks": {"light": light}, "families": families,
-                       "provenance": {"padded": f"from {model.name}, for time alone"}})
+        writer.finish(
+            {
+                "pfamnet": model.description["pfamnet"],
+                "profiles": "profiles.h3m",
+                "networks": {"light": light},
+                "families": families,
+                "provenance": {"padded": f"from {model.name}, for time alone"},
+            }
+        )
     return Path(path)
 
 
@@ -54,8 +61,11 @@ def profiles(model, chosen, rng):
 
 
 def named(family, place, there):
-    return family if place < there else replace(
-        family, name=f"Padding_{place}", accession=f"PX{place:05}.1", description="", clan="")
+    return (
+        family
+        if place < there
+        else replace(family, name=f"Padding_{place}", accession=f"PX{place:05}.1", description="", clan="")
+    )
 
 
 def resized(graph, chosen, there, rng):

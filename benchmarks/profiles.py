@@ -23,9 +23,9 @@ from pyhmmer.plan7 import Pipeline
 from tqdm import tqdm
 
 from pfamnet.build.hmms import ALIGNERS, build_profiles
-from pfamnet.trainset.trainset import read_trainset
 from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.readers import read_shard
+from pfamnet.trainset.trainset import read_trainset
 
 FIRST_PASS = {"E": 10.0, "domE": 10.0}
 SECOND_PASS = {"E": 1e6, "domE": 1e6, "Z": 1, "bias_filter": False, "F1": 1.0, "F2": 1.0, "F3": 1.0}

@@ -42,8 +42,9 @@ def press(model, folder) -> Path:
 
 def write_fasta(records, path) -> Path:
     path = Path(path)
-    path.write_text("".join(f">{record.name} {record.description}\n{record.sequence}\n"
-                            for record in records))
+    path.write_text(
+        "".join(f">{record.name} {record.description}\n{record.sequence}\n" for record in records)
+    )
     return path
 
 
@@ -77,11 +78,16 @@ def run_programs(model, model_path, records, mode, cpu) -> dict:
         ours, theirs = folder / "ours", folder / "theirs"
         options = ["--cut_ga", "--cpu", cpu, "-o", "/dev/null", "--domtblout"]
         variables = environment(folder / "cache")
-        run(["pfamnet-scan", *options, ours, model_path, write_fasta(records[:1], folder / "one.fa")],
-            variables)
+        run(
+            ["pfamnet-scan", *options, ours, model_path, write_fasta(records[:1], folder / "one.fa")],
+            variables,
+        )
         mine = timed(["pfamnet-scan", *MODE_FLAGS[mode], *options, ours, model_path, query], variables)
-        result = {"proteins": len(records), "residues": sum(len(r.sequence) for r in records),
-                  "pfamnet-scan": mine.seconds}
+        result = {
+            "proteins": len(records),
+            "residues": sum(len(r.sequence) for r in records),
+            "pfamnet-scan": mine.seconds,
+        }
         if program:
             pressed = press(model, folder)
             other = timed([program, *options, theirs, pressed, query], variables)
@@ -96,9 +102,12 @@ def compare_rows(reference, reported) -> dict:
     differs for all of them where one is missing; rows are compared without it too.
     """
     wanted, there = table_rows(reference), table_rows(reported)
-    return {"hmmscan": len(wanted), "pfamnet-scan": len(there),
-            "same": len(set(wanted) & set(there)),
-            "same_but_for_c_evalue": len(without_c_evalue(wanted) & without_c_evalue(there))}
+    return {
+        "hmmscan": len(wanted),
+        "pfamnet-scan": len(there),
+        "same": len(set(wanted) & set(there)),
+        "same_but_for_c_evalue": len(without_c_evalue(wanted) & without_c_evalue(there)),
+    }
 
 
 def table_rows(path) -> list[tuple[str, ...]]:
@@ -107,4 +116,4 @@ def table_rows(path) -> list[tuple[str, ...]]:
 
 
 def without_c_evalue(rows) -> set:
-    return {row[:C_EVALUE] + row[C_EVALUE + 1:] for row in rows}
+    return {row[:C_EVALUE] + row[C_EVALUE + 1 :] for row in rows}

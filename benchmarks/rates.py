@@ -16,15 +16,15 @@ import click
 import torch
 from common import Clock, machine, save, share
 
-from pfamnet.build.pipeline import BuildOptions
 from pfamnet.build.data import with_dev
-from pfamnet.network.devices import autocast
-from pfamnet.training.sampler import Corpus
 from pfamnet.build.fine_tune import base_encoder, esm_groups, esm_network, esm_sampler
-from pfamnet.training.head_finish import finish_head
-from pfamnet.training.discriminant import start_head
+from pfamnet.build.pipeline import BuildOptions
+from pfamnet.network.devices import autocast
 from pfamnet.training.dev_accuracy import Measure
+from pfamnet.training.discriminant import start_head
+from pfamnet.training.head_finish import finish_head
 from pfamnet.training.loop import Training, TrainSettings
+from pfamnet.training.sampler import Corpus
 from pfamnet.trainset.trainset import read_trainset
 
 CPU = torch.device("cpu")
@@ -45,7 +45,9 @@ ROWS = {  # name -> what differs from the first
 
 
 @click.command()
-@click.option("--data", required=True, type=click.Path(exists=True), help="a train set, as pfamnet-build takes it")
+@click.option(
+    "--data", required=True, type=click.Path(exists=True), help="a train set, as pfamnet-build takes it"
+)
 @click.option("--base", required=True, type=click.Path(exists=True, file_okay=False), help="ESM-2")
 @click.option("--families", default=120, show_default=True, help="take the largest")
 @click.option("--residues", default=400_000, show_default=True, help="that each row is trained on")
@@ -56,8 +58,13 @@ ROWS = {  # name -> what differs from the first
 def main(data, base, only, out, **sizes):
     """Compare recipes of fine-tuning."""
     torch.set_num_threads(1)
-    result = {"benchmark": "rates", "machine": machine(1, ("pfamnet", "torch", "numpy")),
-              "base": Path(base).name, "data": Path(data).name, **sizes}
+    result = {
+        "benchmark": "rates",
+        "machine": machine(1, ("pfamnet", "torch", "numpy")),
+        "base": Path(base).name,
+        "data": Path(data).name,
+        **sizes,
+    }
     rows = begun(out, result)
     trainset = with_dev(read_trainset((data,), top=sizes["families"]), BuildOptions(()).seed)
     for name in only or ROWS:
@@ -77,27 +84,46 @@ def begun(out, result) -> dict:
 
 def trained(differs, trainset, data, base, sizes) -> dict:
     """Dev accuracies of one fine-tuning, and what it took."""
-    options = BuildOptions((data,), base=base, **{"lr": 2e-4, "head_lr": 1e-3, "freeze": 3, "crop": 192} | differs)
+    options = BuildOptions(
+        (data,), base=base, **{"lr": 2e-4, "head_lr": 1e-3, "freeze": 3, "crop": 192} | differs
+    )
     families, corpus = len(trainset.families), Corpus(trainset.train)
     context, _ = autocast(CPU, "auto")
     torch.manual_seed(options.seed)
     network = esm_network(base_encoder(options), families, options)
     start_head(network, corpus, context, training=sizes["residues"])
     measure = Measure(Corpus(trainset.dev), network.block, sizes["dev"])
-    settings = TrainSettings(sizes["residues"], sizes["batch"], pool=16, evaluate=10**9, checkpoint_seconds=float("inf"))
+    settings = TrainSettings(
+        sizes["residues"], sizes["batch"], pool=16, evaluate=10**9, checkpoint_seconds=float("inf")
+    )
     with tempfile.TemporaryDirectory() as folder, Clock() as clock:
-        training = Training("esm", network, esm_groups(network, options),
-                            esm_sampler(corpus, families, network.block, options), measure, settings, Path(folder), CPU,
-                            knows=True)
+        training = Training(
+            "esm",
+            network,
+            esm_groups(network, options),
+            esm_sampler(corpus, families, network.block, options),
+            measure,
+            settings,
+            Path(folder),
+            CPU,
+            knows=True,
+        )
         training.run()
-        before, after = (float(line.split("\t")[5]) for line in (Path(folder) / "log.tsv").read_text().splitlines()[1:])
+        before, after = (
+            float(line.split("\t")[5]) for line in (Path(folder) / "log.tsv").read_text().splitlines()[1:]
+        )
     with tempfile.TemporaryDirectory() as folder:
         finish_head(network, corpus, measure, Path(folder) / "head", context, trained=sizes["residues"])
     with torch.inference_mode(), context:
         joined = measure(network)
     count = len(measure.regions)
-    return {"before": share(round(before * count), count), "after": share(round(after * count), count),
-            "joined": share(round(joined * count), count), "train_domains": len(corpus.domains), **clock.seconds}
+    return {
+        "before": share(round(before * count), count),
+        "after": share(round(after * count), count),
+        "joined": share(round(joined * count), count),
+        "train_domains": len(corpus.domains),
+        **clock.seconds,
+    }
 
 
 if __name__ == "__main__":

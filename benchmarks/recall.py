@@ -18,27 +18,25 @@ import random
 from pathlib import Path
 
 import click
+import numpy as np
 from common import Clock, by_bins, describe_model, machine, save, share
-from compare import (IDENTICAL, OUTCOMES, Found, besides, best_of_clans, counts, outcomes,
-                     overlap, why_lost)
+from compare import IDENTICAL, OUTCOMES, Found, besides, best_of_clans, counts, outcomes, overlap, why_lost
 from programs import run_programs
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.hmmer import hmmsearch
 
-import numpy as np
-
-from pfamnet.network.candidates import best_blocks, spans
 from pfamnet.families import families_by_key, read_families
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
-from pfamnet.scan.workers import in_order
-from pfamnet.scan.scanner import MODES, Scanner
+from pfamnet.network.candidates import best_blocks, spans
 from pfamnet.profiles.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital
+from pfamnet.scan.scanner import MODES, Scanner
+from pfamnet.scan.workers import in_order
 
-ROWS = (0, 1, 4, 11, 31, 101)      # training rows of a family
+ROWS = (0, 1, 4, 11, 31, 101)  # training rows of a family
 LENGTHS = (1, 24, 40, 80, 160, 320)  # residues of a domain
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-CHECKED = 50                        # proteins scanned one by one as well
+CHECKED = 50  # proteins scanned one by one as well
 GATHERING = Thresholds(bit_cutoffs="gathering")
 
 
@@ -49,12 +47,15 @@ GATHERING = Thresholds(bit_cutoffs="gathering")
 @click.option("--sample", type=int, help="take N proteins at random")
 @click.option("--seed", type=int, default=1, show_default=True, help="of the sample")
 @click.option("--mode", type=click.Choice(MODES), default="default", show_default=True)
-@click.option("--evalue", type=float,
-              help="compare domains of E-values up to this, without GA cutoffs")
+@click.option("--evalue", type=float, help="compare domains of E-values up to this, without GA cutoffs")
 @click.option("--cpu", type=int, default=1, show_default=True, help="threads of each")
 @click.option("--clans", type=click.Path(exists=True), help="table of clans, if the model has none")
-@click.option("--programs", default=200, show_default=True,
-              help="run the programs on the first N of these proteins; 0: not at all")
+@click.option(
+    "--programs",
+    default=200,
+    show_default=True,
+    help="run the programs on the first N of these proteins; 0: not at all",
+)
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
 def main(model_path, proteins, first, sample, seed, mode, evalue, cpu, clans, programs, out):
     """Recall against every profile, and speed, in one run."""
@@ -77,8 +78,14 @@ def main(model_path, proteins, first, sample, seed, mode, evalue, cpu, clans, pr
         "model": describe_model(model),
         "mode": mode,
         "thresholds": f"E <= {evalue:g}" if evalue else "GA",
-        "proteins": {"file": Path(proteins).name, "first": first, "sample": sample,
-                     "seed": seed if sample else None, "count": len(records), "residues": residues},
+        "proteins": {
+            "file": Path(proteins).name,
+            "first": first,
+            "sample": sample,
+            "seed": seed if sample else None,
+            "count": len(records),
+            "residues": residues,
+        },
         "checked": check(model, records[:CHECKED], reference, evalue),
         **recall(model, reference, reported, clan_names(model, clans)),
         "lost": ranks.lost(model, reference, reported),
@@ -109,9 +116,10 @@ def search_every_profile(model, records, cpu, evalue=None):
     """All domains by hmmsearch with every profile, at GA or by E-value, and the clocks of it."""
     with Clock() as opening:
         profiles = [model.store.optimized(i) for i in range(len(model.families))]
-        targets = DigitalSequenceBlock(Alphabet.amino(), [
-            to_digital(record._replace(name=str(i), description=""))
-            for i, record in enumerate(records)])
+        targets = DigitalSequenceBlock(
+            Alphabet.amino(),
+            [to_digital(record._replace(name=str(i), description="")) for i, record in enumerate(records)],
+        )
     with Clock() as search:
         cutoffs = {} if evalue else {"bit_cutoffs": "gathering"}
         results = list(hmmsearch(profiles, targets, cpus=cpu, Z=len(profiles), **cutoffs))
@@ -120,25 +128,46 @@ def search_every_profile(model, records, cpu, evalue=None):
         for hit in top:
             if hit.reported and (not evalue or hit.evalue <= evalue):
                 name = records[int(hit.name)].name
-                found += [searched(name, family, domain) for domain in hit.domains
-                          if domain.reported and (not evalue or domain.i_evalue <= evalue)]
+                found += [
+                    searched(name, family, domain)
+                    for domain in hit.domains
+                    if domain.reported and (not evalue or domain.i_evalue <= evalue)
+                ]
     return found, {"opening": opening, "search": search}
 
 
 def searched(protein, family, domain):
     """A domain as pyhmmer has it."""
     ali = domain.alignment
-    return Found(protein, family, (ali.target_from, ali.target_to), (domain.env_from, domain.env_to),
-                 (ali.hmm_from, ali.hmm_to), domain.score, domain.i_evalue)
+    return Found(
+        protein,
+        family,
+        (ali.target_from, ali.target_to),
+        (domain.env_from, domain.env_to),
+        (ali.hmm_from, ali.hmm_to),
+        domain.score,
+        domain.i_evalue,
+    )
 
 
 def domains_of(record, hits, evalue=None):
     """The reported domains of a protein's hits, those of E-values up to `evalue` if it is given."""
-    return [Found(record.name, hit.family, (domain.ali_from, domain.ali_to),
-                  (domain.env_from, domain.env_to), (domain.hmm_from, domain.hmm_to),
-                  domain.score, domain.i_evalue, hit.source)
-            for hit in hits if hit.reported and (not evalue or hit.evalue <= evalue)
-            for domain in hit.reported_domains if not evalue or domain.i_evalue <= evalue]
+    return [
+        Found(
+            record.name,
+            hit.family,
+            (domain.ali_from, domain.ali_to),
+            (domain.env_from, domain.env_to),
+            (domain.hmm_from, domain.hmm_to),
+            domain.score,
+            domain.i_evalue,
+            hit.source,
+        )
+        for hit in hits
+        if hit.reported and (not evalue or hit.evalue <= evalue)
+        for domain in hit.reported_domains
+        if not evalue or domain.i_evalue <= evalue
+    ]
 
 
 def listed(model, domains, reference):
@@ -146,10 +175,18 @@ def listed(model, domains, reference):
     rows = []
     for domain in domains:
         there = [o for o in reference if o.protein == domain.protein and overlap(o.ali, domain.ali)]
-        rows.append({"protein": domain.protein, "family": model.families[domain.family].name,
-                     "from": domain.ali[0], "to": domain.ali[1], "score": round(domain.score, 1),
-                     "i_evalue": domain.evalue, "source": domain.source,
-                     "overlaps": sorted({model.families[o.family].name for o in there})})
+        rows.append(
+            {
+                "protein": domain.protein,
+                "family": model.families[domain.family].name,
+                "from": domain.ali[0],
+                "to": domain.ali[1],
+                "score": round(domain.score, 1),
+                "i_evalue": domain.evalue,
+                "source": domain.source,
+                "overlaps": sorted({model.families[o.family].name for o in there}),
+            }
+        )
     return rows
 
 
@@ -157,20 +194,25 @@ def check(model, records, reference, evalue=None):
     """Does hmmscan's way, protein by protein, give hmmsearch's domains and numbers?"""
     search = ProfileSearch(model.store, model.families, thresholds=Thresholds() if evalue else GATHERING)
     every = range(len(model.families))
-    scanned = [domain for record in records
-               for domain in domains_of(record, search.search(record, every), evalue)]
+    scanned = [
+        domain for record in records for domain in domains_of(record, search.search(record, every), evalue)
+    ]
     names = {record.name for record in records}
     wanted = [domain for domain in reference if domain.protein in names]
-    return {"proteins": len(records), "domains": len(scanned),
-            "as_hmmsearch": counts(outcomes(scanned, wanted), OUTCOMES),
-            "hmmsearch_besides": len(besides(scanned, wanted))}
+    return {
+        "proteins": len(records),
+        "domains": len(scanned),
+        "as_hmmsearch": counts(outcomes(scanned, wanted), OUTCOMES),
+        "hmmsearch_besides": len(besides(scanned, wanted)),
+    }
 
 
 def clan_names(model, path):
     """The clan of each family, '' for none."""
     given = families_by_key(read_families(path)) if path else {}
-    return [family.clan or (given[family.key][1].clan if family.key in given else "")
-            for family in model.families]
+    return [
+        family.clan or (given[family.key][1].clan if family.key in given else "") for family in model.families
+    ]
 
 
 def recall(model, reference, reported, clans):
@@ -219,43 +261,68 @@ class Ranks:
 
     def lost(self, model, reference, reported):
         """Why families of lost domains are missing, how they rank, and which they are."""
-        lost = [domain for domain, outcome in zip(reference, outcomes(reference, reported))
-                if outcome == "lost"]
+        lost = [
+            domain for domain, outcome in zip(reference, outcomes(reference, reported)) if outcome == "lost"
+        ]
         threshold = self.scanner.info.modes[self.scanner.mode].threshold
-        proposed = {name: set(self.scanner.propose(self.records[name]).families.tolist())
-                    for name in {domain.protein for domain in lost}}
+        proposed = {
+            name: set(self.scanner.propose(self.records[name]).families.tolist())
+            for name in {domain.protein for domain in lost}
+        }
         reasons = []
         for domain in lost:
             key = domain.protein, domain.family
-            reasons.append(why_lost(domain.family in proposed[domain.protein], self.rank[key],
-                                    self.limit[domain.protein], self.peak[key], threshold))
+            reasons.append(
+                why_lost(
+                    domain.family in proposed[domain.protein],
+                    self.rank[key],
+                    self.limit[domain.protein],
+                    self.peak[key],
+                    threshold,
+                )
+            )
         ranks = by_bins([self.rank[d.protein, d.family] for d in lost], [True] * len(lost), (0, *RANKS))
         families = counts(model.families[domain.family].name for domain in lost)
         sisters = sum(any(o.protein == d.protein and overlap(o.ali, d.ali) for o in reported) for d in lost)
-        return {"domains": len(lost), "why": counts(reasons),
-                "ranks": {name: bin["count"] for name, bin in ranks.items()},
-                "overlapped_by_another_family": sisters,
-                "families": dict(list(families.items())[:20])}
+        return {
+            "domains": len(lost),
+            "why": counts(reasons),
+            "ranks": {name: bin["count"] for name, bin in ranks.items()},
+            "overlapped_by_another_family": sisters,
+            "families": dict(list(families.items())[:20]),
+        }
 
 
 def network_calls(model, mode, records, reference, cpu):
     """Calls of the network alone at default thresholds (under GA it makes none)."""
     scanner = Scanner(model, Thresholds(), mode)
-    alone = [domain for record, hits in in_order(records, scanner.scan, cpu)
-             for domain in domains_of(record, hits) if domain.source == "network"]
+    alone = [
+        domain
+        for record, hits in in_order(records, scanner.scan, cpu)
+        for domain in domains_of(record, hits)
+        if domain.source == "network"
+    ]
     there = {(domain.protein, domain.family) for domain in reference}
-    return {"thresholds": "default", "domains": len(alone),
-            "proteins": len({domain.protein for domain in alone}),
-            "of_a_family_at_ga_there": sum((d.protein, d.family) in there for d in alone)}
+    return {
+        "thresholds": "default",
+        "domains": len(alone),
+        "proteins": len({domain.protein for domain in alone}),
+        "of_a_family_at_ga_there": sum((d.protein, d.family) in there for d in alone),
+    }
 
 
 def rates(opening, work, residues, proteins):
     """Seconds and rates, start-up left out and included."""
-    row = {**work.seconds, "residues_per_s": round(residues / work.wall),
-           "proteins_per_s": round(proteins / work.wall, 2)}
+    row = {
+        **work.seconds,
+        "residues_per_s": round(residues / work.wall),
+        "proteins_per_s": round(proteins / work.wall, 2),
+    }
     if opening:
-        row |= {"startup": opening.seconds,
-                "residues_per_s_with_startup": round(residues / (work.wall + opening.wall))}
+        row |= {
+            "startup": opening.seconds,
+            "residues_per_s_with_startup": round(residues / (work.wall + opening.wall)),
+        }
     return row
 
 

@@ -25,7 +25,9 @@ PATHS = ("base", "domains", "families", "hmm", "light_from")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
 def main(models, out):
     """Collect what models that were built by recipes took and are."""
-    rows = sorted((collected(Path(model)) for model in models), key=lambda row: list(RECIPES).index(row["recipe"]))
+    rows = sorted(
+        (collected(Path(model)) for model in models), key=lambda row: list(RECIPES).index(row["recipe"])
+    )
     save({"benchmark": "recipes", "read_on": machine(1), "models": rows}, out)
 
 
@@ -44,30 +46,47 @@ def collected(folder: Path) -> dict:
         raise click.UsageError(f"{folder}: is no model of pfamnet-build ({error})") from None
     if not plan:
         raise click.UsageError(f"{folder}: was built without --recipe")
-    return {"recipe": plan["recipe"], "families": plan["families"], "rows": plan["rows"], "plan": plan,
-            "machine": made.get("machine"), "command": command(made["options"]),
-            "networks": {name: figures(network["dev"], trained(name, log))
-                         for name, network in description["networks"].items()}}
+    return {
+        "recipe": plan["recipe"],
+        "families": plan["families"],
+        "rows": plan["rows"],
+        "plan": plan,
+        "machine": made.get("machine"),
+        "command": command(made["options"]),
+        "networks": {
+            name: figures(network["dev"], trained(name, log))
+            for name, network in description["networks"].items()
+        },
+    }
 
 
 def figures(dev: dict, training: dict) -> dict:
     """Accuracy over dev rows with its interval, macro-F1, and what the training took."""
     count = dev["regions"]
-    return {"accuracy": share(round(dev["accuracy"] * count), count), "macro_f1": dev.get("macro_f1"),
-            "mean_of_families": dev["family_mean"], "dev_families": dev.get("families"), **training}
+    return {
+        "accuracy": share(round(dev["accuracy"] * count), count),
+        "macro_f1": dev.get("macro_f1"),
+        "mean_of_families": dev["family_mean"],
+        "dev_families": dev.get("families"),
+        **training,
+    }
 
 
 def trained(network: str, log: list[dict]) -> dict:
     """Minutes and residues of a network's training, by the last line of its log."""
     last = [line for line in log if line["network"] == network][-1:]
-    return {"minutes": round(float(last[0]["seconds"]) / 60, 1) if last else 0.0,
-            "residues": int(last[0]["residues"]) if last else 0}
+    return {
+        "minutes": round(float(last[0]["seconds"]) / 60, 1) if last else 0.0,
+        "residues": int(last[0]["residues"]) if last else 0,
+    }
 
 
 def command(options: dict) -> str:
     """The command line that these options came from, with the names of files alone."""
     asked = {param.name: param for param in build.params if isinstance(param, click.Option)}
-    usual = with_defaults(build.make_context(build.name, ["MODEL"]).params | {"recipe": options.get("recipe")})
+    usual = with_defaults(
+        build.make_context(build.name, ["MODEL"]).params | {"recipe": options.get("recipe")}
+    )
     words = ["pfamnet-build"]
     for name, param in asked.items():
         value = options.get(name)
@@ -75,7 +94,9 @@ def command(options: dict) -> str:
             continue
         words.append(param.opts[0])
         if not param.is_flag:
-            words.append(PurePath(value).name if name in PATHS and not is_hub_name(name, value) else str(value))
+            words.append(
+                PurePath(value).name if name in PATHS and not is_hub_name(name, value) else str(value)
+            )
     return shlex.join([*words, "MODEL", *(PurePath(path).name for path in options["trainsets"])])
 
 

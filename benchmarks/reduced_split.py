@@ -20,14 +20,16 @@ import numpy as np
 from pfamnet.families import accession_key, families_by_key, read_families
 
 FOLDS = ("train", "dev", "test")
-LEAST = 20   # train rows of a family that is left out or cut down
+LEAST = 20  # train rows of a family that is left out or cut down
 NUMBERS = range(1, 11)
 
 
 @click.command()
 @click.argument("out", type=click.Path())
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False))
-@click.option("--families", required=True, type=click.Path(exists=True, dir_okay=False), help="table with clans")
+@click.option(
+    "--families", required=True, type=click.Path(exists=True, dir_okay=False), help="table with clans"
+)
 @click.option("--leave-out", default=15, show_default=True, help="families left out")
 @click.option("--few", default=6, show_default=True, help="families cut down to each number of rows")
 @click.option("--seed", default=42, show_default=True)
@@ -40,14 +42,20 @@ def main(out, data, families, leave_out, few, seed):
     clan = {name: table[name][1].clan or name if name in table else name for name in rows}
     rng = np.random.default_rng(seed)
     left = choose_left_out(rng, rows, clan, tested, leave_out)
-    kept = choose_few(rng, [name for name in sorted(rows) if name not in left and rows[name] >= LEAST and name in tested], few)
+    kept = choose_few(
+        rng,
+        [name for name in sorted(rows) if name not in left and rows[name] >= LEAST and name in tested],
+        few,
+    )
     folds["left_out"] = [row for fold in FOLDS for row in folds[fold] if key(row) in left]
     for fold in FOLDS:
         folds[fold] = [row for row in folds[fold] if key(row) not in left]
     folds["train"] = cut(rng, folds["train"], kept)
     for fold, lines in folds.items():
         write(Path(out) / fold / "data-00000-of-00001", lines)
-    (Path(out) / "reduced.json").write_text(json.dumps({"seed": seed, "left_out": sorted(left), "few": kept}, indent=1) + "\n")
+    (Path(out) / "reduced.json").write_text(
+        json.dumps({"seed": seed, "left_out": sorted(left), "few": kept}, indent=1) + "\n"
+    )
 
 
 def key(row):
@@ -78,7 +86,7 @@ def choose_left_out(rng, rows, clan, tested, count):
 
 def choose_few(rng, names, few):
     """{family: rows that stay}."""
-    drawn = rng.permutation(names)[:few * len(NUMBERS)]
+    drawn = rng.permutation(names)[: few * len(NUMBERS)]
     return {str(name): int(NUMBERS[place % len(NUMBERS)]) for place, name in enumerate(drawn)}
 
 

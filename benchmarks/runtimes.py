@@ -28,11 +28,19 @@ from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
 from pfamnet.network.tokens import PAD, encode
 
-RUNTIMES = ("onnxruntime int8", "onnxruntime int8, fixed shapes", "onnxruntime fp32", "torch fp32", "torch bf16",
-            "torch bf16, fused", "torch bf16, fused, packed", "torch bf16, fused, packed, channels last")
+RUNTIMES = (
+    "onnxruntime int8",
+    "onnxruntime int8, fixed shapes",
+    "onnxruntime fp32",
+    "torch fp32",
+    "torch bf16",
+    "torch bf16, fused",
+    "torch bf16, fused, packed",
+    "torch bf16, fused, packed, channels last",
+)
 PACKED = 8192  # residues of a batch
-FIXED = 512    # residues
-FIRST = 32     # families compared
+FIXED = 512  # residues
+FIRST = 32  # families compared
 BLOCK, LONGEST = 16, 4096
 
 
@@ -49,20 +57,39 @@ def main(model_path, proteins, first, runtime, out):
         return
     rows = {}
     for name in RUNTIMES:
-        command = [sys.executable, __file__, "--model", model_path, "--proteins", proteins,
-                   "--first", str(first), "--runtime", name]
-        done = subprocess.run(command, check=True, capture_output=True, text=True,
-                              env=os.environ | {"OMP_NUM_THREADS": "1"})
+        command = [
+            sys.executable,
+            __file__,
+            "--model",
+            model_path,
+            "--proteins",
+            proteins,
+            "--first",
+            str(first),
+            "--runtime",
+            name,
+        ]
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
         rows[name] = json.loads(done.stdout)
     exact = rows["onnxruntime fp32"]["first"]
     for row in rows.values():
-        row["agreement"] = round(float(np.mean([len(set(a) & set(b)) / len(a)
-                                                for a, b in zip(row.pop("first"), exact)])), 4)
-    save({"benchmark": "runtimes", "machine": machine(1, ("onnxruntime", "torch", "numpy")),
-          "model": describe_model(open_model(model_path)), "proteins": first,
-          "residues": sum(map(len, sequences(proteins, first))),
-          "agreement": f"share of the first {FIRST} families that are those of float32",
-          "runtimes": rows}, out)
+        row["agreement"] = round(
+            float(np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(row.pop("first"), exact)])), 4
+        )
+    save(
+        {
+            "benchmark": "runtimes",
+            "machine": machine(1, ("onnxruntime", "torch", "numpy")),
+            "model": describe_model(open_model(model_path)),
+            "proteins": first,
+            "residues": sum(map(len, sequences(proteins, first))),
+            "agreement": f"share of the first {FIRST} families that are those of float32",
+            "runtimes": rows,
+        },
+        out,
+    )
 
 
 def sequences(proteins, first):
@@ -81,10 +108,16 @@ def measure(runtime, model_path, proteins):
     start = time.perf_counter()
     logits = run_all(tokens)
     seconds = time.perf_counter() - start
-    peaks = [(row[:, 1:] - row[:, :1])[:-(-len(protein) // BLOCK)].max(0) for row, protein in zip(logits, proteins)]
-    return {"import_s": round(imported - begun, 3), "open_s": round(opened - imported, 3),
-            "residues_per_s": round(sum(map(len, proteins)) / seconds),
-            "first": [np.argsort(-peak, kind="stable")[:FIRST].tolist() for peak in peaks]}
+    peaks = [
+        (row[:, 1:] - row[:, :1])[: -(-len(protein) // BLOCK)].max(0)
+        for row, protein in zip(logits, proteins)
+    ]
+    return {
+        "import_s": round(imported - begun, 3),
+        "open_s": round(opened - imported, 3),
+        "residues_per_s": round(sum(map(len, proteins)) / seconds),
+        "first": [np.argsort(-peak, kind="stable")[:FIRST].tolist() for peak in peaks],
+    }
 
 
 def padded(sequence, block):
@@ -155,8 +188,14 @@ def channels_last(light):
     from torch.nn import functional as F
 
     def widened(old):
-        new = nn.Conv2d(old.in_channels, old.out_channels, (1, *old.kernel_size), (1, *old.stride),
-                        (0, *old.padding), (1, *old.dilation))
+        new = nn.Conv2d(
+            old.in_channels,
+            old.out_channels,
+            (1, *old.kernel_size),
+            (1, *old.stride),
+            (0, *old.padding),
+            (1, *old.dilation),
+        )
         new.weight.data, new.bias.data = old.weight.data[:, :, None], old.bias.data
         return new
 
@@ -165,8 +204,9 @@ def channels_last(light):
             super().__init__()
             self.light = light
             self.stem, self.context = widened(light.stem[0]), widened(light.context[0])
-            self.body = nn.ModuleList(widened(half[0]) for residual in light.body
-                                      for half in (residual.first, residual.second))
+            self.body = nn.ModuleList(
+                widened(half[0]) for residual in light.body for half in (residual.first, residual.second)
+            )
 
         def forward(self, tokens):
             activate = light.activate
@@ -191,17 +231,24 @@ def by_length(run, rows):
             batch.append(order.pop())
         tokens = np.full((len(batch), longest), PAD)
         for place, i in enumerate(batch):
-            tokens[place, :len(rows[i])] = rows[i]
+            tokens[place, : len(rows[i])] = rows[i]
         for i, logits in zip(batch, run(tokens)):
-            results[i] = logits[:len(rows[i]) // BLOCK]
+            results[i] = logits[: len(rows[i]) // BLOCK]
     return [results[i] for i in range(len(rows))]
 
 
-OPEN = {"onnxruntime int8": as_shipped, "onnxruntime int8, fixed shapes": as_shipped, "onnxruntime fp32": in_float32,
-        "torch fp32": in_torch, "torch bf16": partial(in_torch, bf16=True),
-        "torch bf16, fused": partial(in_torch, bf16=True, fused=True),
-        "torch bf16, fused, packed": partial(in_torch, bf16=True, fused=True, packed=True),
-        "torch bf16, fused, packed, channels last": partial(in_torch, bf16=True, fused=True, packed=True, wide=True)}
+OPEN = {
+    "onnxruntime int8": as_shipped,
+    "onnxruntime int8, fixed shapes": as_shipped,
+    "onnxruntime fp32": in_float32,
+    "torch fp32": in_torch,
+    "torch bf16": partial(in_torch, bf16=True),
+    "torch bf16, fused": partial(in_torch, bf16=True, fused=True),
+    "torch bf16, fused, packed": partial(in_torch, bf16=True, fused=True, packed=True),
+    "torch bf16, fused, packed, channels last": partial(
+        in_torch, bf16=True, fused=True, packed=True, wide=True
+    ),
+}
 
 
 if __name__ == "__main__":

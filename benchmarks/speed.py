@@ -39,7 +39,7 @@ OPPONENT = Path(__file__).with_name("opponent.py")
 BUDGET = {"pyhmmer hmmsearch": 3_200_000, "pyhmmer hmmscan": 1_600_000, "hmmscan": 640_000}
 FEWEST = 25
 LENGTHS = (100, 300, 1000, 3000, 10_000, 35_000)
-RESIDUES = 400_000   # of the proteins of one length
+RESIDUES = 400_000  # of the proteins of one length
 
 
 @click.command()
@@ -49,8 +49,12 @@ RESIDUES = 400_000   # of the proteins of one length
 @click.option("--families", default="250,500,1000,2000,all,12500,25000", show_default=True)
 @click.option("--count", default=2000, show_default=True, help="proteins for each number of families")
 @click.option("--most", default=10_000, show_default=True, help="proteins for the model as it is")
-@click.option("--files", default="1,10,100,1000,10000,100000", show_default=True,
-              help="proteins of the files of growing size; empty: none")
+@click.option(
+    "--files",
+    default="1,10,100,1000,10000,100000",
+    show_default=True,
+    help="proteins of the files of growing size; empty: none",
+)
 @click.option("--lengths/--no-lengths", default=True, show_default=True)
 @click.option("--mmseqs/--no-mmseqs", default=False, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
@@ -58,13 +62,18 @@ def main(model_path, proteins, cpu, families, count, most, files, lengths, mmseq
     """Time pfamnet-scan and its opponents."""
     model, records = open_model(model_path), list(read_fasta(proteins))
     there = len(model.families)
-    result = {"benchmark": "speed", "machine": machine(cpu), "model": describe_model(model),
-              "proteins": {"file": Path(proteins).name, "count": len(records)}}
+    result = {
+        "benchmark": "speed",
+        "machine": machine(cpu),
+        "model": describe_model(model),
+        "proteins": {"file": Path(proteins).name, "count": len(records)},
+    }
     with tempfile.TemporaryDirectory() as folder, hmmscan_program() as hmmscan:
         race = Race(Path(folder), cpu, hmmscan)
         numbers = [there if word == "all" else int(word) for word in families.split(",") if word]
-        result["families"] = [race.families(model_path, number, there, records, count, most)
-                              for number in numbers]
+        result["families"] = [
+            race.families(model_path, number, there, records, count, most) for number in numbers
+        ]
         if lengths:
             result["lengths"] = [race.length(model_path, model, records, length) for length in LENGTHS]
         result["files"] = [race.file(model_path, records, int(size)) for size in files.split(",") if size]
@@ -86,7 +95,7 @@ class Race:
         if number != there:
             path = make_model(model_path, number, made)
         pressed = press(open_model(path), self.folder)
-        rows = self.ours(path, records[:most if number == there else count])
+        rows = self.ours(path, records[: most if number == there else count])
         rows |= self.opponents(pressed, number, records[:count])
         remove(made)
         for file in self.folder.glob("pressed*"):
@@ -97,30 +106,51 @@ class Race:
         query, rows = write_fasta(records, self.folder / "query.fa"), {}
         run(["pfamnet-scan", model_path, write_fasta(records[:1], self.folder / "one.fa")], self.variables)
         for mode in modes:
-            command = ["pfamnet-scan", *(["--fast"] if mode == "fast" else []), "--cpu", self.cpu,
-                       "-o", "/dev/null", "--domtblout", self.folder / "ours", model_path, query]
+            command = [
+                "pfamnet-scan",
+                *(["--fast"] if mode == "fast" else []),
+                "--cpu",
+                self.cpu,
+                "-o",
+                "/dev/null",
+                "--domtblout",
+                self.folder / "ours",
+                model_path,
+                query,
+            ]
             rows[f"pfamnet-scan {mode}"] = self.timed(command, records)
         return rows
 
     def opponents(self, pressed, number, records):
         rows = {}
         for name, budget in BUDGET.items():
-            some = records[:max(FEWEST, budget // number)]
+            some = records[: max(FEWEST, budget // number)]
             query = write_fasta(some, self.folder / "some.fa")
             command = [sys.executable, OPPONENT, name.removeprefix("pyhmmer "), pressed, query, self.cpu]
             if name == "hmmscan":
                 if not self.hmmscan:
                     continue
-                command = [self.hmmscan, "--cpu", self.cpu, "-o", "/dev/null", "--domtblout",
-                           self.folder / "theirs", pressed, query]
+                command = [
+                    self.hmmscan,
+                    "--cpu",
+                    self.cpu,
+                    "-o",
+                    "/dev/null",
+                    "--domtblout",
+                    self.folder / "theirs",
+                    pressed,
+                    query,
+                ]
             rows[name] = self.timed(command, some)
         return rows
 
     def length(self, model_path, model, records, length):
         """Proteins of one length: real ones joined and cut."""
         residues = itertools.chain.from_iterable(record.sequence for record in records)
-        some = [records[i]._replace(name=f"joined_{i}", sequence="".join(itertools.islice(residues, length)))
-                for i in range(max(2, RESIDUES // length))]
+        some = [
+            records[i]._replace(name=f"joined_{i}", sequence="".join(itertools.islice(residues, length)))
+            for i in range(max(2, RESIDUES // length))
+        ]
         pressed = press(model, self.folder)
         query = write_fasta(some, self.folder / "some.fa")
         rows = self.ours(model_path, some)
@@ -129,8 +159,10 @@ class Race:
 
     def file(self, model_path, records, size):
         """A file of so many proteins, the same ones again under other names where they run out."""
-        some = [record._replace(name=f"{record.name}_{i}")
-                for i, record in zip(range(size), itertools.cycle(records))]
+        some = [
+            record._replace(name=f"{record.name}_{i}")
+            for i, record in zip(range(size), itertools.cycle(records))
+        ]
         query = write_fasta(some, self.folder / "query.fa")
         command = ["pfamnet-scan", "--line-buffered", "--cpu", self.cpu, model_path, query]
         return {"proteins": size, "programs": {"pfamnet-scan default": self.timed(command, some, watch=True)}}
@@ -147,8 +179,11 @@ class Race:
     def timed(self, command, records, watch=False):
         """Seconds, peak memory and rates of a command; with `watch`, when its first row came."""
         begun = time.perf_counter()
-        process = subprocess.Popen(list(map(str, command)), env=self.variables,
-                                   stdout=subprocess.PIPE if watch else subprocess.DEVNULL)
+        process = subprocess.Popen(
+            list(map(str, command)),
+            env=self.variables,
+            stdout=subprocess.PIPE if watch else subprocess.DEVNULL,
+        )
         peak = Peak(process.pid)
         first = {"first_row_s": first_row(process.stdout, begun)} if watch else {}
         _, status, usage = os.wait4(process.pid, 0)
@@ -157,11 +192,16 @@ class Race:
         if process.returncode:
             raise click.ClickException(f"{command[0]} ended with status {process.returncode}")
         residues = sum(len(record.sequence) for record in records)
-        return {"proteins": len(records), "residues": residues, "wall_s": round(wall, 3),
-                "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
-                "peak_mib": peak.mib(),
-                "residues_per_s": round(residues / wall), "proteins_per_s": round(len(records) / wall, 2),
-                **first}
+        return {
+            "proteins": len(records),
+            "residues": residues,
+            "wall_s": round(wall, 3),
+            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+            "peak_mib": peak.mib(),
+            "residues_per_s": round(residues / wall),
+            "proteins_per_s": round(len(records) / wall, 2),
+            **first,
+        }
 
 
 class Peak:

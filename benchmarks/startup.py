@@ -29,8 +29,12 @@ IMPORT = re.compile(r"import time:\s*(\d+) \|\s*(\d+) \|(\s*)(\S+)")
 
 @click.command()
 @click.option("--model", "model_path", required=True, type=click.Path(exists=True, file_okay=False))
-@click.option("--protein", default=EXAMPLE, type=click.Path(exists=True, dir_okay=False),
-              help="FASTA whose first protein is scanned  [the shipped examples]")
+@click.option(
+    "--protein",
+    default=EXAMPLE,
+    type=click.Path(exists=True, dir_okay=False),
+    help="FASTA whose first protein is scanned  [the shipped examples]",
+)
 @click.option("--runs", default=11, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
 def main(model_path, protein, runs, out):
@@ -39,23 +43,29 @@ def main(model_path, protein, runs, out):
     with tempfile.TemporaryDirectory() as folder, hmmscan_program() as hmmscan:
         query = write_fasta(records, Path(folder) / "query.fa")
         scan = [shutil.which("pfamnet-scan"), "--cpu", "1", model_path, query]
-        commands = {"pfamnet-scan --cpu 1": scan, "pfamnet-scan --cpu 2": [scan[0], "--cpu", "2", *scan[3:]],
-                    "pfamnet-scan --version": [scan[0], "--version"],
-                    "python -c pass": [sys.executable, "-c", "pass"]}
+        commands = {
+            "pfamnet-scan --cpu 1": scan,
+            "pfamnet-scan --cpu 2": [scan[0], "--cpu", "2", *scan[3:]],
+            "pfamnet-scan --version": [scan[0], "--version"],
+            "python -c pass": [sys.executable, "-c", "pass"],
+        }
         if hmmscan:
             commands["hmmscan"] = [hmmscan, "--cpu", "1", press(model, folder), query]
         variables = environment(Path(folder) / "cache")
         times = measure(commands, runs, variables)
         imports = import_times(scan, variables)
-    save({
-        "benchmark": "startup",
-        "machine": machine(1),
-        "model": describe_model(model),
-        "protein": {"name": records[0].name, "residues": len(records[0].sequence)},
-        "runs": runs,
-        "commands": times,
-        "imports_of_scan": imports,
-    }, out)
+    save(
+        {
+            "benchmark": "startup",
+            "machine": machine(1),
+            "model": describe_model(model),
+            "protein": {"name": records[0].name, "residues": len(records[0].sequence)},
+            "runs": runs,
+            "commands": times,
+            "imports_of_scan": imports,
+        },
+        out,
+    )
 
 
 def measure(commands, runs, variables):
@@ -66,22 +76,33 @@ def measure(commands, runs, variables):
     for _ in range(runs):
         for name, command in commands.items():
             clocks[name].append(timed(command, variables))
-    return {name: {"wall_s": round(statistics.median(c.wall for c in several), 3),
-                   "wall_least_s": round(min(c.wall for c in several), 3),
-                   "wall_most_s": round(max(c.wall for c in several), 3),
-                   "cpu_s": round(statistics.median(c.cpu for c in several), 3)}
-            for name, several in clocks.items()}
+    return {
+        name: {
+            "wall_s": round(statistics.median(c.wall for c in several), 3),
+            "wall_least_s": round(min(c.wall for c in several), 3),
+            "wall_most_s": round(max(c.wall for c in several), 3),
+            "cpu_s": round(statistics.median(c.cpu for c in several), 3),
+        }
+        for name, several in clocks.items()
+    }
 
 
 def import_times(command, variables, largest=12):
     """Milliseconds that packages take when the command imports them (-X importtime)."""
-    done = subprocess.run([sys.executable, "-X", "importtime", *map(str, command)], check=True,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          env=variables)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *map(str, command)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=variables,
+    )
     own = package_times(done.stderr)
     first = sorted(own, key=own.get, reverse=True)[:largest]
-    return {"all_ms": round(sum(own.values()) / 1000, 1),
-            "packages_ms": {name: round(own[name] / 1000, 1) for name in first}}
+    return {
+        "all_ms": round(sum(own.values()) / 1000, 1),
+        "packages_ms": {name: round(own[name] / 1000, 1) for name in first},
+    }
 
 
 def package_times(report):

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import click
-import tables_architectures
 import tables_accuracy
+import tables_architectures
 import tables_efficiency
 import tables_rates
 import tables_recipes
@@ -33,8 +33,9 @@ NOTHING = "*(not measured yet)*\n"
 def main(check, results, files):
     """Render or check the tables of FILES  [the READMEs here, in benchmarks/ and data/]."""
     loaded, stale = load(results), 0
-    for path in map(Path, files or (ROOT / "README.md", ROOT / "benchmarks/README.md",
-                                  ROOT / "data/README.md")):
+    for path in map(
+        Path, files or (ROOT / "README.md", ROOT / "benchmarks/README.md", ROOT / "data/README.md")
+    ):
         text = path.read_text(encoding="utf-8")
         rendered = render(text, loaded)
         if rendered != text:
@@ -57,6 +58,7 @@ def load(folder):
 
 def render(text, results):
     """A text with all its tables made anew."""
+
     def table(match):
         if match[2] not in TABLES:
             raise click.ClickException(f"no table is named '{match[2]}'")
@@ -76,8 +78,12 @@ def markdown(header, rows):
     | x | 1 |
     """
     lines = [header, None, *rows]
-    cells = ["|---" + "|--:" * (len(header) - 1) + "|" if line is None
-             else "| " + " | ".join(map(str, line)) + " |" for line in lines]
+    cells = [
+        "|---" + "|--:" * (len(header) - 1) + "|"
+        if line is None
+        else "| " + " | ".join(map(str, line)) + " |"
+        for line in lines
+    ]
     return "\n".join(cells) + "\n"
 
 
@@ -98,12 +104,32 @@ def scanned(result):
 
 
 def recall(results):
-    rows = [[scanned(r), thousands(r["proteins"]["count"]), thousands(r["identical"]["of"]),
-             percent(r["identical"]), percent(r["best_of_clans"], False),
-             r["domains"]["lost"], r["besides"], r["network_calls"]["domains"]] for r in results]
-    return markdown(["model, mode", "proteins", "domains", "% identical (95 % interval)",
-                     "% of best in clan", "lost", "besides", "network alone (default E)"],
-                    rows) + where(results[0])
+    rows = [
+        [
+            scanned(r),
+            thousands(r["proteins"]["count"]),
+            thousands(r["identical"]["of"]),
+            percent(r["identical"]),
+            percent(r["best_of_clans"], False),
+            r["domains"]["lost"],
+            r["besides"],
+            r["network_calls"]["domains"],
+        ]
+        for r in results
+    ]
+    return markdown(
+        [
+            "model, mode",
+            "proteins",
+            "domains",
+            "% identical (95 % interval)",
+            "% of best in clan",
+            "lost",
+            "besides",
+            "network alone (default E)",
+        ],
+        rows,
+    ) + where(results[0])
 
 
 def recall_by(field):
@@ -120,8 +146,15 @@ def recall_by(field):
 
 def lost(results):
     reasons = sorted({name for r in results for name in r["lost"]["why"]})
-    rows = [[scanned(r), r["lost"]["domains"], *(r["lost"]["why"].get(name, 0) for name in reasons),
-             r["lost"]["overlapped_by_another_family"]] for r in results]
+    rows = [
+        [
+            scanned(r),
+            r["lost"]["domains"],
+            *(r["lost"]["why"].get(name, 0) for name in reasons),
+            r["lost"]["overlapped_by_another_family"],
+        ]
+        for r in results
+    ]
     return markdown(["model, mode", "lost", *reasons, "overlapped by another family"], rows)
 
 
@@ -133,32 +166,67 @@ def among_first(results):
 
 def speed(results):
     rows = [row for r in results for row in speed_rows(r)]
-    return markdown(["", "wall s", "CPU s", "proteins/s", "residues/s", "start-up s",
-                     "residues/s with start-up", "times"], rows) + where(results[0])
+    return markdown(
+        [
+            "",
+            "wall s",
+            "CPU s",
+            "proteins/s",
+            "residues/s",
+            "start-up s",
+            "residues/s with start-up",
+            "times",
+        ],
+        rows,
+    ) + where(results[0])
 
 
 def speed_rows(result):
     base = result["speed"]["pyhmmer"]["wall_s"]
     for name, label in (("pyhmmer", "pyhmmer hmmsearch, every profile"), ("pfamnet", "pfamnet")):
         row = result["speed"][name]
-        yield [f"{label} ({scanned(result)})", row["wall_s"], row["cpu_s"], row["proteins_per_s"],
-               thousands(row["residues_per_s"]), row["startup"]["wall_s"],
-               thousands(row["residues_per_s_with_startup"]), f"{base / row['wall_s']:.2f}"]
+        yield [
+            f"{label} ({scanned(result)})",
+            row["wall_s"],
+            row["cpu_s"],
+            row["proteins_per_s"],
+            thousands(row["residues_per_s"]),
+            row["startup"]["wall_s"],
+            thousands(row["residues_per_s_with_startup"]),
+            f"{base / row['wall_s']:.2f}",
+        ]
 
 
 def programs(results):
-    rows = [[f"{name} ({scanned(r)})", r["programs"]["proteins"], r["programs"][name]["wall_s"],
-             r["programs"][name]["cpu_s"]]
-            for r in results if "programs" in r for name in ("hmmscan", "pfamnet-scan")
-            if name in r["programs"]]
+    rows = [
+        [
+            f"{name} ({scanned(r)})",
+            r["programs"]["proteins"],
+            r["programs"][name]["wall_s"],
+            r["programs"][name]["cpu_s"],
+        ]
+        for r in results
+        if "programs" in r
+        for name in ("hmmscan", "pfamnet-scan")
+        if name in r["programs"]
+    ]
     return markdown(["whole command", "proteins", "wall s", "CPU s"], rows)
 
 
 def gathering(results):
-    rows = [[r["fold"], name, percent(counts["found"]), *(thousand(counts[kind], r["families"])
-            for kind in ("others", "reversed", "shuffled"))] for r in results for name, counts in r["rules"].items()]
-    return markdown(["fold", "calls by", "% found (95 % interval)", "other families", "reversed", "shuffled"],
-                    rows) + where(results[0])
+    rows = [
+        [
+            r["fold"],
+            name,
+            percent(counts["found"]),
+            *(thousand(counts[kind], r["families"]) for kind in ("others", "reversed", "shuffled")),
+        ]
+        for r in results
+        for name, counts in r["rules"].items()
+    ]
+    return markdown(
+        ["fold", "calls by", "% found (95 % interval)", "other families", "reversed", "shuffled"], rows
+    ) + where(results[0])
 
 
 def thousand(share, families):
@@ -167,10 +235,21 @@ def thousand(share, families):
 
 
 def startup(results):
-    rows = [[f"`{name}`", r["model"]["families"], row["wall_s"], row["wall_least_s"],
-             row["wall_most_s"], row["cpu_s"]] for r in results for name, row in r["commands"].items()]
-    return markdown(["command", "families", "wall s (median)", "least", "most", "CPU s"],
-                    rows) + where(results[0])
+    rows = [
+        [
+            f"`{name}`",
+            r["model"]["families"],
+            row["wall_s"],
+            row["wall_least_s"],
+            row["wall_most_s"],
+            row["cpu_s"],
+        ]
+        for r in results
+        for name, row in r["commands"].items()
+    ]
+    return markdown(["command", "families", "wall s (median)", "least", "most", "CPU s"], rows) + where(
+        results[0]
+    )
 
 
 def imports(results):
@@ -179,30 +258,78 @@ def imports(results):
 
 
 def profiles(results):
-    rows = [[r["fold"], name, a["build_cpu_s"], *(
-        f"{a[p]['percent']:.2f} ({a[p]['interval'][0]:.2f} to {a[p]['interval'][1]:.2f})"
-        for p in ("one_pass", "two_passes"))] for r in results for name, a in r["aligners"].items()]
+    rows = [
+        [
+            r["fold"],
+            name,
+            a["build_cpu_s"],
+            *(
+                f"{a[p]['percent']:.2f} ({a[p]['interval'][0]:.2f} to {a[p]['interval'][1]:.2f})"
+                for p in ("one_pass", "two_passes")
+            ),
+        ]
+        for r in results
+        for name, a in r["aligners"].items()
+    ]
     return markdown(["fold", "aligner", "build, CPU s", "% errors, one pass", "% errors, two passes"], rows)
 
 
 def hmmscan_rows(results):
-    rows = [[f"{r['profiles']} profiles, {r['proteins']} proteins", " ".join([kind, *options]),
-             thousands(t["rows"]), thousands(t["fields"]), t["rows that differ"], t["fields that differ"],
-             "yes" if t["lines identical with blanks and headers"] else "no"]
-            for r in sorted(results, key=lambda r: r["model"] is not None)
-            for name, options in (("default", []), ("cut_ga", ["--cut_ga"]))
-            for kind, t in r["profiles mode"][name].items()]
-    return markdown(["", "table", "rows", "fields", "rows that differ", "fields that differ",
-                     "headers and blanks the same"], rows) + where(results[0])
+    rows = [
+        [
+            f"{r['profiles']} profiles, {r['proteins']} proteins",
+            " ".join([kind, *options]),
+            thousands(t["rows"]),
+            thousands(t["fields"]),
+            t["rows that differ"],
+            t["fields that differ"],
+            "yes" if t["lines identical with blanks and headers"] else "no",
+        ]
+        for r in sorted(results, key=lambda r: r["model"] is not None)
+        for name, options in (("default", []), ("cut_ga", ["--cut_ga"]))
+        for kind, t in r["profiles mode"][name].items()
+    ]
+    return markdown(
+        [
+            "",
+            "table",
+            "rows",
+            "fields",
+            "rows that differ",
+            "fields that differ",
+            "headers and blanks the same",
+        ],
+        rows,
+    ) + where(results[0])
 
 
 def hmmscan_hybrid(results):
-    rows = [[kind + (" --domZ" if name == "domZ" else ""), thousands(t["rows of hmmscan"]),
-             thousands(t["rows that both report"]), thousands(t["fields compared"]), columns_that_differ(t),
-             t["rows of the network alone"], t["other rows that hmmscan lacks"]]
-            for r in results for name, tables in r.get("hybrid mode", {}).items() for kind, t in tables.items()]
-    return markdown(["table", "rows of hmmscan", "reported by both", "their fields",
-                     "fields that differ", "by the network alone", "else besides"], rows)
+    rows = [
+        [
+            kind + (" --domZ" if name == "domZ" else ""),
+            thousands(t["rows of hmmscan"]),
+            thousands(t["rows that both report"]),
+            thousands(t["fields compared"]),
+            columns_that_differ(t),
+            t["rows of the network alone"],
+            t["other rows that hmmscan lacks"],
+        ]
+        for r in results
+        for name, tables in r.get("hybrid mode", {}).items()
+        for kind, t in tables.items()
+    ]
+    return markdown(
+        [
+            "table",
+            "rows of hmmscan",
+            "reported by both",
+            "their fields",
+            "fields that differ",
+            "by the network alone",
+            "else besides",
+        ],
+        rows,
+    )
 
 
 def columns_that_differ(table):
@@ -235,7 +362,9 @@ def architectures(results):
 def accuracy(make):
     """A table of `tables_accuracy`, of the splits in this order."""
     order = ("random", "clustered", "reduced")
-    return lambda results: markdown(*make(sorted(results, key=lambda r: order.index(r["split"])))) + where(results[0])
+    return lambda results: (
+        markdown(*make(sorted(results, key=lambda r: order.index(r["split"])))) + where(results[0])
+    )
 
 
 TABLES = {

@@ -1,12 +1,26 @@
 """The table of rates.json (see `tables.py`)."""
 
-HEADER = ["recipe", "before the first step, % of dev right", "trained", "joined with the discriminant (95 % interval)", "CPU s"]
+HEADER = [
+    "recipe",
+    "before the first step, % of dev right",
+    "trained",
+    "joined with the discriminant (95 % interval)",
+    "CPU s",
+]
 
 
 def rates(results):
     """A row for each recipe."""
-    return HEADER, [[name, *(f"{row[part]['percent']:.1f}" for part in ("before", "after")), interval(row["joined"]), f"{row['cpu_s']:.0f}"]
-                    for result in results for name, row in result["rows"].items()]
+    return HEADER, [
+        [
+            name,
+            *(f"{row[part]['percent']:.1f}" for part in ("before", "after")),
+            interval(row["joined"]),
+            f"{row['cpu_s']:.0f}",
+        ]
+        for result in results
+        for name, row in result["rows"].items()
+    ]
 
 
 def interval(right):
@@ -18,7 +32,8 @@ def caption(results):
     return "".join(
         f"\n{r['machine']['cpu']}, 1 core, torch {r['machine']['torch']}; {r['base']}, {r['families']} families of "
         f"{r['data']}, {r['residues']:,} residues in steps of {r['batch']:,}; {first(r)['after']['of']} dev domains.\n"
-        for r in results)
+        for r in results
+    )
 
 
 def first(result):

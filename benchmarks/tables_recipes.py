@@ -1,12 +1,32 @@
 """The table of recipes.json (see `tables.py`), beside what is known of the original."""
 
-HEADER = ["recipe", "families", "train rows", "network", "residues trained on", "minutes", "on",
-          "dev rows", "accuracy, % (95 % interval)", "macro-F1"]
+HEADER = [
+    "recipe",
+    "families",
+    "train rows",
+    "network",
+    "residues trained on",
+    "minutes",
+    "on",
+    "dev rows",
+    "accuracy, % (95 % interval)",
+    "macro-F1",
+]
 UNKNOWN = "not published"
 # The system that these recipes come from: what was ever said of it.
 ORIGINAL = [
-    ["specialist, the original", "1,000", UNKNOWN, "–", UNKNOWN, "45", "one A100 (GPU)", UNKNOWN, "97.9",
-     UNKNOWN],
+    [
+        "specialist, the original",
+        "1,000",
+        UNKNOWN,
+        "–",
+        UNKNOWN,
+        "45",
+        "one A100 (GPU)",
+        UNKNOWN,
+        "97.9",
+        UNKNOWN,
+    ],
     ["generalist-70k, the original", "5,000", "70,000", "–", *[UNKNOWN] * 6],
     ["generalist-400k, the original", "5,000", "400,000", "–", *[UNKNOWN] * 6],
 ]
@@ -23,10 +43,18 @@ def lines(model):
         right = network["accuracy"]
         of = f" of {network['dev_families']:,} families" if network.get("dev_families") else ""
         f1 = network["macro_f1"]
-        yield [f"{model['recipe']}, here", f"{model['families']:,}", f"{model['rows']:,}", f"`{name}`",
-               f"{network['residues']:,}", network["minutes"], place(model["machine"]),
-               f"{right['of']:,}{of}", f"{right['percent']:.1f} ({right['interval'][0]:.1f} to {right['interval'][1]:.1f})",
-               "–" if f1 is None else f"{f1:.3f}"]
+        yield [
+            f"{model['recipe']}, here",
+            f"{model['families']:,}",
+            f"{model['rows']:,}",
+            f"`{name}`",
+            f"{network['residues']:,}",
+            network["minutes"],
+            place(model["machine"]),
+            f"{right['of']:,}{of}",
+            f"{right['percent']:.1f} ({right['interval'][0]:.1f} to {right['interval'][1]:.1f})",
+            "–" if f1 is None else f"{f1:.3f}",
+        ]
 
 
 def place(machine):

@@ -18,10 +18,7 @@ COLUMNS = (
     + [column for pair in PAIRS.values() for column in pair]
     + ["rows", "offset"]
 )
-ALIASES = {
-    "accession": ("pfam_acc", "family_accession", "acc"),
-    "name": ("id", "pfam_id", "family_id"),
-}
+ALIASES = {"accession": ("pfam_acc", "family_accession", "acc"), "name": ("id", "pfam_id", "family_id")}
 MISSING = "-"
 
 

@@ -177,9 +177,7 @@ def network_domain(
     )
 
 
-def network_hit(
-    index: int, family, record, domains: Iterable[Domain], included: bool = True
-) -> Hit:
+def network_hit(index: int, family, record, domains: Iterable[Domain], included: bool = True) -> Hit:
     """A hit that the network alone calls; every field is a finite number.
 
     Arguments:

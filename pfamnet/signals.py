@@ -22,6 +22,7 @@ def stop_at_once() -> None:
 def stopping_in_order():
     """Let the first SIGINT or SIGTERM raise KeyboardInterrupt or `Terminated`,
     so that tables under way are closed as incomplete, and a second one end the process."""
+
     def stop(number, _):
         stop_at_once()
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
@@ -38,6 +39,7 @@ def set_handlers(handler) -> dict:
     """Handle both signals, but for those that are ignored; returns the handlers before."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    numbers = [number for number in (signal.SIGINT, signal.SIGTERM)
-               if signal.getsignal(number) != signal.SIG_IGN]
+    numbers = [
+        number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN
+    ]
     return {number: signal.signal(number, handler) for number in numbers}

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
 import synthetic
+from hypothesis import settings
 
 # a busy machine is no failure
 settings.register_profile("tests", deadline=None)
@@ -33,8 +32,9 @@ def environment():
 def run(name, *arguments, check=True, **settings):
     """Run a program to its end; stdout and stderr as text unless `text=False`."""
     settings = {"text": True, "timeout": 300} | settings
-    done = subprocess.run([*program(name), *map(str, arguments)], capture_output=True,
-                          env=environment(), **settings)  # fmt: skip
+    done = subprocess.run(
+        [*program(name), *map(str, arguments)], capture_output=True, env=environment(), **settings
+    )
     assert not check or done.returncode == 0, done.stderr
     return done
 
@@ -86,8 +86,25 @@ def base(tmp_path_factory):
     return path
 
 
-ESM_OPTIONS = ["--esm-residues", 256 * 330, "--batch", 256, "--crop", 64, "--lr", 2e-3, "--head-lr", 1e-2,
-               "--light-residues", 100_000, "--emit", 20, "--compress", "--candidates", 4]  # fmt: skip
+ESM_OPTIONS = [
+    "--esm-residues",
+    256 * 330,
+    "--batch",
+    256,
+    "--crop",
+    64,
+    "--lr",
+    2e-3,
+    "--head-lr",
+    1e-2,
+    "--light-residues",
+    100_000,
+    "--emit",
+    20,
+    "--compress",
+    "--candidates",
+    4,
+]
 
 
 class Begun:
@@ -107,8 +124,11 @@ class Begun:
 def start_build(*arguments, folder):
     """pfamnet-build under way, its stderr in a file of `folder`."""
     with open(folder / "stderr", "a") as stderr:
-        return subprocess.Popen([*program("pfamnet-build"), "--cpu", "1", "--device", "cpu",
-                                 *map(str, arguments)], stderr=stderr, env=environment())  # fmt: skip
+        return subprocess.Popen(
+            [*program("pfamnet-build"), "--cpu", "1", "--device", "cpu", *map(str, arguments)],
+            stderr=stderr,
+            env=environment(),
+        )
 
 
 def models_of(item):
@@ -130,11 +150,14 @@ def begun(request, tmp_path_factory):
     builds = {}
     if "light_model" in needed:
         options = ["--light-residues", 300_000, "--keep-work"]
-        builds["light_model"] = Begun(tmp_path_factory.mktemp("light"), options,
-                                      request.getfixturevalue("trainset"))  # fmt: skip
+        builds["light_model"] = Begun(
+            tmp_path_factory.mktemp("light"), options, request.getfixturevalue("trainset")
+        )
     if "esm_model" in needed:
         base, labelled = map(request.getfixturevalue, ("base", "labelled"))
-        builds["esm_model"] = Begun(tmp_path_factory.mktemp("esm"), ["--base", base, *ESM_OPTIONS], [labelled])
+        builds["esm_model"] = Begun(
+            tmp_path_factory.mktemp("esm"), ["--base", base, *ESM_OPTIONS], [labelled]
+        )
     yield builds
     for build in builds.values():
         build.process.kill()

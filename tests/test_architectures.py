@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-import torch
-
 import synthetic
+import torch
 import untrained
 from conftest import environment
-from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
+
 from pfamnet.families import Family
+from pfamnet.model.directory import open_model
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.training.loss import batch_loss
-from pfamnet.model.directory import open_model
+from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.trainset.trainset import Fold
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -109,7 +109,9 @@ def test_a_teachers_labels_come_in_the_classes_of_the_families_learnt(tmp_path):
     rng = np.random.default_rng(1)
     sequences = [synthetic.random_sequence(rng, 80) for _ in range(40)]
     domains = [[i, 0, 80, i % 5 - 1] for i in range(40)]
-    corpus = Corpus(Fold(sequences, [str(i) for i in range(40)], np.array(domains, np.int32), np.zeros(40, bool)))
+    corpus = Corpus(
+        Fold(sequences, [str(i) for i in range(40)], np.array(domains, np.int32), np.zeros(40, bool))
+    )
     classes, chances = architectures.taught_by(tmp_path / "teacher", corpus, ours)
     families = corpus.domains[:, 3]
     looked = chances.any(1)
@@ -129,18 +131,40 @@ def command(tmp_path_factory):
     synthetic.write_proteins(folder / "proteins.fa", folder / "domains.tsv")
     alphabet = pyhmmer.easel.Alphabet.amino()
     builder, background = pyhmmer.plan7.Builder(alphabet), pyhmmer.plan7.Background(alphabet)
-    with pyhmmer.easel.MSAFile(folder / "seeds.sto", digital=True, alphabet=alphabet) as file, \
-            open(folder / "profiles.hmm", "wb") as out:  # fmt: skip
+    with (
+        pyhmmer.easel.MSAFile(folder / "seeds.sto", digital=True, alphabet=alphabet) as file,
+        open(folder / "profiles.hmm", "wb") as out,
+    ):
         for msa in file:
             builder.build_msa(msa, background)[0].write(out)
 
     def run(*variants):
         return subprocess.run(
-            [sys.executable, BENCHMARKS / "architectures.py", "--data", folder / "proteins.fa", "--domains",
-             folder / "domains.tsv", "--hmm", folder / "profiles.hmm", "--top", "8", "--holdout", "0.2", "--residues",
-             "6144", "--batch", "1024", "--out", folder / "out.json",
-             *(word for name in variants for word in ("--only", name))],
-            capture_output=True, text=True, env=environment())  # fmt: skip
+            [
+                sys.executable,
+                BENCHMARKS / "architectures.py",
+                "--data",
+                folder / "proteins.fa",
+                "--domains",
+                folder / "domains.tsv",
+                "--hmm",
+                folder / "profiles.hmm",
+                "--top",
+                "8",
+                "--holdout",
+                "0.2",
+                "--residues",
+                "6144",
+                "--batch",
+                "1024",
+                "--out",
+                folder / "out.json",
+                *(word for name in variants for word in ("--only", name)),
+            ],
+            capture_output=True,
+            text=True,
+            env=environment(),
+        )
 
     return run
 

@@ -41,18 +41,24 @@ def test_mcnemar_is_symmetric_and_one_without_difference():
 def test_bins_hold_every_value_once():
     bins = common.by_bins([0, 1, 5, 6, 300], [True, False, True, True, False], (1, 6, 201))
     assert {name: (bin["count"], bin["of"]) for name, bin in bins.items()} == {
-        "1-5": (2, 3), "6-200": (1, 1), ">200": (0, 1)}
+        "1-5": (2, 3),
+        "6-200": (1, 1),
+        ">200": (0, 1),
+    }
 
 
-@pytest.mark.parametrize("other, outcome", (
-    (found(), "exact"),
-    (found(score=30.01), "printed"),
-    (found(score=30.2), "score"),
-    (found(ali=(12, 50)), "moved"),
-    (found(ali=(60, 90)), "lost"),
-    (found(family=1), "lost"),
-    (found(protein="q"), "lost"),
-))
+@pytest.mark.parametrize(
+    "other, outcome",
+    (
+        (found(), "exact"),
+        (found(score=30.01), "printed"),
+        (found(score=30.2), "score"),
+        (found(ali=(12, 50)), "moved"),
+        (found(ali=(60, 90)), "lost"),
+        (found(family=1), "lost"),
+        (found(protein="q"), "lost"),
+    ),
+)
 def test_outcomes(other, outcome):
     assert compare.outcomes([found()], [other]) == [outcome]
 
@@ -82,8 +88,11 @@ def test_render_replaces_what_stands_between_the_marks():
     empty = tables.render(text, {})
     assert empty == f"a\n<!-- table:startup -->\n{tables.NOTHING}<!-- /table -->\nb\n"
     row = {"wall_s": 0.5, "wall_least_s": 0.4, "wall_most_s": 0.6, "cpu_s": 0.3}
-    result = {"commands": {"x": row}, "model": {"families": 7},
-              "machine": {"cpu": "C", "cores_used": 1, "pyhmmer": "0"}}
+    result = {
+        "commands": {"x": row},
+        "model": {"families": 7},
+        "machine": {"cpu": "C", "cores_used": 1, "pyhmmer": "0"},
+    }
     full = tables.render(empty, {"startup": [result]})
     assert "| `x` | 7 | 0.5 | 0.4 | 0.6 | 0.3 |" in full and "C, 1 core(s), pyhmmer 0." in full
     assert tables.render(full, {"startup": [result]}) == full
@@ -104,8 +113,13 @@ def two_tables(folder, ours, theirs):
 def test_fields_that_differ_are_counted(tmp_path):
     one, other = ROW % (b"1e-9", b"1"), ROW % (b"2e-9", b"2")
     same = hmmscan_rows.compare(*two_tables(tmp_path, [one, other], [one, other]))
-    assert same == {"rows": 2, "fields": 46, "rows that differ": 0, "fields that differ": 0,
-                    "lines identical with blanks and headers": True}  # fmt: skip
+    assert same == {
+        "rows": 2,
+        "fields": 46,
+        "rows that differ": 0,
+        "fields that differ": 0,
+        "lines identical with blanks and headers": True,
+    }
     differing = hmmscan_rows.compare(*two_tables(tmp_path, [one, one], [one, other]))
     assert (differing["rows that differ"], differing["fields that differ"]) == (1, 2)
     lacking = hmmscan_rows.compare(*two_tables(tmp_path, [one], [one, other]))

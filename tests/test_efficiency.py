@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from conftest import environment
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -21,17 +20,21 @@ SIZES = {"steps": 4, "batch": 1024, "families": 8, "dev": 12}
 
 @pytest.fixture
 def measured(labelled, base):
-    return lambda name: efficiency.measured(efficiency.ROWS[name], str(labelled), str(base), torch.device("cpu"), SIZES)
+    return lambda name: efficiency.measured(
+        efficiency.ROWS[name], str(labelled), str(base), torch.device("cpu"), SIZES
+    )
 
 
 def named(part):
     """The one row whose name holds this."""
-    name, = [name for name in efficiency.ROWS if part in name]
+    (name,) = [name for name in efficiency.ROWS if part in name]
     return name
 
 
 def test_rows_are_of_the_same_data_and_steps(measured):
-    first, padded, adapters, parts = (measured(named(part)) for part in ("fp32", "padded", "lora", "accumulate"))
+    first, padded, adapters, parts = (
+        measured(named(part)) for part in ("fp32", "padded", "lora", "accumulate")
+    )
     for row in (first, padded, adapters, parts):
         assert row["steps"] == 4 and row["dev_accuracy"]["of"] == first["dev_accuracy"]["of"] > 0
         assert row["train_domains"] == first["train_domains"]
@@ -47,23 +50,41 @@ def test_rows_are_of_the_same_data_and_steps(measured):
 def test_what_needs_a_gpu_is_left_out_with_the_reason(measured):
     assert measured("fp16") == {"left_out": "--precision fp16 needs a CUDA device; use bf16 or fp32 on a CPU"}
     assert measured(named("8-bit")) == {
-        "left_out": "--optim adamw8bit needs a CUDA device; this training runs on the CPU"}  # fmt: skip
+        "left_out": "--optim adamw8bit needs a CUDA device; this training runs on the CPU"
+    }
 
 
 def test_the_command_runs_a_row_in_a_process_and_the_table_shows_it(labelled, base):
     words = SIZES | {"steps": 3, "data": labelled, "base": base}
-    command = [sys.executable, BENCHMARKS / "efficiency.py", "--device", "cpu", "--row", "fp32",
-               *(item for name, value in words.items() for item in (f"--{name}", str(value)))]  # fmt: skip
+    command = [
+        sys.executable,
+        BENCHMARKS / "efficiency.py",
+        "--device",
+        "cpu",
+        "--row",
+        "fp32",
+        *(item for name, value in words.items() for item in (f"--{name}", str(value))),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout.splitlines()[-1])
     assert row["steps"] == 3
-    result = {"machine": {"cpu": "C", "cores_used": 1, "torch": "2"}, "device": "CPU", "base": "tiny", **SIZES,
-              "rows": {"fp32": row, "fp16": {"left_out": "no GPU"}}}
+    result = {
+        "machine": {"cpu": "C", "cores_used": 1, "torch": "2"},
+        "device": "CPU",
+        "base": "tiny",
+        **SIZES,
+        "rows": {"fp32": row, "fp16": {"left_out": "no GPU"}},
+    }
     text = tables.render("<!-- table:efficiency -->\n<!-- /table -->\n", {"efficiency": [result]})
-    assert f"| fp32 | {row['residues_per_s']:,} |" in text and "| fp16 | not measured here: no GPU | – |" in text
+    assert (
+        f"| fp32 | {row['residues_per_s']:,} |" in text and "| fp16 | not measured here: no GPU | – |" in text
+    )
     assert "C, 1 core(s), torch 2; tiny, 4 steps of 1,024 residues, 8 families." in text
-    assert "No GPU was there" in text and f"steps {row['dev_accuracy_before']['percent']:.1f} % of dev are right" in text
+    assert (
+        "No GPU was there" in text
+        and f"steps {row['dev_accuracy_before']['percent']:.1f} % of dev are right" in text
+    )
 
 
 def test_rows_that_are_done_are_not_measured_again(tmp_path, monkeypatch, capsys):
@@ -86,7 +107,7 @@ def test_rows_that_are_done_are_not_measured_again(tmp_path, monkeypatch, capsys
     assert measured[3:] == names[1:]  # what was left out may be there now
     assert list(json.loads(out.read_text())["rows"]) == names
     efficiency.main.callback(**as_parsed([*arguments, "--steps", "9"]))
-    assert measured[-len(names):] == names  # other settings: all of them anew
+    assert measured[-len(names) :] == names  # other settings: all of them anew
 
 
 def as_parsed(arguments):

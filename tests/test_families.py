@@ -76,16 +76,13 @@ def test_missing_values_and_white_space(tmp_path):
     [
         "accession\tid\tclan\tdescription\nPF00013.29\tKH_1\tCL0007\tKH domain\n",
         "accession\tclan\tclan_id\tid\tdescription\nPF00013.29\tCL0007\tKH\tKH_1\tKH domain\n",
-        "\ufeff#Accession\tName\tid\tclan\tdescription\r\n"
-        "\r\nPF00013.29\tKH_1\tother\tCL0007\tKH domain\r\n",
+        "\ufeff#Accession\tName\tid\tclan\tdescription\r\n\r\nPF00013.29\tKH_1\tother\tCL0007\tKH domain\r\n",
     ],
 )
 def test_users_tables(tmp_path, table, pack):
     path = tmp_path / "table"
     path.write_bytes(pack(table.encode()))
-    assert read_families(path) == [
-        Family("PF00013.29", "KH_1", clan="CL0007", description="KH domain")
-    ]
+    assert read_families(path) == [Family("PF00013.29", "KH_1", clan="CL0007", description="KH domain")]
 
 
 def test_name_defaults_to_the_accession(tmp_path):
@@ -103,10 +100,7 @@ def test_name_defaults_to_the_accession(tmp_path):
         ("id\tclan\nKH_1\t-\n", "{}: line 1: no column named 'accession' in the header"),
         ("accession\tid\nPF00013\n", "{}: line 2: 1 fields, the header has 2"),
         ("accession\tid\n-\tKH_1\n", "{}: line 2: accession missing"),
-        (
-            "accession\tid\nPF1.1\ta\nPF2\tb\nPF1.2\tc\n",
-            "{}: line 4: family PF1 stands already in line 2",
-        ),
+        ("accession\tid\nPF1.1\ta\nPF2\tb\nPF1.2\tc\n", "{}: line 4: family PF1 stands already in line 2"),
         ("accession\tlength\nPF1\tten\n", "{}: line 2: length 'ten' is not a whole number"),
         (
             "accession\tga_sequence\tga_domain\nPF1\t20\t-\n",

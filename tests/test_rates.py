@@ -12,7 +12,14 @@ import rates  # noqa: E402
 import tables  # noqa: E402
 
 RIGHT = {"count": 30, "of": 60, "percent": 50.0, "interval": [37.7, 62.3]}
-ROW = {"before": RIGHT, "after": RIGHT, "joined": RIGHT | {"percent": 55.0}, "train_domains": 9, "wall_s": 2.0, "cpu_s": 1.5}
+ROW = {
+    "before": RIGHT,
+    "after": RIGHT,
+    "joined": RIGHT | {"percent": 55.0},
+    "train_domains": 9,
+    "wall_s": 2.0,
+    "cpu_s": 1.5,
+}
 MACHINE = {"cpu": "any", "torch": "2"}
 
 
@@ -26,8 +33,18 @@ def run(tmp_path, monkeypatch):
     def go(*arguments):
         trained = []
         monkeypatch.setattr(rates, "trained", lambda differs, *_: trained.append(differs) or ROW)
-        rates.main([*arguments, "--data", str(tmp_path), "--base", str(tmp_path), "--out", str(tmp_path / "out.json")],
-                   standalone_mode=False)
+        rates.main(
+            [
+                *arguments,
+                "--data",
+                str(tmp_path),
+                "--base",
+                str(tmp_path),
+                "--out",
+                str(tmp_path / "out.json"),
+            ],
+            standalone_mode=False,
+        )
         return trained
 
     return go

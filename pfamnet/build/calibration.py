@@ -20,8 +20,8 @@ All go through the very runtime that scans.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Iterator
 
 import numpy as np
 
@@ -29,8 +29,8 @@ from ..network.candidates import CALLED, propose
 from ..network.evalues import Calibration
 
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
-FEWEST = 20     # decoys of a length
-LONG = 50       # domains of a length
+FEWEST = 20  # decoys of a length
+LONG = 50  # domains of a length
 KINDS = ("shuffled", "reversed", "others")
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -85,7 +85,7 @@ def decoys(fold, length: int, count: int, seed: int) -> Iterator[str]:
         while len(window) < length:
             sequence = fold.sequences[int(rng.integers(len(fold.sequences)))]
             start = int(rng.integers(0, max(len(sequence) - length, 0) + 1))
-            window += sequence[start:start + length - len(window)]
+            window += sequence[start : start + length - len(window)]
         if number % 2:
             yield window[::-1]
         else:
@@ -135,8 +135,16 @@ class Labels:
         return here[(here[:, 1] < end) & (here[:, 2] > start), 3].tolist()
 
 
-def calibrate(runtime, fold, families: int, residues: int, seed: int, cpus: int,
-              watch: Callable, clans: list[str] | None = None) -> tuple[Calibration, list[dict]]:
+def calibrate(
+    runtime,
+    fold,
+    families: int,
+    residues: int,
+    seed: int,
+    cpus: int,
+    watch: Callable,
+    clans: list[str] | None = None,
+) -> tuple[Calibration, list[dict]]:
     """Calibration of a network, and its check on other decoys.
 
     Decoys of `residues` residues in all, of each length and either kind.  `clans` are those of the
@@ -151,8 +159,9 @@ def calibrate(runtime, fold, families: int, residues: int, seed: int, cpus: int,
     def scores_of(length: int, seed: int) -> dict[str, np.ndarray]:
         count = max(residues // length, FEWEST)
         rows = decoy_scores(runtime, list(decoys(fold, length, count, seed)), cpus, watch)
-        hard = [window for window in others(fold, clans, length, count, seed)
-                if 2 * window[1].sum() >= families]  # else there is little left to name
+        hard = [
+            window for window in others(fold, clans, length, count, seed) if 2 * window[1].sum() >= families
+        ]  # else there is little left to name
         found = {"shuffled": rows[::2], "reversed": rows[1::2]}
         if hard:
             windows, named = zip(*hard)
@@ -179,15 +188,22 @@ def harder(found: dict[str, np.ndarray]) -> np.ndarray:
 
 def checked(nominal: float, calls: dict[str, list[np.ndarray]]) -> dict:
     """How many calls a decoy has at an E-value: of the sort that has more, and by kind."""
-    rates = {kind: sum(int((rows <= nominal).sum()) for rows in parts) / sum(len(rows) for rows in parts)
-             for kind, parts in calls.items() if parts}
+    rates = {
+        kind: sum(int((rows <= nominal).sum()) for rows in parts) / sum(len(rows) for rows in parts)
+        for kind, parts in calls.items()
+        if parts
+    }
     observed = max((rates["shuffled"] + rates["reversed"]) / 2, rates.get("others", 0.0))
-    return {"nominal": nominal, "observed": round(observed, 5),
-            "kinds": {kind: round(rate, 5) for kind, rate in rates.items()}}
+    return {
+        "nominal": nominal,
+        "observed": round(observed, 5),
+        "kinds": {kind: round(rate, 5) for kind, rate in rates.items()},
+    }
 
 
 def decoy_scores(runtime, sequences, cpus: int, watch: Callable, named=None) -> np.ndarray:
     """Best scores of each decoy (n, at most CALLED), in no order; `named` are the families that may be, bool (F,)."""
+
     def look(place: int) -> np.ndarray:
         logits = runtime.logits(sequences[place])
         if named is not None:

@@ -26,8 +26,9 @@ def given_profiles(path) -> dict:
         for what, value in ("accession", key), ("name", hmm.name):
             before = first.setdefault((what, value), number)
             if before != number:
-                raise PfamnetError(f"{path}: profile {number} '{hmm.name}': "
-                                   f"has the {what} of profile {before}: {value}")
+                raise PfamnetError(
+                    f"{path}: profile {number} '{hmm.name}': has the {what} of profile {before}: {value}"
+                )
         hmms[key] = hmm
     return hmms
 
@@ -44,19 +45,30 @@ def with_dev(trainset: TrainSet, seed: int) -> TrainSet:
     chosen = np.sort(np.random.default_rng(seed).permutation(labelled)[:STAND_IN])
     domains = train.domains[np.isin(train.domains[:, 0], chosen)]
     domains[:, 0] = np.searchsorted(chosen, domains[:, 0])
-    dev = Fold([train.sequences[i] for i in chosen], [train.names[i] for i in chosen], domains,
-               np.asarray(train.whole)[chosen])
-    warning = (f"no dev fold: {len(chosen)} of the train sequences stand in for it, "
-               "so that accuracy and recall will seem better than they are")
+    dev = Fold(
+        [train.sequences[i] for i in chosen],
+        [train.names[i] for i in chosen],
+        domains,
+        np.asarray(train.whole)[chosen],
+    )
+    warning = (
+        f"no dev fold: {len(chosen)} of the train sequences stand in for it, "
+        "so that accuracy and recall will seem better than they are"
+    )
     return replace(trainset, dev=dev, warnings=[*trainset.warnings, warning])
 
 
 def describe(family: Family, hmm) -> Family:
     """A family with what its profile says of it, where the train set did not."""
     cutoffs = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
-    return replace(family, accession=hmm.accession or family.accession, name=hmm.name,
-                   length=hmm.M, description=family.description or hmm.description or "",
-                   **{name: tuple(pair) if pair else None for name, pair in cutoffs.items()})
+    return replace(
+        family,
+        accession=hmm.accession or family.accession,
+        name=hmm.name,
+        length=hmm.M,
+        description=family.description or hmm.description or "",
+        **{name: tuple(pair) if pair else None for name, pair in cutoffs.items()},
+    )
 
 
 def with_emitted(trainset: TrainSet, hmms: list, wanted: int, seed: int) -> TrainSet:

@@ -14,22 +14,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 
 from ..errors import PfamnetError
-from ..training.sampler import Corpus
 from ..families import Family
 from ..training.dev_accuracy import Measure
+from ..training.sampler import Corpus
 
 FOLDER, LATENCY = "evaluation", "latency.tsv"
-SIZES = ((0, 0), (1, 3), (4, 10), (11, 30), (31, 100), (101, None))   # training rows
-LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096)                      # residues
-PATIENCE = 2.0                                                       # seconds for one sequence
+SIZES = ((0, 0), (1, 3), (4, 10), (11, 30), (31, 100), (101, None))  # training rows
+LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096)  # residues
+PATIENCE = 2.0  # seconds for one sequence
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,18 @@ class Evaluation:
         """What model.json keeps of it: accuracy over domains, its mean over families, macro-F1."""
         if not len(self.family):
             return {}
-        return {"regions": len(self.family), "accuracy": round(float(self.right.mean()), 5),
-                "family_mean": round(float(np.mean([self.right[self.family == family].mean()
-                                                    for family in np.unique(self.family)])), 5),
-                "families": len(np.unique(self.family)), "macro_f1": round(self.macro_f1(), 5)}
+        return {
+            "regions": len(self.family),
+            "accuracy": round(float(self.right.mean()), 5),
+            "family_mean": round(
+                float(
+                    np.mean([self.right[self.family == family].mean() for family in np.unique(self.family)])
+                ),
+                5,
+            ),
+            "families": len(np.unique(self.family)),
+            "macro_f1": round(self.macro_f1(), 5),
+        }
 
     def macro_f1(self) -> float:
         """Mean over families of the harmonic mean of precision and recall.
@@ -61,14 +69,17 @@ class Evaluation:
         sister family that is there too counts as the family itself.
         """
         called = np.where(self.right, self.family, self.called)
-        wanted, named, right = (np.bincount(rows, minlength=int(max(self.family.max(), called.max())) + 1)
-                                for rows in (self.family, called, self.family[self.right]))
+        wanted, named, right = (
+            np.bincount(rows, minlength=int(max(self.family.max(), called.max())) + 1)
+            for rows in (self.family, called, self.family[self.right])
+        )
         seen = wanted + named > 0
         return float((2 * right[seen] / (wanted + named)[seen]).mean())
 
 
-def evaluate(runtime, dev: Corpus, limit: int, cpus: int, watch: Callable,
-             residues: int | None = None) -> Evaluation:
+def evaluate(
+    runtime, dev: Corpus, limit: int, cpus: int, watch: Callable, residues: int | None = None
+) -> Evaluation:
     """Name `limit` domains of dev at most, of `residues` at most, the same ones each time.
 
     `watch` wraps the iteration.
@@ -77,11 +88,11 @@ def evaluate(runtime, dev: Corpus, limit: int, cpus: int, watch: Callable,
     regions = measure.regions
     if residues is not None:
         within = np.cumsum([len(region.tokens) for region in regions]) <= residues
-        regions = regions[:max(1, int(within.sum()))]
+        regions = regions[: max(1, int(within.sum()))]
 
     def name(region) -> int:
         logits = runtime.run(region.tokens.astype(np.int64))
-        return int(logits[region.first:region.last, 1:].mean(0).argmax())
+        return int(logits[region.first : region.last, 1:].mean(0).argmax())
 
     with ThreadPoolExecutor(cpus) as pool:
         called = list(watch(pool.map(name, regions), len(regions)))
@@ -110,14 +121,26 @@ def latency(runtime) -> list[tuple[int, float]]:
 def write_evaluations(folder: Path, families: list[Family], evaluations: dict[str, Evaluation]) -> None:
     """The tables of all networks, in a directory that is made."""
     folder.mkdir()
-    tables = {"accuracy_by_family.tsv": (("accession", "name", "clan", "rows", "domains", "right", "accuracy"), by_family),
-              "accuracy_by_size.tsv": (("least_rows", "most_rows", "families", "domains", "right", "accuracy"), by_size),
-              "confusion_in_clans.tsv": (("clan", "family", "called", "times", "domains"), confusion),
-              LATENCY: (("residues", "milliseconds", "residues_per_second"), lambda e, _: by_length(e))}
+    tables = {
+        "accuracy_by_family.tsv": (
+            ("accession", "name", "clan", "rows", "domains", "right", "accuracy"),
+            by_family,
+        ),
+        "accuracy_by_size.tsv": (
+            ("least_rows", "most_rows", "families", "domains", "right", "accuracy"),
+            by_size,
+        ),
+        "confusion_in_clans.tsv": (("clan", "family", "called", "times", "domains"), confusion),
+        LATENCY: (("residues", "milliseconds", "residues_per_second"), lambda e, _: by_length(e)),
+    }
     for file, (columns, rows) in tables.items():
         lines = [("network", *columns)]
-        lines += [(name, *row) for name, evaluation in evaluations.items() for row in rows(evaluation, families)]
-        (folder / file).write_text("".join("\t".join(map(str, line)) + "\n" for line in lines), encoding="utf-8")
+        lines += [
+            (name, *row) for name, evaluation in evaluations.items() for row in rows(evaluation, families)
+        ]
+        (folder / file).write_text(
+            "".join("\t".join(map(str, line)) + "\n" for line in lines), encoding="utf-8"
+        )
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -131,16 +154,25 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def counts(evaluation: Evaluation, families: list[Family]) -> tuple[np.ndarray, np.ndarray]:
     """Of each family (F,): dev domains, and how many were named rightly."""
-    return (np.bincount(evaluation.family, minlength=len(families)),
-            np.bincount(evaluation.family[evaluation.right], minlength=len(families)))
+    return (
+        np.bincount(evaluation.family, minlength=len(families)),
+        np.bincount(evaluation.family[evaluation.right], minlength=len(families)),
+    )
 
 
 def by_family(evaluation: Evaluation, families: list[Family]):
     """Families without a dev domain have no row."""
     for family, domains, right in zip(families, *counts(evaluation, families)):
         if domains:
-            yield (family.accession, family.name, family.clan or "-", family.rows, domains, right,
-                   f"{right / domains:.4f}")
+            yield (
+                family.accession,
+                family.name,
+                family.clan or "-",
+                family.rows,
+                domains,
+                right,
+                f"{right / domains:.4f}",
+            )
 
 
 def by_size(evaluation: Evaluation, families: list[Family]):
@@ -150,8 +182,14 @@ def by_size(evaluation: Evaluation, families: list[Family]):
         chosen = (rows >= least) & (rows <= (rows.max() if most is None else most)) & (domains > 0)
         if chosen.any():
             share = right[chosen].sum() / domains[chosen].sum()
-            yield (least, "-" if most is None else most, int(chosen.sum()), domains[chosen].sum(),
-                   right[chosen].sum(), f"{share:.4f}")
+            yield (
+                least,
+                "-" if most is None else most,
+                int(chosen.sum()),
+                domains[chosen].sum(),
+                right[chosen].sum(),
+                f"{share:.4f}",
+            )
 
 
 def confusion(evaluation: Evaluation, families: list[Family]):

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ..network.encoder import EsmEncoder
 from ..errors import PfamnetError
+from ..network.encoder import EsmEncoder
 from ..network.esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
-from ..training.sampler import Corpus, Sampler, SamplerSettings
-from ..training.lora import add_adapters, check_rank, merge_adapters
 from ..training.loop import TrainSettings
+from ..training.lora import add_adapters, check_rank, merge_adapters
+from ..training.sampler import Corpus, Sampler, SamplerSettings
 
 LOOK = 800_000  # residues between two looks at dev
 
@@ -35,7 +35,7 @@ def esm_network(encoder: EsmEncoder, families: int, options) -> EsmNetwork:
     encoder.checkpointing = options.checkpoint_activations
     if options.freeze:  # the embedding lies below the lowest layer
         encoder.embedding.requires_grad_(False)
-        encoder.layers[:options.freeze].requires_grad_(False)
+        encoder.layers[: options.freeze].requires_grad_(False)
     if options.lora:
         add_adapters(encoder, options.lora)
     return EsmNetwork(encoder, families)
@@ -47,14 +47,22 @@ def esm_groups(network: EsmNetwork, options) -> list[dict]:
 
 def esm_settings(options, checkpoint_seconds: float) -> TrainSettings:
     return TrainSettings(
-        options.esm_residues, options.batch, options.accumulate, pool=16,
+        options.esm_residues,
+        options.batch,
+        options.accumulate,
+        pool=16,
         evaluate=max(1, LOOK // (options.batch * options.accumulate)),
-        precision=options.precision, optimizer=options.optimizer, balance=options.balance,
-        checkpoint_seconds=checkpoint_seconds)
+        precision=options.precision,
+        optimizer=options.optimizer,
+        balance=options.balance,
+        checkpoint_seconds=checkpoint_seconds,
+    )
 
 
 def esm_sampler(train: Corpus, families: int, block: int, options) -> Sampler:
-    settings = SamplerSettings(crop=options.crop, power=options.power, alone=0.8, masked=0.03, substitutions=0.03)
+    settings = SamplerSettings(
+        crop=options.crop, power=options.power, alone=0.8, masked=0.03, substitutions=0.03
+    )
     return Sampler(train, families, block, settings, options.seed)
 
 

@@ -42,20 +42,20 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Pipeline
 from tqdm import tqdm
 
-from ..records import Record
 from ..profiles.search import Thresholds, to_digital
-from ..trainset.trainset import Fold, TrainSet
+from ..records import Record
 from ..trainset.holdout import draw_number
+from ..trainset.trainset import Fold, TrainSet
 
-FEW = 5               # dev domains, below which train domains are looked at
-MOST = 100            # known domains of a family, and train ones
-RESIDUES = 300_000    # of the others; as many reversed and shuffled
-LONGEST = 10_000      # residues of a domain that are looked at
-E_VALUE = 0.001       # chosen on dev: benchmarks/README.md
-MARGIN = 2.0          # bits
+FEW = 5  # dev domains, below which train domains are looked at
+MOST = 100  # known domains of a family, and train ones
+RESIDUES = 300_000  # of the others; as many reversed and shuffled
+LONGEST = 10_000  # residues of a domain that are looked at
+E_VALUE = 0.001  # chosen on dev: benchmarks/README.md
+MARGIN = 2.0  # bits
 MOST_LOST = 0.25
 TRAIN_SHARE = 0.5
-STEP = 0.25           # bits; whole steps are the same number in any format
+STEP = 0.25  # bits; whole steps are the same number in any format
 FILTERED = Thresholds(E=1e300, domE=1e300, Z=1.0, domZ=1.0)
 NOT_FOUND = -math.inf
 KEPT = "gathering.json"
@@ -94,8 +94,10 @@ class Rule:
         `statistics` are the profile's `evalue_parameters`; `families` are those of the model.
         """
         least = score_at(statistics, min(self.e_value / families, self.p_value))
-        sequence, domain = (self.threshold(evidence.known[:, i], evidence.train[:, i], evidence.others[:, i], least)
-                            for i in (0, 1))
+        sequence, domain = (
+            self.threshold(evidence.known[:, i], evidence.train[:, i], evidence.others[:, i], least)
+            for i in (0, 1)
+        )
         return sequence, min(sequence, domain)
 
     def threshold(self, known: np.ndarray, train: np.ndarray, others: np.ndarray, least: float) -> float:
@@ -177,7 +179,9 @@ class Material:
         known = [piece.sequence for piece in self.dev[index][:MOST]]
         train = [piece.sequence for piece in self.train[index][:MOST]] if len(known) < FEW else []
         found = bits(hmm, to_block(known + train), FILTERED.unfiltered())
-        return Evidence(found[: len(known)], found[len(known) :], bits(hmm, self.others, FILTERED)[self.strange(index)])
+        return Evidence(
+            found[: len(known)], found[len(known) :], bits(hmm, self.others, FILTERED)[self.strange(index)]
+        )
 
     def strange(self, index: int) -> np.ndarray:
         """Which of the others are no relatives of a family, as a mask; decoys always are."""
@@ -218,7 +222,9 @@ def hits(hmm: HMM, block: DigitalSequenceBlock, thresholds: Thresholds) -> list:
         return [hit for part in parts for hit in hits(hmm, part, thresholds)]
 
 
-def set_gathering(trainset: TrainSet, hmms: list[HMM], seed: int, cpus: int, work: Path, progress: bool) -> dict:
+def set_gathering(
+    trainset: TrainSet, hmms: list[HMM], seed: int, cpus: int, work: Path, progress: bool
+) -> dict:
     """Give profiles that have none their GA cutoffs; those of others stay.
 
     Arguments:
@@ -232,8 +238,11 @@ def set_gathering(trainset: TrainSet, hmms: list[HMM], seed: int, cpus: int, wor
     Returns what model.json says of it: how many were made, and by which numbers.
     """
     # without statistics nothing can be searched for at all
-    lacking = [index for index, hmm in enumerate(hmms)
-               if hmm.cutoffs.gathering is None and hmm.evalue_parameters.f_tau is not None]
+    lacking = [
+        index
+        for index, hmm in enumerate(hmms)
+        if hmm.cutoffs.gathering is None and hmm.evalue_parameters.f_tau is not None
+    ]
     made, rule, kept = {}, Rule(), work / KEPT
     if lacking and kept.exists():
         made = {int(index): pair for index, pair in json.loads(kept.read_text()).items()}
@@ -246,8 +255,9 @@ def set_gathering(trainset: TrainSet, hmms: list[HMM], seed: int, cpus: int, wor
 
         with ThreadPoolExecutor(cpus) as pool:
             try:
-                pairs = tqdm(pool.map(look, lacking), "GA cutoffs", len(lacking), file=sys.stderr,
-                             disable=not progress)
+                pairs = tqdm(
+                    pool.map(look, lacking), "GA cutoffs", len(lacking), file=sys.stderr, disable=not progress
+                )
                 made = dict(zip(lacking, pairs))
             finally:  # a build that is stopped waits for none
                 pool.shutdown(cancel_futures=True)

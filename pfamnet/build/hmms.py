@@ -175,8 +175,7 @@ def _famsa_rows(family, sequences):
     # FAMSA knows no J, O and U.
     known = str.maketrans("JOU", "XXX")
     named = [
-        pyfamsa.Sequence(str(i).encode(), text.translate(known).encode())
-        for i, text in enumerate(sequences)
+        pyfamsa.Sequence(str(i).encode(), text.translate(known).encode()) for i, text in enumerate(sequences)
     ]
     try:
         aligned = pyfamsa.Aligner(threads=1).align(named)

@@ -1,10 +1,10 @@
 """What a build reads: its train set, the profiles it was given, and the plan of its recipe."""
 
-from .data import given_profiles
 from ..families import Family
 from ..trainset.recipes import RECIPES
 from ..trainset.sampling import plan
 from ..trainset.trainset import TrainSet, read_trainset
+from .data import given_profiles
 
 
 def read_inputs(options) -> tuple[TrainSet, dict]:
@@ -14,13 +14,18 @@ def read_inputs(options) -> tuple[TrainSet, dict]:
     """
     given = given_profiles(options.hmm) if options.hmm else {}
     trainset = read_trainset(
-        options.trainsets, options.domains, options.families,
-        holdout=options.holdout, seed=options.seed, top=options.top,
+        options.trainsets,
+        options.domains,
+        options.families,
+        holdout=options.holdout,
+        seed=options.seed,
+        top=options.top,
         only=set(given) if given else None,
         # what can be emitted needs no rows
         also=[Family(hmm.accession or hmm.name, hmm.name) for hmm in given.values()] if options.emit else [],
         cut=options.cut_domains,
-        similarity=options.similarity if options.holdout_by == "cluster" else None)  # fmt: skip
+        similarity=options.similarity if options.holdout_by == "cluster" else None,
+    )
     return trainset, given
 
 

@@ -9,25 +9,33 @@ The limit for one protein, twice the average, guards against the odd one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
 
 import numpy as np
 
-from .calibration import choose_threshold
 from ..network.candidates import best_blocks, spans
+from .calibration import choose_threshold
 
-MOST = 2        # times the average that one protein may have
+MOST = 2  # times the average that one protein may have
 
 
 def mode_settings(candidates: int, recall: float) -> dict[str, tuple[int, float]]:
     """(candidates of a span on average, recall aimed at) of each mode, from those of the default."""
-    return {"fast": (max(candidates // 2, 1), 1 - 3 * (1 - recall)),
-            "default": (candidates, recall), "sensitive": (4 * candidates, 1.0)}
+    return {
+        "fast": (max(candidates // 2, 1), 1 - 3 * (1 - recall)),
+        "default": (candidates, recall),
+        "sensitive": (4 * candidates, 1.0),
+    }
 
 
-def choose_modes(ranks: np.ndarray, peaks: np.ndarray, all_peaks: list[tuple[int, np.ndarray]],
-                 candidates: int, recall: float) -> dict[str, dict]:
+def choose_modes(
+    ranks: np.ndarray,
+    peaks: np.ndarray,
+    all_peaks: list[tuple[int, np.ndarray]],
+    candidates: int,
+    recall: float,
+) -> dict[str, dict]:
     """The entries of `modes` in model.json.
 
     `ranks` and `peaks` are those of right families (`dev_ranks`), `all_peaks` those of all.
@@ -58,6 +66,6 @@ def usual_threshold(all_peaks: list[tuple[int, np.ndarray]], mean: int) -> float
 
     No sequence counts with more than `MOST` times as many.
     """
-    passing = np.sort(np.concatenate([peaks[:MOST * mean * count] for count, peaks in all_peaks]))[::-1]
+    passing = np.sort(np.concatenate([peaks[: MOST * mean * count] for count, peaks in all_peaks]))[::-1]
     wanted = mean * sum(count for count, _ in all_peaks)
     return float(passing[min(wanted, len(passing)) - 1])

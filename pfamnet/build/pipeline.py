@@ -20,36 +20,36 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from .hmms import build_profiles
-from .data import describe, with_dev, with_emitted
-from .inputs import planned, read_inputs
-from .write_model import ModelOutput
-from ..training.checkpoints import CHECKPOINT
-from ..network.devices import autocast, pick_device
-from ..training.distillation import soft_labels
 from ..errors import PfamnetError
+from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork
-from ..training.sampler import Corpus, Sampler, SamplerSettings
-from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
-from .gathering import set_gathering
-from ..training.head_finish import finish_head
-from ..training.discriminant import start_head
 from ..network.light import LightConfig, LightNetwork, dilations_for
+from ..profiles.files import read_hmms, write_profiles
+from ..training.checkpoints import CHECKPOINT
+from ..training.dev_accuracy import Measure
+from ..training.discriminant import start_head
+from ..training.distillation import soft_labels
+from ..training.distributed import Alone, own_device
+from ..training.head_finish import finish_head
 from ..training.light_reshape import check_shape
 from ..training.light_start import Stored
-from ..training.dev_accuracy import Measure
-from ..training.distributed import Alone, own_device
-from ..profiles.files import read_hmms, write_profiles
-from .provenance import input_digests, provenance
-from ..trainset.sampling import sample
+from ..training.loop import Training, TrainSettings, optimizer_class
+from ..training.sampler import Corpus, Sampler, SamplerSettings
 from ..training.tracking import STATE as TRACKED
 from ..training.tracking import Untracked, check_tracker, open_tracker
-from ..training.loop import Training, TrainSettings, optimizer_class
+from ..trainset.sampling import sample
 from ..trainset.trainset import TrainSet
+from .data import describe, with_dev, with_emitted
+from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
+from .gathering import set_gathering
+from .hmms import build_profiles
+from .inputs import planned, read_inputs
+from .provenance import input_digests, provenance
+from .write_model import ModelOutput
 
 # in the work directory: what the build was begun with
 OPTIONS, INPUTS = "options.json", "inputs.json"
-START_EXAMPLES = 131072   # residues by which the weights of another model are taken over
+START_EXAMPLES = 131072  # residues by which the weights of another model are taken over
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,19 @@ class Build:
     The first of them reads, builds and writes; the others only train with it.
     """
 
-    def __init__(self, out: str, options: BuildOptions, cpus: int = 1, device: str = "auto",
-                 resume: bool = False, keep_work: bool = False, progress: bool = False,
-                 checkpoint: float = 240.0, track: str = "none", group: Alone | None = None):
+    def __init__(
+        self,
+        out: str,
+        options: BuildOptions,
+        cpus: int = 1,
+        device: str = "auto",
+        resume: bool = False,
+        keep_work: bool = False,
+        progress: bool = False,
+        checkpoint: float = 240.0,
+        track: str = "none",
+        group: Alone | None = None,
+    ):
         self.out, self.work = Path(out), Path(f"{str(out).rstrip('/')}.work")
         self.options, self.cpus, self.progress, self.keep_work = options, cpus, progress, keep_work
         self.resume, self.checkpoint = resume, checkpoint
@@ -124,23 +134,26 @@ class Build:
         if self.out.exists():
             raise PfamnetError(f"{self.out}: exists already; remove it or name another")
         if self.track != "none" and self.tracked.exists() and not self.resume:
-            raise PfamnetError(f"{self.tracked}: a training was tracked there; remove it or name another model")
+            raise PfamnetError(
+                f"{self.tracked}: a training was tracked there; remove it or name another model"
+            )
         if not self.resume:
             if self.work.exists():
-                raise PfamnetError(f"{self.work}: a build was begun there; go on with --resume, "
-                                   "or remove it")
+                raise PfamnetError(f"{self.work}: a build was begun there; go on with --resume, or remove it")
             return
         try:
             begun = json.loads((self.work / OPTIONS).read_text())
         except (FileNotFoundError, NotADirectoryError):
             raise PfamnetError(f"{self.work}: nothing to resume") from None
         except ValueError:
-            raise PfamnetError(f"{self.work}: {OPTIONS} is damaged; remove the directory "
-                               "and start anew") from None
+            raise PfamnetError(
+                f"{self.work}: {OPTIONS} is damaged; remove the directory and start anew"
+            ) from None
         # options that came later have their defaults there
         if as_json(BuildOptions(())) | begun != as_json(self.options):
-            raise PfamnetError(f"{self.work}: was begun with other options; repeat these, "
-                               "or remove it and start anew")
+            raise PfamnetError(
+                f"{self.work}: was begun with other options; repeat these, or remove it and start anew"
+            )
 
     def begin(self) -> None:
         """Make the work directory, now that the input is found good; or see that it is the same."""
@@ -153,8 +166,9 @@ class Build:
             begun = json.loads(kept.read_text())
             for file in sorted(begun.keys() | self.digests.keys()):
                 if begun.get(file) != self.digests.get(file):
-                    raise PfamnetError(f"{file}: is not what it was when {self.work} was begun; "
-                                       "remove that and start anew")
+                    raise PfamnetError(
+                        f"{file}: is not what it was when {self.work} was begun; remove that and start anew"
+                    )
 
     @property
     def tracked(self) -> Path:
@@ -165,8 +179,9 @@ class Build:
         torch.set_num_threads(max(1, self.cpus // self.group.local_size))
         train, families = self.group.share(self.prepare)
         if self.group.first:
-            self.tracker = open_tracker(self.track, self.tracked, self.work / TRACKED, self.out.name,
-                                        asdict(self.options), self.say)
+            self.tracker = open_tracker(
+                self.track, self.tracked, self.work / TRACKED, self.out.name, asdict(self.options), self.say
+            )
         try:
             esm = self.fine_tune(train, families) if self.options.base else None
             if esm is not None:
@@ -174,8 +189,9 @@ class Build:
             light = self.train_light(train, families)
             self.group.close()
             if self.group.first:
-                ModelOutput(self.out, self.work, self.options, self.device, self.cpus, self.progress, self.say).write(
-                    self.trainset, self.hmms, light, esm, self.provenance(), self.tracker)
+                ModelOutput(
+                    self.out, self.work, self.options, self.device, self.cpus, self.progress, self.say
+                ).write(self.trainset, self.hmms, light, esm, self.provenance(), self.tracker)
         finally:
             self.tracker.close()
         if self.group.first and not self.keep_work:
@@ -195,8 +211,10 @@ class Build:
         if quotas is not None:  # profiles are made of all rows, the networks learn from these
             trainset = sample(trainset, quotas, self.options.seed)
         trainset = with_emitted(trainset, hmms, self.options.emit, self.options.seed)
-        self.say(f"{len(trainset.families)} families, {len(trainset.train.sequences)} sequences "
-                 f"to train on, {len(trainset.dev.sequences)} to choose by")
+        self.say(
+            f"{len(trainset.families)} families, {len(trainset.train.sequences)} sequences "
+            f"to train on, {len(trainset.dev.sequences)} to choose by"
+        )
         self.trainset, self.hmms = trainset, hmms
         return Corpus(trainset.train), len(trainset.families)
 
@@ -206,8 +224,15 @@ class Build:
         return input_digests(self.options)
 
     def provenance(self) -> dict:
-        return provenance(self.options, self.plan, self.gathering, self.trainset.warnings, self.digests,
-                          self.device, self.cpus)
+        return provenance(
+            self.options,
+            self.plan,
+            self.gathering,
+            self.trainset.warnings,
+            self.digests,
+            self.device,
+            self.cpus,
+        )
 
     def say(self, text: str) -> None:
         if self.group.first and text:
@@ -231,8 +256,13 @@ class Build:
         folder = self.work / "profiles"
         folder.mkdir(exist_ok=True)
         existing = {int(path.stem): next(read_hmms(path)) for path in folder.glob("*.h3m")}
-        bar = tqdm(total=len(trainset.families), initial=len(existing), desc="profiles", file=sys.stderr,
-                   disable=not self.progress)
+        bar = tqdm(
+            total=len(trainset.families),
+            initial=len(existing),
+            desc="profiles",
+            file=sys.stderr,
+            disable=not self.progress,
+        )
 
         def done(index, hmm):
             partial = folder / f"{index}.partial"
@@ -249,32 +279,56 @@ class Build:
         options = self.options
         torch.manual_seed(options.seed)
         network = self.group.share(lambda: self.esm_network(train, families)).to(self.device)
-        self.train("esm", network, esm_groups(network, options),
-                   esm_sampler(train, families, network.block, options), esm_settings(options, self.checkpoint))
+        self.train(
+            "esm",
+            network,
+            esm_groups(network, options),
+            esm_sampler(train, families, network.block, options),
+            esm_settings(options, self.checkpoint),
+        )
         network = plain(network, options)
-        self.say(self.group.share(lambda: finish_head(
-            network, train, self.measure("esm", network.block), self.work / "esm" / "head.safetensors",
-            autocast(self.device, options.precision)[0], self.progress, options.esm_residues)))
+        self.say(
+            self.group.share(
+                lambda: finish_head(
+                    network,
+                    train,
+                    self.measure("esm", network.block),
+                    self.work / "esm" / "head.safetensors",
+                    autocast(self.device, options.precision)[0],
+                    self.progress,
+                    options.esm_residues,
+                )
+            )
+        )
         return network
 
     def esm_network(self, train: Corpus, families: int) -> EsmNetwork:
         """The network to begin with, its head where the encoder's vectors of the families are."""
         network = esm_network(self.encoder, families, self.options).to(self.device)
         if not (self.work / "esm" / CHECKPOINT).exists():
-            start_head(network, train, autocast(self.device, self.options.precision)[0], self.progress,
-                       self.options.esm_residues)
+            start_head(
+                network,
+                train,
+                autocast(self.device, self.options.precision)[0],
+                self.progress,
+                self.options.esm_residues,
+            )
         return network.cpu()
 
     def teach(self, network: EsmNetwork, train: Corpus):
         """What the fine-tuned network says of each train domain, once, kept in a file."""
         context, _ = autocast(self.device, self.options.precision)
-        return soft_labels(network, train, self.work / "soft.safetensors", context, self.progress,
-                           self.options.esm_residues)
+        return soft_labels(
+            network, train, self.work / "soft.safetensors", context, self.progress, self.options.esm_residues
+        )
 
     def light_network(self, sampler: Sampler) -> LightNetwork:
         """The light network to begin with."""
-        shape = {name: value for name, value in (("width", self.options.light_width),
-                                                 ("stride", self.options.light_stride)) if value}
+        shape = {
+            name: value
+            for name, value in (("width", self.options.light_width), ("stride", self.options.light_stride))
+            if value
+        }
         if self.start is None:
             if "stride" in shape:
                 shape["dilations"] = dilations_for(shape["stride"])
@@ -291,24 +345,49 @@ class Build:
             return network.eval()
         network.to(self.device)
         settings = TrainSettings(
-            options.light_residues, lr=options.light_lr, evaluate=1000, patience=1000, precision=options.precision,
-            optimizer=options.optimizer, balance=options.balance, checkpoint_seconds=self.checkpoint)
-        groups = [{"params": list(network.parameters()), "lr": settings.lr, "weight_decay": settings.weight_decay}]
+            options.light_residues,
+            lr=options.light_lr,
+            evaluate=1000,
+            patience=1000,
+            precision=options.precision,
+            optimizer=options.optimizer,
+            balance=options.balance,
+            checkpoint_seconds=self.checkpoint,
+        )
+        groups = [
+            {"params": list(network.parameters()), "lr": settings.lr, "weight_decay": settings.weight_decay}
+        ]
         self.train("light", network, groups, sampler, settings)
         return network
 
     def measure(self, name: str, block: int) -> Measure:
         """What looks at dev for a network."""
-        return Measure(Corpus(self.trainset.dev), block, 2000 if name == "light" or self.device.type != "cpu" else 600)
+        return Measure(
+            Corpus(self.trainset.dev), block, 2000 if name == "light" or self.device.type != "cpu" else 600
+        )
 
     def train(self, name, network, groups, sampler, settings) -> None:
         measure = self.measure(name, network.block) if self.group.first else None
-        training = Training(name, network, groups, sampler, measure, settings, self.work / name,
-                            self.device, self.progress, self.group, self.tracker, knows=name == "esm")
+        training = Training(
+            name,
+            network,
+            groups,
+            sampler,
+            measure,
+            settings,
+            self.work / name,
+            self.device,
+            self.progress,
+            self.group,
+            self.tracker,
+            knows=name == "esm",
+        )
         best = training.run()
         step, kept = training.state["step"], training.state["kept"]
-        self.say(f"{name}: dev accuracy {best:.4f} after {step} steps, {training.state['seconds'] / 60:.1f} minutes"
-                 + ("" if kept else "; the network that it began with was best"))
+        self.say(
+            f"{name}: dev accuracy {best:.4f} after {step} steps, {training.state['seconds'] / 60:.1f} minutes"
+            + ("" if kept else "; the network that it began with was best")
+        )
 
 
 def as_json(options: BuildOptions) -> dict:

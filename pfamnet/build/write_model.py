@@ -7,61 +7,74 @@ files that were written.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
 
 import torch
 from tqdm import tqdm
 
 from .. import __version__
-from ..scan.evidence import Appraiser
-from .data import some_sequences
-from .calibration import calibrate, dev_ranks, recall_by_rank
-from ..training.checkpoints import write_training_log
-from .combination import fit_on_dev, told
-from ..network.esm import EsmNetwork, save_encoder, save_head
-from .evaluation import FOLDER as EVALUATION
-from .evaluation import Evaluation, evaluate, read_table, write_evaluations
-from ..training.sampler import Corpus
 from ..families import write_families
+from ..model.directory import CARD, ENCODER, GRAPH, HEAD, ModelWriter
+from ..network.esm import EsmNetwork, save_encoder, save_head
 from ..network.light import LightNetwork
 from ..network.light_onnx import export_light, family_offsets
-from ..model.directory import CARD, ENCODER, GRAPH, HEAD, PROTOTYPES, ModelWriter
-from .model_card import model_card
-from .modes import choose_modes, peaks_of_all
-from ..profiles.files import ProfileStore, write_profiles
-from ..model.prototypes import make_prototypes
 from ..network.quantize import SAMPLES, quantize_light
 from ..network.runtime import EsmRuntime, LightRuntime
+from ..profiles.files import ProfileStore, write_profiles
+from ..scan.evidence import Appraiser
+from ..training.checkpoints import write_training_log
+from ..training.sampler import Corpus
 from ..training.tracking import Untracked
 from ..trainset.trainset import Fold, TrainSet
+from .calibration import calibrate, dev_ranks, recall_by_rank
+from .combination import fit_on_dev, told
+from .data import some_sequences
+from .evaluation import FOLDER as EVALUATION
+from .evaluation import Evaluation, evaluate, read_table, write_evaluations
+from .model_card import model_card
+from .modes import choose_modes, peaks_of_all
 
 DECOY_RESIDUES = 256_000  # of each length
-EVALUATED = 20_000        # dev domains that a network is asked to name, at most
-IN_MINUTES = 400_000      # residues of them, at most, where ESM-2 runs on a CPU
-COMBINED = 1000           # dev domains by which the combined score is fitted and judged, at most; fewer
-COMBINED_SLOW = 400       # where ESM-2 runs on a CPU
-ORDINARY = 1000           # sequences in which families' usual log-odds are looked up, at most
+EVALUATED = 20_000  # dev domains that a network is asked to name, at most
+IN_MINUTES = 400_000  # residues of them, at most, where ESM-2 runs on a CPU
+COMBINED = 1000  # dev domains by which the combined score is fitted and judged, at most; fewer
+COMBINED_SLOW = 400  # where ESM-2 runs on a CPU
+ORDINARY = 1000  # sequences in which families' usual log-odds are looked up, at most
 
 
 class ModelOutput:
     """Writes the model directory `out`, first within `work`; `options` are a `BuildOptions`."""
 
-    def __init__(self, out: Path, work: Path, options, device: torch.device, cpus: int, progress: bool,
-                 say: Callable[[str], None]):
+    def __init__(
+        self,
+        out: Path,
+        work: Path,
+        options,
+        device: torch.device,
+        cpus: int,
+        progress: bool,
+        say: Callable[[str], None],
+    ):
         self.out, self.work, self.options, self.device = out, work, options, device
         self.cpus, self.progress, self.say = cpus, progress, say
 
-    def write(self, trainset: TrainSet, hmms: list, light: LightNetwork, esm: EsmNetwork | None,
-              provenance: dict, tracker: Untracked) -> None:
+    def write(
+        self,
+        trainset: TrainSet,
+        hmms: list,
+        light: LightNetwork,
+        esm: EsmNetwork | None,
+        provenance: dict,
+        tracker: Untracked,
+    ) -> None:
         """Write the model, calibrate each network as it will be run, and give it its name."""
         with ModelWriter(self.out, self.work) as writer:
             folder = writer.folder
             profiles = "profiles.h3m.gz" if self.options.compress else "profiles.h3m"
             offsets = write_profiles(str(folder / profiles), hmms)
-            families = [replace(family, offset=offset)
-                        for family, offset in zip(trainset.families, offsets)]
+            families = [replace(family, offset=offset) for family, offset in zip(trainset.families, offsets)]
             write_families(folder / "families.tsv", families)
             light.cpu().eval()
             common = family_offsets(light, some_sequences(trainset.train, ORDINARY))
@@ -73,22 +86,37 @@ class ModelOutput:
                 save_encoder(esm.encoder, folder / ENCODER)
                 save_head(esm, folder / HEAD)
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
-            networks = {name: self.calibrated(name, runtime, trainset.dev, families)
-                        for name, runtime in runtimes.items()}
+            networks = {
+                name: self.calibrated(name, runtime, trainset.dev, families)
+                for name, runtime in runtimes.items()
+            }
             dev = Corpus(trainset.dev)
-            appraisers = self.appraisers(runtimes, trainset, ProfileStore(folder / profiles, offsets), families, folder)
-            combination = {name: self.combined(name, runtime, appraisers[name], dev, trainset.dev)
-                           for name, runtime in runtimes.items()}
+            appraisers = self.appraisers(runtimes, ProfileStore(folder / profiles, offsets), families)
+            combination = {
+                name: self.combined(name, runtime, appraisers[name], dev, trainset.dev)
+                for name, runtime in runtimes.items()
+            }
             evaluations = {name: self.evaluated(name, runtime, dev) for name, runtime in runtimes.items()}
             for name, evaluation in evaluations.items():
                 networks[name]["dev"] |= evaluation.summary()
             write_evaluations(folder / EVALUATION, families, evaluations)
-            tracker.finish({f"{name}_{key}": value for name, evaluation in evaluations.items()
-                            for key, value in evaluation.summary().items()},
-                           {path.stem: read_table(path) for path in sorted((folder / EVALUATION).iterdir())})
+            tracker.finish(
+                {
+                    f"{name}_{key}": value
+                    for name, evaluation in evaluations.items()
+                    for key, value in evaluation.summary().items()
+                },
+                {path.stem: read_table(path) for path in sorted((folder / EVALUATION).iterdir())},
+            )
             write_training_log(self.work, folder / "training.tsv")
-            description = {"pfamnet": __version__, "profiles": profiles, "networks": networks,
-                           "combination": combination, "families": len(families), "provenance": provenance}
+            description = {
+                "pfamnet": __version__,
+                "profiles": profiles,
+                "networks": networks,
+                "combination": combination,
+                "families": len(families),
+                "provenance": provenance,
+            }
             (folder / CARD).write_text(model_card(description), encoding="utf-8")
             writer.finish(description)
         self.say(f"{self.out}: a model of {len(families)} families")
@@ -102,25 +130,30 @@ class ModelOutput:
         everyones = peaks_of_all(runtime, dev, 100 if slow else 400, self.cpus, watch)
         modes = choose_modes(ranks, peaks, everyones, options.candidates, options.recall)
         residues = 20_000 if slow else DECOY_RESIDUES
-        calibration, check = calibrate(runtime, dev, len(families), residues, options.seed, self.cpus, watch,
-                                       [family.clan for family in families])
+        calibration, check = calibrate(
+            runtime,
+            dev,
+            len(families),
+            residues,
+            options.seed,
+            self.cpus,
+            watch,
+            [family.clan for family in families],
+        )
         for row in check:
             kinds = ", ".join(f"{kind} {rate:g}" for kind, rate in row["kinds"].items())
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls a decoy ({kinds})")
-        return {"block": runtime.block, "modes": modes, "calibration": calibration.to_json(),
-                "check": check, "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)}}
+        return {
+            "block": runtime.block,
+            "modes": modes,
+            "calibration": calibration.to_json(),
+            "check": check,
+            "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)},
+        }
 
-    def appraisers(self, runtimes: dict, trainset: TrainSet, store: ProfileStore, families: list,
-                   folder: Path) -> dict[str, Appraiser]:
-        """For each network what appraises its candidates; prototypes of the ESM network are written."""
-        prototypes = None
-        if "esm" in runtimes:
-            prototypes = make_prototypes(runtimes["esm"], trainset.train, trainset.dev, len(families), self.cpus,
-                                         self.watch("prototypes"))
-        if prototypes is not None:
-            prototypes.save(folder / PROTOTYPES)
-        most = self.options.candidates
-        return {"light": Appraiser(store, families, most), "esm": Appraiser(store, families, most, prototypes=prototypes)}
+    def appraisers(self, runtimes: dict, store: ProfileStore, families: list) -> dict[str, Appraiser]:
+        """What appraises the candidates of each network."""
+        return dict.fromkeys(runtimes, Appraiser(store, families, self.options.candidates))
 
     def combined(self, name: str, runtime, appraiser: Appraiser, dev: Corpus, fold: Fold) -> dict:
         """How a network's calls and profiles' bits are weighed against each other."""
@@ -136,10 +169,12 @@ class ModelOutput:
     def evaluated(self, name: str, runtime, dev: Corpus) -> Evaluation:
         """What a network is right about on dev."""
         slow = self.slow(name)
-        return evaluate(runtime, dev, EVALUATED, self.cpus, self.watch(f"evaluating {name}"),
-                        IN_MINUTES if slow else None)
+        return evaluate(
+            runtime, dev, EVALUATED, self.cpus, self.watch(f"evaluating {name}"), IN_MINUTES if slow else None
+        )
 
     def watch(self, what: str):
         """A bar round an iteration, where somebody looks on."""
-        return lambda items, total: tqdm(items, what, total, file=sys.stderr, disable=not self.progress,
-                                         leave=False)
+        return lambda items, total: tqdm(
+            items, what, total, file=sys.stderr, disable=not self.progress, leave=False
+        )

@@ -52,8 +52,12 @@ def complete(args: list[str], params) -> list[str]:
     Raises click.UsageError where a short form fits several options, or an
     option is given twice.
     """
-    options = {name: param for param in params if isinstance(param, click.Option)
-               for name in (*param.opts, *param.secondary_opts)}
+    options = {
+        name: param
+        for param in params
+        if isinstance(param, click.Option)
+        for name in (*param.opts, *param.secondary_opts)
+    }
     given, whole, rest = set(), [], list(args)
     while rest:
         word = rest.pop(0)
@@ -114,8 +118,14 @@ def version_option():
             click.echo(f"pfamnet {__version__}")
             context.exit()
 
-    return grouped("Basic options")("--version", is_flag=True, expose_value=False, is_eager=True,
-                                    callback=show, help="Show the version and exit.")
+    return grouped("Basic options")(
+        "--version",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=show,
+        help="Show the version and exit.",
+    )
 
 
 def default_cpus() -> int:

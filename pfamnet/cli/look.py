@@ -51,8 +51,8 @@ def explore_into(folder: str, trainsets, options) -> None:
     Raises click.UsageError for an option that only a build has; PfamnetError where
     the directory cannot be written to, and for what is wrong in the input.
     """
-    from ..explore.statistics import explore
     from ..explore.page import PAGE, write_exploration
+    from ..explore.statistics import explore
 
     context = click.get_current_context()
     for parameter in context.command.params:
@@ -68,8 +68,11 @@ def explore_into(folder: str, trainsets, options) -> None:
             os.rmdir(folder)
         raise
     rows = sum(map(len, found.rows.values()))
-    print(f"{Path(folder) / PAGE}: {rows:,} rows, {len(found.families):,} families; {len(found.twins):,} twins in two folds, "
-          f"{len(found.conflicts):,} label conflicts", file=sys.stderr)  # fmt: skip
+    print(
+        f"{Path(folder) / PAGE}: {rows:,} rows, {len(found.families):,} families; {len(found.twins):,} twins in two folds, "
+        f"{len(found.conflicts):,} label conflicts",
+        file=sys.stderr,
+    )
 
 
 def opened(folder: str) -> bool:

@@ -74,6 +74,10 @@ def make_thresholds(options: dict):
     names = (*LIMITS, "Z", "domZ", "seed", "F1", "F2", "F3")
     values = {name: options[name] for name in names if name in given}
     cutoffs = [CUTOFFS[name] for name in CUTOFFS if name in given]
-    thresholds = Thresholds(bit_cutoffs=cutoffs[0] if cutoffs else None,
-                            bias_filter="nobias" not in given, null2="nonull2" not in given, **values)
+    thresholds = Thresholds(
+        bit_cutoffs=cutoffs[0] if cutoffs else None,
+        bias_filter="nobias" not in given,
+        null2="nonull2" not in given,
+        **values,
+    )
     return thresholds.unfiltered() if "max" in given else thresholds

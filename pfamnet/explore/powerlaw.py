@@ -14,7 +14,7 @@ import numpy as np
 
 ALPHAS = np.arange(1.05, 6.0, 0.05)
 CANDIDATES = 50  # sizes tried as xmin, at most
-FEWEST = 10      # sizes that a fit is made of, at least
+FEWEST = 10  # sizes that a fit is made of, at least
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,13 @@ def zeta(s, q):
     terms = 10
     total = sum((q + k) ** -s for k in range(terms))
     end = q + terms
-    return (total + end ** (1 - s) / (s - 1) + end**-s / 2 + s * end ** (-s - 1) / 12
-            - s * (s + 1) * (s + 2) * end ** (-s - 3) / 720)  # fmt: skip
+    return (
+        total
+        + end ** (1 - s) / (s - 1)
+        + end**-s / 2
+        + s * end ** (-s - 1) / 12
+        - s * (s + 1) * (s + 2) * end ** (-s - 3) / 720
+    )
 
 
 def fit(sizes, draws=100, seed=0):
@@ -63,8 +68,10 @@ def _fit(sizes):
     if not len(candidates):
         return None
     places = np.unique(np.linspace(0, len(candidates) - 1, CANDIDATES).round().astype(int))
-    return min((_fit_from(values[i:], counts[i:], len(sizes)) for i in candidates[places]),
-               key=lambda law: law.distance)  # fmt: skip
+    return min(
+        (_fit_from(values[i:], counts[i:], len(sizes)) for i in candidates[places]),
+        key=lambda law: law.distance,
+    )
 
 
 def _fit_from(values, counts, total):
@@ -75,13 +82,20 @@ def _fit_from(values, counts, total):
     top = int(np.clip(likelihood.argmax(), 1, len(ALPHAS) - 2))
     left, middle, right = likelihood[top - 1 : top + 2]
     bend, step = left - 2 * middle + right, ALPHAS[1] - ALPHAS[0]
-    alpha = float(ALPHAS[top] + np.clip((left - right) / (2 * bend), -1, 1) * step) if bend < 0 else float(ALPHAS[top])
+    alpha = (
+        float(ALPHAS[top] + np.clip((left - right) / (2 * bend), -1, 1) * step)
+        if bend < 0
+        else float(ALPHAS[top])
+    )
     error = step / np.sqrt(-bend) if bend < 0 else np.nan
     law = PowerLaw(alpha, float(error), xmin, tail, total, 0.0)
     observed = np.cumsum(counts) / tail
     here, next_one = chance(law, values), chance(law, np.append(values[1:], values[-1] + 1))
     # the law grows at every whole number, the data at theirs alone
-    distance = max(np.abs(1 - observed - (here - _at(law, values))).max(), np.abs(1 - observed - next_one)[:-1].max(initial=0))
+    distance = max(
+        np.abs(1 - observed - (here - _at(law, values))).max(),
+        np.abs(1 - observed - next_one)[:-1].max(initial=0),
+    )
     return PowerLaw(**vars(law) | {"distance": float(distance)})
 
 

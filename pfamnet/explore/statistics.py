@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from pfamnet.errors import PfamnetError
-from pfamnet.families import Family, read_families
-from pfamnet.trainset.similarity import LETTERS, relatives
 from pfamnet.explore.powerlaw import PowerLaw, fit
+from pfamnet.families import Family, read_families
 from pfamnet.trainset.domains import read_domains, same_residues
 from pfamnet.trainset.entries import Entry, FamilyBook, some
 from pfamnet.trainset.readers import read_input
+from pfamnet.trainset.similarity import LETTERS, relatives
 
 FOLDS = ("train", "dev", "test")
 LIMITS = (64, 128, 256, 512, 1024, 2048)
 PERCENTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)
-NEAR = 0.5                # near twins share more than this of their words of 5 residues
-NEAR_WORDS = 10           # and at least so many words
-NEAR_MOST = 30_000_000    # residues up to which near twins are looked for: time grows with the square
+NEAR = 0.5  # near twins share more than this of their words of 5 residues
+NEAR_WORDS = 10  # and at least so many words
+NEAR_MOST = 30_000_000  # residues up to which near twins are looked for: time grows with the square
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,13 @@ def explore(paths, domains=None, families=None, seed=42) -> Exploration:
     sizes = sum(counts.values(), Counter())
     if not sizes:
         raise PfamnetError(f"{some(map(str, paths))}: no row has a family")
-    found = Exploration([str(path) for path in paths], rows, {key: book.family(key, n) for key, n in sizes.items()},
-                        counts, warnings)  # fmt: skip
+    found = Exploration(
+        [str(path) for path in paths],
+        rows,
+        {key: book.family(key, n) for key, n in sizes.items()},
+        counts,
+        warnings,
+    )
     found.law = fit(list(sizes.values()), seed=seed)
     found.lengths = lengths_of(rows)
     found.repeats = {fold: repeats(entries) for fold, entries in rows.items()}
@@ -114,7 +119,9 @@ def explore(paths, domains=None, families=None, seed=42) -> Exploration:
             text.update(entry.sequence)
         found.letters += text
     odd = set(found.letters) - set(LETTERS.decode())
-    found.odd = sum(not odd.isdisjoint(e.sequence) for entries in rows.values() for e in entries) if odd else 0
+    found.odd = (
+        sum(not odd.isdisjoint(e.sequence) for entries in rows.values() for e in entries) if odd else 0
+    )
     return found
 
 
@@ -132,7 +139,10 @@ def read_folds(paths, book, table, warnings) -> dict[str, list[Entry]]:
             entry.fold = f"{path.name}/{fold}" if path in folders and len(folders) > 1 else fold
             rows[entry.fold].append(entry)
     rank = {fold: place for place, fold in enumerate(FOLDS)}
-    return {fold: rows[fold] for fold in sorted(rows, key=lambda fold: (rank.get(fold, 3), list(rows).index(fold)))}
+    return {
+        fold: rows[fold]
+        for fold in sorted(rows, key=lambda fold: (rank.get(fold, 3), list(rows).index(fold)))
+    }
 
 
 def lengths_of(rows) -> dict[str, np.ndarray]:
@@ -140,15 +150,18 @@ def lengths_of(rows) -> dict[str, np.ndarray]:
     lengths = {fold: np.array([len(e.sequence) for e in entries]) for fold, entries in rows.items()}
     lengths["together"] = np.concatenate(list(lengths.values()))
     if any(e.whole for entries in rows.values() for e in entries):
-        lengths["domains"] = np.array([end - start for entries in rows.values()
-                                       for e in entries for start, end, _ in e.labels])  # fmt: skip
+        lengths["domains"] = np.array(
+            [end - start for entries in rows.values() for e in entries for start, end, _ in e.labels]
+        )
     return lengths
 
 
 def repeats(entries) -> tuple[int, int]:
     """Rows whose sequence came before among them, and those whose name and sequence did."""
-    return (len(entries) - len({e.sequence for e in entries}),
-            len(entries) - len({(e.name, e.sequence) for e in entries}))
+    return (
+        len(entries) - len({e.sequence for e in entries}),
+        len(entries) - len({(e.name, e.sequence) for e in entries}),
+    )
 
 
 def twins(rows) -> list[Twin]:
@@ -182,7 +195,9 @@ def near_pairs(rows) -> tuple[list[Twin], list[Conflict]]:
         for other in others[np.argsort(-shares, kind="stable")].tolist():
             if None not in (labels[index], labels[other]) and labels[index] != labels[other]:
                 if entries[other].sequence != entries[index].sequence:
-                    nested.append(Conflict("near", entries[other], entries[index], (labels[other], labels[index])))
+                    nested.append(
+                        Conflict("near", entries[other], entries[index], (labels[other], labels[index]))
+                    )
                 break
         for fold in range(place[index]):
             inside = np.flatnonzero(place[others] == fold)
@@ -217,8 +232,15 @@ def overlaps(entry) -> list[Conflict]:
             if other[0] >= one[1]:
                 break
             if one[2] != other[2] and same_residues(one, other):
-                found.append(Conflict("overlap", entry, entry, (one[2], other[2]),
-                                      f"{one[0] + 1}-{one[1]} {other[0] + 1}-{other[1]}"))  # fmt: skip
+                found.append(
+                    Conflict(
+                        "overlap",
+                        entry,
+                        entry,
+                        (one[2], other[2]),
+                        f"{one[0] + 1}-{one[1]} {other[0] + 1}-{other[1]}",
+                    )
+                )
     return found
 
 
@@ -229,7 +251,10 @@ def clans(found: Exploration) -> list[tuple[str, int, int]]:
         clan = found.families[key].clan
         families[clan] += 1
         domains[clan] += count
-    return sorted(((clan, families[clan], domains[clan]) for clan in families), key=lambda row: (-row[1], -row[2], row[0]))
+    return sorted(
+        ((clan, families[clan], domains[clan]) for clan in families),
+        key=lambda row: (-row[1], -row[2], row[0]),
+    )
 
 
 def cut_by(lengths: np.ndarray) -> list[tuple[int, int, int]]:

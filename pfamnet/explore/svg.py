@@ -24,15 +24,21 @@ class Chart:
 
     def place(self, x, y):
         """The point of a value pair in the picture."""
-        return (LEFT + _share(x, self.x, self.log_x) * (WIDTH - LEFT - RIGHT),
-                HEIGHT - BOTTOM - _share(y, self.y, self.log_y) * (HEIGHT - TOP - BOTTOM))
+        return (
+            LEFT + _share(x, self.x, self.log_x) * (WIDTH - LEFT - RIGHT),
+            HEIGHT - BOTTOM - _share(y, self.y, self.log_y) * (HEIGHT - TOP - BOTTOM),
+        )
 
     def bar(self, start, end, value, tip, kind="bar"):
         """A bar over [start, end) of x, from the axis to `value`."""
         left, top = self.place(start, max(value, self.y[0]))
         right, bottom = self.place(end, self.y[0])
-        self._add(f'<rect class="{kind}" x="{left:.1f}" y="{top:.1f}" width="{max(right - left - 1, 0.5):.1f}" '
-                  f'height="{max(bottom - top, 0):.1f}">', tip, "rect")  # fmt: skip
+        self._add(
+            f'<rect class="{kind}" x="{left:.1f}" y="{top:.1f}" width="{max(right - left - 1, 0.5):.1f}" '
+            f'height="{max(bottom - top, 0):.1f}">',
+            tip,
+            "rect",
+        )
 
     def dot(self, x, y, tip):
         across, down = self.place(x, y)
@@ -53,16 +59,24 @@ class Chart:
         marks = self.marks or [(value, _number(value)) for value in ticks(*self.x, self.log_x)]
         for value, text in marks:
             across = self.place(value, self.y[0])[0]
-            parts.append(f'<text class="tick" x="{across:.1f}" y="{bottom + 16}" text-anchor="middle">{escape(text)}</text>')
+            parts.append(
+                f'<text class="tick" x="{across:.1f}" y="{bottom + 16}" text-anchor="middle">{escape(text)}</text>'
+            )
         for value in ticks(*self.y, self.log_y):
             down = self.place(self.x[0], value)[1]
-            parts.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{down:.1f}" y2="{down:.1f}"/>'
-                         f'<text class="tick" x="{LEFT - 6}" y="{down + 4:.1f}" text-anchor="end">{_number(value)}</text>')
+            parts.append(
+                f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{down:.1f}" y2="{down:.1f}"/>'
+                f'<text class="tick" x="{LEFT - 6}" y="{down + 4:.1f}" text-anchor="end">{_number(value)}</text>'
+            )
         xlabel, ylabel = map(escape, self.labels)
-        parts.append(f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{xlabel}</text>'
-                     f'<text transform="translate(14 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">{ylabel}</text>')
-        return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">'
-                f'{"".join(parts)}{"".join(self.parts)}</svg>')  # fmt: skip
+        parts.append(
+            f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{xlabel}</text>'
+            f'<text transform="translate(14 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">{ylabel}</text>'
+        )
+        return (
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">'
+            f"{''.join(parts)}{''.join(self.parts)}</svg>"
+        )
 
 
 def ticks(low, high, log=False) -> list[float]:

@@ -12,10 +12,18 @@ BOUNDS = (0, 25, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1000,
 
 def tables(found: Exploration) -> dict[str, list[tuple]]:
     """{file name: rows, the header first}."""
-    return {"summary.tsv": summary(found), "families.tsv": families(found), "sizes.tsv": sizes(found),
-            "lengths.tsv": lengths(found), "histogram.tsv": histogram(found), "limits.tsv": limits(found),
-            "twins.tsv": twins(found), "conflicts.tsv": conflicts(found), "clans.tsv": clan_rows(found),
-            "alphabet.tsv": alphabet(found)}  # fmt: skip
+    return {
+        "summary.tsv": summary(found),
+        "families.tsv": families(found),
+        "sizes.tsv": sizes(found),
+        "lengths.tsv": lengths(found),
+        "histogram.tsv": histogram(found),
+        "limits.tsv": limits(found),
+        "twins.tsv": twins(found),
+        "conflicts.tsv": conflicts(found),
+        "clans.tsv": clan_rows(found),
+        "alphabet.tsv": alphabet(found),
+    }
 
 
 def summary(found: Exploration) -> list[tuple]:
@@ -23,22 +31,36 @@ def summary(found: Exploration) -> list[tuple]:
     every = [e for entries in found.rows.values() for e in entries]
     rows = [("what", "fold", "value")]
     for fold, entries in found.rows.items():
-        rows += [("rows", fold, len(entries)), ("residues", fold, int(found.lengths[fold].sum())),
-                 ("full-length proteins", fold, sum(e.whole for e in entries)),
-                 ("domains", fold, sum(found.domains[fold].values())), ("families", fold, len(found.domains[fold])),
-                 ("rows whose sequence came before in the fold", fold, found.repeats[fold][0]),
-                 ("rows whose name and sequence came before in the fold", fold, found.repeats[fold][1])]  # fmt: skip
-    rows += [("rows", "all", len(every)), ("families", "all", len(found.families)),
-             ("families without a clan", "all", sum(not f.clan for f in found.families.values())),
-             ("clans", "all", len({f.clan for f in found.families.values()} - {""})),
-             ("families with rows, but none in train", "all", missing(found)),
-             ("rows with a letter that is no amino acid", "all", found.odd)]  # fmt: skip
-    rows += [(f"twins: {what}", f"{one} and {other}", count) for (what, one, other), count in twin_counts(found).items()]
-    rows += [(f"label conflicts: {kind}", "all", sum(c.kind == kind for c in found.conflicts))
-             for kind in ("sequence", "near", "overlap")]  # fmt: skip
+        rows += [
+            ("rows", fold, len(entries)),
+            ("residues", fold, int(found.lengths[fold].sum())),
+            ("full-length proteins", fold, sum(e.whole for e in entries)),
+            ("domains", fold, sum(found.domains[fold].values())),
+            ("families", fold, len(found.domains[fold])),
+            ("rows whose sequence came before in the fold", fold, found.repeats[fold][0]),
+            ("rows whose name and sequence came before in the fold", fold, found.repeats[fold][1]),
+        ]
+    rows += [
+        ("rows", "all", len(every)),
+        ("families", "all", len(found.families)),
+        ("families without a clan", "all", sum(not f.clan for f in found.families.values())),
+        ("clans", "all", len({f.clan for f in found.families.values()} - {""})),
+        ("families with rows, but none in train", "all", missing(found)),
+        ("rows with a letter that is no amino acid", "all", found.odd),
+    ]
+    rows += [
+        (f"twins: {what}", f"{one} and {other}", count)
+        for (what, one, other), count in twin_counts(found).items()
+    ]
+    rows += [
+        (f"label conflicts: {kind}", "all", sum(c.kind == kind for c in found.conflicts))
+        for kind in ("sequence", "near", "overlap")
+    ]
     if found.law:
-        rows += [(f"power law: {name}", "all", f"{value:.4g}" if isinstance(value, float) else value)
-                 for name, value in vars(found.law).items()]  # fmt: skip
+        rows += [
+            (f"power law: {name}", "all", f"{value:.4g}" if isinstance(value, float) else value)
+            for name, value in vars(found.law).items()
+        ]
     return rows
 
 
@@ -54,7 +76,12 @@ def twin_counts(found: Exploration) -> dict[tuple[str, str, str], int]:
     names = {"sequence": "same sequence", "name": "same name"}
     names |= {"near": f"{near}, same family", "other": f"{near}, other family"} if found.near else {}
     folds = list(found.rows)
-    counts = {(kind, one, other): 0 for i, one in enumerate(folds) for other in folds[i + 1 :] for kind in names.values()}
+    counts = {
+        (kind, one, other): 0
+        for i, one in enumerate(folds)
+        for other in folds[i + 1 :]
+        for kind in names.values()
+    }
     for twin in found.twins:
         kind = "other" if twin.kind == "near" and keys(twin.one) != keys(twin.other) else twin.kind
         counts[names[kind], twin.one.fold, twin.other.fold] += 1
@@ -65,9 +92,19 @@ def families(found: Exploration) -> list[tuple]:
     """Every family with its clan and its domains in each fold, the largest first."""
     folds = list(found.rows)
     ranked = sorted(found.sizes.items(), key=lambda item: (-item[1], item[0]))
-    return [("accession", "name", "clan", "domains", *folds), *(
-        (found.families[key].accession, found.families[key].name, found.families[key].clan or "-", count,
-         *(found.domains[fold][key] for fold in folds)) for key, count in ranked)]  # fmt: skip
+    return [
+        ("accession", "name", "clan", "domains", *folds),
+        *(
+            (
+                found.families[key].accession,
+                found.families[key].name,
+                found.families[key].clan or "-",
+                count,
+                *(found.domains[fold][key] for fold in folds),
+            )
+            for key, count in ranked
+        ),
+    ]
 
 
 def sizes(found: Exploration) -> list[tuple]:
@@ -83,9 +120,20 @@ def sizes(found: Exploration) -> list[tuple]:
 def lengths(found: Exploration) -> list[tuple]:
     """Mean, median and percentiles of the lengths, in residues."""
     head = ("rows", "number", "mean", "median", *(f"p{p}" for p in PERCENTILES))
-    return [head, *((what, len(values), f"{values.mean():.1f}", f"{np.median(values):g}",
-                     *(f"{x:g}" for x in np.percentile(values, PERCENTILES)))
-                    for what, values in found.lengths.items() if len(values))]  # fmt: skip
+    return [
+        head,
+        *(
+            (
+                what,
+                len(values),
+                f"{values.mean():.1f}",
+                f"{np.median(values):g}",
+                *(f"{x:g}" for x in np.percentile(values, PERCENTILES)),
+            )
+            for what, values in found.lengths.items()
+            if len(values)
+        ),
+    ]
 
 
 def histogram(found: Exploration) -> list[tuple]:
@@ -100,16 +148,36 @@ def histogram(found: Exploration) -> list[tuple]:
 def limits(found: Exploration) -> list[tuple]:
     """What a limit on the length would cut off."""
     head = ("limit", "rows", "longer", "percent_of_rows", "residues_cut", "percent_of_residues")
-    return [head, *((limit, what, longer, f"{100 * longer / len(values):.2f}", cut, f"{100 * cut / values.sum():.2f}")
-                    for what, values in found.lengths.items() if len(values)
-                    for limit, longer, cut in cut_by(values))]  # fmt: skip
+    return [
+        head,
+        *(
+            (limit, what, longer, f"{100 * longer / len(values):.2f}", cut, f"{100 * cut / values.sum():.2f}")
+            for what, values in found.lengths.items()
+            if len(values)
+            for limit, longer, cut in cut_by(values)
+        ),
+    ]
 
 
 def twins(found: Exploration) -> list[tuple]:
     """Every row of a fold that stands in an earlier one too, or nearly so."""
     head = ("kind", "fold", "name", "families", "other_fold", "other_name", "other_families", "words_shared")
-    return [head, *((t.kind, t.one.fold, t.one.name, keys(t.one), t.other.fold, t.other.name, keys(t.other),
-                     f"{t.share:.3f}" if t.kind != "name" else "-") for t in found.twins)]  # fmt: skip
+    return [
+        head,
+        *(
+            (
+                t.kind,
+                t.one.fold,
+                t.one.name,
+                keys(t.one),
+                t.other.fold,
+                t.other.name,
+                keys(t.other),
+                f"{t.share:.3f}" if t.kind != "name" else "-",
+            )
+            for t in found.twins
+        ),
+    ]
 
 
 def keys(entry) -> str:
@@ -119,8 +187,22 @@ def keys(entry) -> str:
 def conflicts(found: Exploration) -> list[tuple]:
     """Every piece of sequence under two families."""
     head = ("kind", "fold", "name", "family", "other_fold", "other_name", "other_family", "residues")
-    return [head, *((c.kind, c.one.fold, c.one.name, c.families[0], c.other.fold, c.other.name, c.families[1],
-                     c.residues or "-") for c in found.conflicts)]  # fmt: skip
+    return [
+        head,
+        *(
+            (
+                c.kind,
+                c.one.fold,
+                c.one.name,
+                c.families[0],
+                c.other.fold,
+                c.other.name,
+                c.families[1],
+                c.residues or "-",
+            )
+            for c in found.conflicts
+        ),
+    ]
 
 
 def clan_rows(found: Exploration) -> list[tuple]:
@@ -131,9 +213,13 @@ def clan_rows(found: Exploration) -> list[tuple]:
 def alphabet(found: Exploration) -> list[tuple]:
     """The letters, the most frequent first, and whether they are amino acids."""
     total = sum(found.letters.values())
-    return [("letter", "amino_acid", "number", "percent"),
-            *((letter, "yes" if letter in LETTERS.decode() else "no", count, f"{100 * count / total:.4f}")
-              for letter, count in found.letters.most_common())]  # fmt: skip
+    return [
+        ("letter", "amino_acid", "number", "percent"),
+        *(
+            (letter, "yes" if letter in LETTERS.decode() else "no", count, f"{100 * count / total:.4f}")
+            for letter, count in found.letters.most_common()
+        ),
+    ]
 
 
 def as_text(rows: list[tuple]) -> str:

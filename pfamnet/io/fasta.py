@@ -12,17 +12,16 @@ import zlib
 from ..errors import PfamnetError
 from ..records import Record, shown
 
-_CHUNK = 1 << 20        # bytes asked for at once, and the most inflated at once
+_CHUNK = 1 << 20  # bytes asked for at once, and the most inflated at once
 _HEADER_LIMIT = 1 << 20  # a longer header line means that this is not FASTA
-_BLANKS = b" \t\n"      # carriage returns are made line ends before
+_BLANKS = b" \t\n"  # carriage returns are made line ends before
 _LEGAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ*._~"  # Easel takes . _ ~ but not -
 _ILLEGAL = 0
 _GZIP, _BYTE_ORDER_MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
 
 # One pass makes upper case and turns whatever is illegal into a NUL.
 _TABLE = bytes(
-    ord(chr(i).upper()) if i < 128 and chr(i).upper().encode() in _LEGAL else _ILLEGAL
-    for i in range(256)
+    ord(chr(i).upper()) if i < 128 and chr(i).upper().encode() in _LEGAL else _ILLEGAL for i in range(256)
 )
 
 
@@ -161,10 +160,7 @@ def _skip_to_first(chunks, path):
         line += chunk[: len(chunk) - len(text)].count(b"\n")
         if text:
             if text[:1] != b">":
-                raise PfamnetError(
-                    f"{path}: line {line}: not FASTA: '>' expected, "
-                    f"{_quoted(text[:1])} found"
-                )
+                raise PfamnetError(f"{path}: line {line}: not FASTA: '>' expected, {_quoted(text[:1])} found")
             return text[1:]
     return None
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pyhmmer.easel import SequenceFile
 
 from ..errors import PfamnetError
-from .fasta import fasta_records, text_chunks
 from ..records import Record, shown
+from .fasta import fasta_records, text_chunks
 
 FASTA = "fasta"
 # What a file of another format begins with.
@@ -91,8 +91,13 @@ def _easel_records(chunks, path, format):
     try:
         with SequenceFile(io.BufferedReader(stream), format=format) as reader:
             for number, sequence in enumerate(reader, 1):
-                record = Record(sequence.name, sequence.description or "", sequence.sequence.upper(),
-                                number, sequence.accession or "")
+                record = Record(
+                    sequence.name,
+                    sequence.description or "",
+                    sequence.sequence.upper(),
+                    number,
+                    sequence.accession or "",
+                )
                 yield _checked(record, path)
     except _FAILURES as error:
         if stream.failure is None:
@@ -107,8 +112,9 @@ def _checked(record, path):
         raise PfamnetError(f"{where}: no name")
     bad = _ILLEGAL.search(record.sequence)
     if bad:
-        raise PfamnetError(f"{where} '{shown(record.name)}': illegal character {bad[0]!r} "
-                           f"at position {bad.start() + 1}")
+        raise PfamnetError(
+            f"{where} '{shown(record.name)}': illegal character {bad[0]!r} at position {bad.start() + 1}"
+        )
     return record
 
 
@@ -126,6 +132,8 @@ def no_nucleotides(records: Iterable[Record], path, warn: Callable[[str], None])
             share = sum(map(record.sequence.count, NUCLEOTIDES)) / len(record.sequence)
             if share >= SHARE:
                 warned = True
-                warn(f"warning: {path}: record {record.number} '{shown(record.name)}': {share:.0%} of it "
-                     "is A, C, G, T, U or N: nucleotides? proteins are wanted")
+                warn(
+                    f"warning: {path}: record {record.number} '{shown(record.name)}': {share:.0%} of it "
+                    "is A, C, G, T, U or N: nucleotides? proteins are wanted"
+                )
         yield record

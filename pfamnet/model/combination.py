@@ -1,11 +1,10 @@
-"""One score for a family on a region: network, profile and prototypes together.
+"""One score for a family on a region: network and profile together.
 
-    score = log-probability + profile * ln 2 * bits + prototype * resemblance
+    score = log-probability + profile * ln 2 * bits
 
 log-probability   the network's: log-softmax of its mean block logits over the
                   region, class 0 left out
 bits              what the family's profile scores on the region
-resemblance       0 to 1, to the nearest training row; for families of few rows alone
 
 With a weight of 1 a profile counts as evidence of the same standing as the network.
 Neither is as sure as it says, so that `pfamnet-build` fits the weights on dev.
@@ -18,34 +17,32 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 61)])      # of profiles
-PROTOTYPES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)                        # of prototypes, nats
+WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 61)])  # of profiles
 NEVER = -1e30  # nats: the score of what is no candidate
 
 
 @dataclass(frozen=True)
 class Combination:
-    """The weights of profiles and of prototypes, beside the network's 1."""
+    """The weight of profiles, beside the network's 1."""
 
     profile: float = 1.0
-    prototype: float = 0.0
 
     def __post_init__(self):
         """Raises ValueError for weights that are none."""
-        if not all(math.isfinite(weight) and weight >= 0 for weight in (self.profile, self.prototype)):
-            raise ValueError("no weights")
+        if not (math.isfinite(self.profile) and self.profile >= 0):
+            raise ValueError("no weight")
 
-    def scores(self, log_p: np.ndarray, nats: np.ndarray, resemblance) -> np.ndarray:
+    def scores(self, log_p: np.ndarray, nats: np.ndarray) -> np.ndarray:
         """Scores in nats, of arrays of one shape."""
-        return np.asarray(log_p, float) + self.profile * nats + self.prototype * resemblance
+        return np.asarray(log_p, float) + self.profile * nats
 
     def to_json(self) -> dict:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: dict) -> "Combination":
+    def from_json(cls, fields: dict) -> Combination:
         """Raises ValueError, KeyError or TypeError for what is no combination."""
-        return cls(float(fields["profile"]), float(fields["prototype"]))
+        return cls(float(fields["profile"]))
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
@@ -70,17 +67,17 @@ class Terms:
     `right` are, as bool, the families that are there; a domain may have none of them among its own.
     """
 
-    def __init__(self, log_p: np.ndarray, nats: np.ndarray, resemblance: np.ndarray, right: np.ndarray):
-        self.log_p, self.nats, self.resemblance, self.right = log_p, nats, resemblance, right
+    def __init__(self, log_p: np.ndarray, nats: np.ndarray, right: np.ndarray):
+        self.log_p, self.nats, self.right = log_p, nats, right
 
     def __len__(self) -> int:
         return len(self.right)
 
-    def __getitem__(self, rows) -> "Terms":
-        return Terms(self.log_p[rows], self.nats[rows], self.resemblance[rows], self.right[rows])
+    def __getitem__(self, rows) -> Terms:
+        return Terms(self.log_p[rows], self.nats[rows], self.right[rows])
 
     def scores(self, combination: Combination) -> np.ndarray:
-        return combination.scores(self.log_p, self.nats, self.resemblance)
+        return combination.scores(self.log_p, self.nats)
 
     def errors(self, combination: Combination) -> int:
         """How many domains are given a wrong family."""
@@ -91,20 +88,13 @@ class Terms:
         """Errors, and minus the logarithm of what the right families are held for."""
         named = self.right.any(1)
         chances = log_probabilities(self.scores(combination)[named])
-        return self.errors(combination), -float(np.log(np.exp(chances).sum(1, where=self.right[named]) + 1e-300).sum())
+        return self.errors(combination), -float(
+            np.log(np.exp(chances).sum(1, where=self.right[named]) + 1e-300).sum()
+        )
 
-    def fit_profiles(self) -> Combination:
+    def fit(self) -> Combination:
         """The weight of profiles with the fewest errors; of these, that which makes the right families likeliest."""
         return min((Combination(weight) for weight in np.round(WEIGHTS, 6).tolist()), key=self.cost)
-
-    def fit_prototypes(self, combination: Combination) -> Combination:
-        """The same weight of profiles with the best of prototypes, in the same sense.
-
-        It is 0 unless another makes for fewer errors, or as few and likelier families.
-        """
-        if not self.resemblance.any():
-            return combination
-        return min((Combination(combination.profile, weight) for weight in PROTOTYPES), key=self.cost)
 
 
 def padded(rows: list[np.ndarray], fill: float) -> np.ndarray:
@@ -115,5 +105,5 @@ def padded(rows: list[np.ndarray], fill: float) -> np.ndarray:
     """
     table = np.full((len(rows), max(map(len, rows), default=0)), fill, float)
     for place, row in enumerate(rows):
-        table[place, :len(row)] = row
+        table[place, : len(row)] = row
     return table

@@ -6,7 +6,6 @@
     profiles.h3m[.gz]   their profile HMMs in HMMER's binary format
     light.onnx, light.safetensors          the light network
     encoder/, head.safetensors             the ESM-2 network, where there is one
-    prototypes.safetensors                 its view of the rows of families that have few
     training.tsv        the log of the training
     README.md           the model card
 
@@ -26,17 +25,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .combination import Combination
 from ..errors import PfamnetError
 from ..families import Family, read_families
-from ..profiles.files import ProfileStore
 from ..network.evalues import Calibration
+from ..profiles.files import ProfileStore
+from .combination import Combination
 
 FORMAT = 1
 DESCRIPTION = "model.json"
 MODES = ("fast", "default", "sensitive")
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
-ENCODER, HEAD, PROTOTYPES = "encoder", "head.safetensors", "prototypes.safetensors"
+ENCODER, HEAD = "encoder", "head.safetensors"
 CARD = "README.md"
 
 
@@ -63,15 +62,20 @@ class NetworkInfo:
     calibration: Calibration
 
     @classmethod
-    def from_json(cls, fields: dict) -> "NetworkInfo":
-        modes = {name: Mode(float(mode["threshold"]), int(mode["candidates"]), int(mode.get("most", mode["candidates"])))
-                 for name, mode in fields["modes"].items()}
+    def from_json(cls, fields: dict) -> NetworkInfo:
+        modes = {
+            name: Mode(
+                float(mode["threshold"]), int(mode["candidates"]), int(mode.get("most", mode["candidates"]))
+            )
+            for name, mode in fields["modes"].items()
+        }
         block = int(fields["block"])
         if block < 1 or not modes.keys() >= set(MODES):
             raise ValueError
         if any(math.isnan(mode.threshold) or min(mode.candidates, mode.most) < 1 for mode in modes.values()):
             raise ValueError
         return cls(block, modes, Calibration.from_json(fields["calibration"]))
+
 
 @dataclass(frozen=True)
 class Model:
@@ -96,20 +100,14 @@ class Model:
         fields = self.description.get("combination", {}).get(network)
         return Combination.from_json(fields["weights"]) if fields else None
 
-    def prototypes(self, network: str):
-        """The `Prototypes` of a network, where it has some and the combined score makes use of them."""
-        combination = self.combination(network)
-        if network != "esm" or PROTOTYPES not in self.description["files"] or not (combination and combination.prototype):
-            return None
-        from .prototypes import Prototypes
-        return Prototypes.load(self.path / PROTOTYPES)
-
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to be run; `device` is for the esm network."""
         from ..network.runtime import EsmRuntime, LightRuntime
+
         if network == "light":
             return LightRuntime(self.path / GRAPH, self.networks["light"].block)
         return EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
+
 
 def open_model(path: str | Path, title: str = "") -> Model:
     """Open and check a model directory; `title` is how outputs shall call it.
@@ -125,6 +123,7 @@ def open_model(path: str | Path, title: str = "") -> Model:
         # whole by its digests, and yet nothing that this program wrote
         raise PfamnetError(f"{path}: {DESCRIPTION} or families.tsv lacks what a model needs") from None
 
+
 def _open(path: Path, description: dict) -> Model:
     with ThreadPoolExecutor(1) as pool:
         checking = pool.submit(check_files, path, dict(description["files"]))
@@ -133,17 +132,18 @@ def _open(path: Path, description: dict) -> Model:
         finally:
             checking.result()  # what is damaged is said to be, whatever it led to
     if len(families) != description["families"]:
-        raise PfamnetError(f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} "
-                           f"{description['families']}")
+        raise PfamnetError(
+            f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} {description['families']}"
+        )
     store = ProfileStore(path / description["profiles"], [family.offset for family in families])
-    networks = {name: NetworkInfo.from_json(fields)
-                for name, fields in description["networks"].items()}
+    networks = {name: NetworkInfo.from_json(fields) for name, fields in description["networks"].items()}
     if "light" not in networks:
         raise KeyError("light")
     model = Model(path, families, store, networks, description)
     for name in networks:  # what is no combination is said at once
         model.combination(name)
     return model
+
 
 def check_files(path: Path, files: dict[str, str]) -> None:
     """See that every file is there and has its SHA-256; raise PfamnetError otherwise."""
@@ -152,6 +152,7 @@ def check_files(path: Path, files: dict[str, str]) -> None:
             raise PfamnetError(f"{path}: {name} is missing")
         if file_digest(path / name) != digest:
             raise PfamnetError(f"{path}: {name} is damaged (its SHA-256 is not the one in {DESCRIPTION})")
+
 
 def read_description(path: Path) -> dict:
     """model.json of a directory, its own digest checked."""
@@ -165,6 +166,7 @@ def read_description(path: Path) -> dict:
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
     return parse_description(data, path)
 
+
 def parse_description(data: bytes, path) -> dict:
     """The content of model.json, its own digest checked; `path` is for messages."""
     try:
@@ -177,22 +179,27 @@ def parse_description(data: bytes, path) -> dict:
     if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
     if description.get("format") != FORMAT:
-        raise PfamnetError(f"{path}: a model of format {description.get('format')}; this pfamnet "
-                           f"reads format {FORMAT}")
+        raise PfamnetError(
+            f"{path}: a model of format {description.get('format')}; this pfamnet reads format {FORMAT}"
+        )
     return description
+
 
 def as_text(description: dict) -> str:
     """A description as it stands in model.json."""
     return json.dumps(description, indent=1) + "\n"
+
 
 def description_digest(description: dict) -> str:
     """SHA-256 of a description without its own digest, in one canonical form."""
     canonical = json.dumps(description, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
+
 def file_digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
 
 class ModelWriter:
     """A model directory in the making; `finish` gives it its name.
@@ -209,7 +216,7 @@ class ModelWriter:
         self.folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.", dir=within))
         os.chmod(self.folder, 0o755)
 
-    def __enter__(self) -> "ModelWriter":
+    def __enter__(self) -> ModelWriter:
         return self
 
     def __exit__(self, *error) -> None:
@@ -220,8 +227,11 @@ class ModelWriter:
         for file in self.folder.rglob("*"):  # safetensors writes files for the owner alone
             if file.is_file():
                 file.chmod(0o644)
-        files = {str(file.relative_to(self.folder)): file_digest(file)
-                 for file in sorted(self.folder.rglob("*")) if file.is_file()}
+        files = {
+            str(file.relative_to(self.folder)): file_digest(file)
+            for file in sorted(self.folder.rglob("*"))
+            if file.is_file()
+        }
         description = description | {"format": FORMAT, "files": files}
         # through JSON once, so that the digest is of what will be read
         description = json.loads(json.dumps(description))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ..errors import PfamnetError
 from ..families import Family
-from .directory import Model
 from ..profiles.files import optimize, read_hmms
+from .directory import Model
 
 PRESSED = ".h3m"
 
@@ -52,8 +52,15 @@ def open_library(path: Path) -> Model:
 def family_of(hmm) -> Family:
     """What a profile says of its family."""
     cutoffs = hmm.cutoffs
-    return Family(hmm.accession or "", hmm.name, hmm.M, description=hmm.description or "",
-                  ga=cutoffs.gathering, tc=cutoffs.trusted, nc=cutoffs.noise)
+    return Family(
+        hmm.accession or "",
+        hmm.name,
+        hmm.M,
+        description=hmm.description or "",
+        ga=cutoffs.gathering,
+        tc=cutoffs.trusted,
+        nc=cutoffs.noise,
+    )
 
 
 class LibraryStore:

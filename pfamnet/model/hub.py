@@ -18,13 +18,13 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from ..errors import PfamnetError
-from .hub_client import (Unreachable, cache, commit_address, endpoint, file_address, offline, opened,
-                         received)
 from .directory import DESCRIPTION, parse_description
+from .hub_client import Unreachable, cache, commit_address, endpoint, file_address, offline, opened, received
 
 PREFIX = "hf:"
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -43,10 +43,9 @@ class Reference(NamedTuple):
         return f"{PREFIX}{self.repo}" + (f"@{self.revision}" if self.revision != "main" else "")
 
     @classmethod
-    def parse(cls, text: str) -> "Reference":
+    def parse(cls, text: str) -> Reference:
         repo, _, revision = text.removeprefix(PREFIX).partition("@")
-        if not NAME.fullmatch(repo) or ".." in text or (
-                "@" in text and not REVISION.fullmatch(revision)):
+        if not NAME.fullmatch(repo) or ".." in text or ("@" in text and not REVISION.fullmatch(revision)):
             raise PfamnetError(f"{text}: a model on the hub is named hf:ORG/NAME or hf:ORG/NAME@REVISION")
         return cls(repo, revision or "main")
 
@@ -75,7 +74,9 @@ def fetch_model(name: str, say: Callable[[str], None]) -> Fetched:
             fetch_files(reference, commit, snapshot, say)
         keep(folder / "refs" / reference.revision, commit)
     except Unreachable as error:
-        raise PfamnetError(f"{reference}: not in the cache, and the hub cannot be reached ({error})") from None
+        raise PfamnetError(
+            f"{reference}: not in the cache, and the hub cannot be reached ({error})"
+        ) from None
     return Fetched(snapshot, f"{PREFIX}{reference.repo}@{commit[:12]}")
 
 
@@ -135,7 +136,12 @@ def safe_names(files: dict, where) -> dict[str, str]:
     """The files of a description, if all of them would lie within the model's directory."""
     for name in files:
         path = PurePosixPath(name)
-        if path.is_absolute() or str(path) != name or {"..", "."} & set(path.parts) or set(name) & set("\\\0:"):
+        if (
+            path.is_absolute()
+            or str(path) != name
+            or {"..", "."} & set(path.parts)
+            or set(name) & set("\\\0:")
+        ):
             raise PfamnetError(f"{where}: {DESCRIPTION} names a file outside of the model: {name!r}")
     return files
 
@@ -169,8 +175,10 @@ def store(answer, path: Path, digest: str, what: str) -> None:
             seen.update(chunk)
             file.write(chunk)
         if seen.hexdigest() != digest:
-            raise PfamnetError(f"{what}: arrived damaged or cut short (its SHA-256 is not the one in "
-                               f"{DESCRIPTION}); try again")
+            raise PfamnetError(
+                f"{what}: arrived damaged or cut short (its SHA-256 is not the one in "
+                f"{DESCRIPTION}); try again"
+            )
 
 
 def keep(path: Path, content: str | bytes) -> None:
@@ -191,7 +199,7 @@ class Temporary:
     def __init__(self, path: Path):
         self.path = path
 
-    def __enter__(self) -> "Temporary":
+    def __enter__(self) -> Temporary:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             number, self.name = tempfile.mkstemp(".incomplete", ".", self.path.parent)

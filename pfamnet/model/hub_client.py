@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from .. import __version__
 from ..errors import PfamnetError
 
-TIMEOUT = 20.0   # seconds without an answer
+TIMEOUT = 20.0  # seconds without an answer
 
 
 class Unreachable(Exception):
@@ -48,8 +48,9 @@ def opened(reference, address: str):
     Raises PfamnetError where it says no, Unreachable where it says nothing.
     """
     try:
-        request = urllib.request.Request(f"{endpoint()}/{address}",
-                                         headers={"User-Agent": f"pfamnet/{__version__}"})
+        request = urllib.request.Request(
+            f"{endpoint()}/{address}", headers={"User-Agent": f"pfamnet/{__version__}"}
+        )
         if token():
             request.add_unredirected_header("Authorization", f"Bearer {token()}")
         return urllib.request.build_opener(Redirects).open(request, timeout=timeout())

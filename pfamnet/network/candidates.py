@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CALLED = 64        # families for which runs are worked out, of each span of blocks
-SPAN = 64          # blocks; a protein of more of them may have more candidates
-CHUNK = 256        # blocks looked at at once
+CALLED = 64  # families for which runs are worked out, of each span of blocks
+SPAN = 64  # blocks; a protein of more of them may have more candidates
+CHUNK = 256  # blocks looked at at once
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,14 @@ def spans(blocks: int) -> int:
     return -(-blocks // SPAN)
 
 
-def propose(logits: np.ndarray, block: int, length: int, threshold: float = -np.inf,
-            most: int | None = None, called: int = CALLED) -> Proposal:
+def propose(
+    logits: np.ndarray,
+    block: int,
+    length: int,
+    threshold: float = -np.inf,
+    most: int | None = None,
+    called: int = CALLED,
+) -> Proposal:
     """The families whose peak passes `threshold`: at most `most` a `SPAN` of blocks.
 
     `logits` (blocks, F + 1), class 0 = no family; `length` residues.
@@ -52,8 +58,8 @@ def propose(logits: np.ndarray, block: int, length: int, threshold: float = -np.
     peaks = best_blocks(logits)
     passed = np.flatnonzero(peaks >= threshold)
     order = passed[np.lexsort((passed, -peaks[passed]))]
-    families = order if most is None else order[:most * spans(len(logits))]
-    columns = families[:called * spans(len(logits))]
+    families = order if most is None else order[: most * spans(len(logits))]
+    columns = families[: called * spans(len(logits))]
     scores, starts, ends = best_runs(logits[:, columns + 1] - logits[:, :1])
     regions = np.stack([starts * block, np.minimum(ends * block, length)], 1)
     return Proposal(families, peaks[families], scores, regions)
@@ -63,7 +69,7 @@ def best_blocks(logits: np.ndarray) -> np.ndarray:
     """The peak of each family (F,), without a copy of all the logits."""
     best = np.full(logits.shape[1] - 1, -np.inf, logits.dtype)
     for start in range(0, len(logits), CHUNK):
-        part = logits[start:start + CHUNK]
+        part = logits[start : start + CHUNK]
         odds = part[:, 1:] - part[:, :1]
         # log(1 + sum of odds), of which none overflows: minus the log-probability of no family
         highest = odds.max(1, initial=0, keepdims=True)

@@ -77,8 +77,11 @@ class EsmEncoder(nn.Module):
         again = self.checkpointing and torch.is_grad_enabled()
         for layer in self.layers:
             # Layers draw nothing at random, so no generator's state is kept.
-            hidden = (checkpoint(layer, hidden, rotation, mask, use_reentrant=False, preserve_rng_state=False)
-                      if again else layer(hidden, rotation, mask))
+            hidden = (
+                checkpoint(layer, hidden, rotation, mask, use_reentrant=False, preserve_rng_state=False)
+                if again
+                else layer(hidden, rotation, mask)
+            )
         return self.norm(hidden)
 
     def _embed(self, tokens: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

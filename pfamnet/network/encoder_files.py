@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .encoder import EncoderConfig, EsmEncoder
 from ..errors import PfamnetError
+from .encoder import EncoderConfig, EsmEncoder
 from .tokens import CLS, EOS, MASK, PAD, VOCABULARY
 
 # Our names of a layer's modules and theirs; query, key and value follow below.
@@ -61,7 +61,9 @@ def _fetch(name: str) -> Path:
             f"{name}: no such directory; to fetch it from the Hugging Face hub, install transformers"
         ) from None
     try:
-        return Path(snapshot_download(name, allow_patterns=["config.json", "vocab.txt", "model*.safetensors*"]))
+        return Path(
+            snapshot_download(name, allow_patterns=["config.json", "vocab.txt", "model*.safetensors*"])
+        )
     except Exception as error:
         # The hub's client raises errors of many kinds; the remedy is the same.
         raise PfamnetError(
@@ -136,7 +138,9 @@ def _read_tensors(directory: Path) -> dict[str, torch.Tensor]:
     names = {name: name.removeprefix(_PREFIX) for name in tensors}
     # Some versions of transformers write a norm's weight and bias so.
     return {
-        new.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias"): tensors[old]
+        new.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+            "LayerNorm.beta", "LayerNorm.bias"
+        ): tensors[old]
         for old, new in names.items()
     }
 

@@ -70,9 +70,11 @@ class EsmNetwork(nn.Module):
 
 def save_head(network: EsmNetwork, path) -> None:
     """Write the head's weights and the block size; the encoder has files of its own."""
-    save_file({name: tensor.detach().cpu().contiguous()
-               for name, tensor in network.head.state_dict().items()}, path,
-              {"block": str(network.block)})
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in network.head.state_dict().items()},
+        path,
+        {"block": str(network.block)},
+    )
 
 
 def load_network(encoder, head) -> EsmNetwork:
@@ -115,11 +117,7 @@ def pool_blocks(hidden: torch.Tensor, inside: torch.Tensor, block: int) -> torch
 
 
 def parameter_groups(
-    network: EsmNetwork,
-    lr: float,
-    head_lr: float,
-    layer_decay: float = 0.8,
-    weight_decay: float = 0.01,
+    network: EsmNetwork, lr: float, head_lr: float, layer_decay: float = 0.8, weight_decay: float = 0.01
 ) -> list[dict]:
     """Sort a network's parameters into groups for an optimiser.
 

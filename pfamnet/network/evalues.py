@@ -15,8 +15,8 @@ import numpy as np
 
 # families a decoy, at whose scores P is known
 CALLS = (32, 16, 8, 4, 2, 1, 0.5, 0.1, 0.03, 0.01)
-FEWEST = 25   # scores that a tail is fitted to
-MOST = 1e9    # what no number of a sound calibration exceeds
+FEWEST = 25  # scores that a tail is fitted to
+MOST = 1e9  # what no number of a sound calibration exceeds
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,13 @@ class Tail:
     def __post_init__(self):
         """Raises ValueError where P-values could not be worked out."""
         pairs = list(zip(self.scores, self.log_p, strict=True))
-        sound = (1 <= self.residues <= MOST and 1 / MOST <= self.scale <= MOST and pairs
-                 and all(abs(score) <= MOST and -MOST <= log_p <= 0 for score, log_p in pairs)
-                 and all(a < c and b > d for (a, b), (c, d) in zip(pairs, pairs[1:])))
+        sound = (
+            1 <= self.residues <= MOST
+            and 1 / MOST <= self.scale <= MOST
+            and pairs
+            and all(abs(score) <= MOST and -MOST <= log_p <= 0 for score, log_p in pairs)
+            and all(a < c and b > d for (a, b), (c, d) in zip(pairs, pairs[1:]))
+        )
         if not sound:
             raise ValueError("no tail")
 
@@ -56,7 +60,7 @@ class Tail:
         return (self.scores[1] - self.scores[0]) / (self.log_p[0] - self.log_p[1])
 
     @classmethod
-    def fit(cls, residues: int, rows: np.ndarray, families: int) -> "Tail":
+    def fit(cls, residues: int, rows: np.ndarray, families: int) -> Tail:
         """From the best scores (decoys, n) of each decoy, in no order.
 
         The tail's scale is the mean excess over the last known score, the
@@ -104,7 +108,7 @@ class Calibration:
         return np.minimum(between + max(place - places[-1], 0), 0)
 
     @classmethod
-    def fit(cls, scores: dict[int, np.ndarray], families: int) -> "Calibration":
+    def fit(cls, scores: dict[int, np.ndarray], families: int) -> Calibration:
         """Fit from decoys: length -> (decoys, n) best scores of each decoy."""
         return cls(tuple(Tail.fit(length, rows, families) for length, rows in sorted(scores.items())))
 
@@ -112,7 +116,7 @@ class Calibration:
         return [asdict(tail) for tail in self.tails]
 
     @classmethod
-    def from_json(cls, rows: list[dict]) -> "Calibration":
+    def from_json(cls, rows: list[dict]) -> Calibration:
         """Raises ValueError, KeyError or TypeError for what is no calibration."""
         return cls(tuple(tail_from_json(row) for row in rows))
 
@@ -122,5 +126,9 @@ def tail_from_json(row) -> Tail:
     if isinstance(row, list):
         residues, p, score, scale = map(float, row)
         return Tail(residues, (score,), (float(np.log(p)),), scale)
-    return Tail(float(row["residues"]), tuple(map(float, row["scores"])),
-                tuple(map(float, row["log_p"])), float(row["scale"]))
+    return Tail(
+        float(row["residues"]),
+        tuple(map(float, row["scores"])),
+        tuple(map(float, row["log_p"])),
+        float(row["scale"]),
+    )

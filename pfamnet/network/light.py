@@ -34,7 +34,7 @@ class LightConfig:
     width: int = 192
     kernel: int = 5
     stem_kernel: int = 9
-    stride: int = 2          # of the stem; divides the block
+    stride: int = 2  # of the stem; divides the block
     activation: str = "relu"
     dilations: tuple[int, ...] = (2, 4, 8, 2, 4, 8)
     context: int = 384
@@ -44,7 +44,7 @@ class LightConfig:
         return asdict(self) | {"dilations": list(self.dilations)}
 
     @classmethod
-    def from_json(cls, fields: dict) -> "LightConfig":
+    def from_json(cls, fields: dict) -> LightConfig:
         return cls(**BEFORE_NAMED | fields | {"dilations": tuple(fields["dilations"])})
 
 

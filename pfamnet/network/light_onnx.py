@@ -19,21 +19,21 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Iterable
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from .light import LightNetwork
 from ..model.directory import GRAPH, WEIGHTS
+from .light import LightNetwork
 from .tokens import encode
 
 LOOKED_AT = 50_000_000  # logits
-LONGEST = 2048          # residues of a sequence that are looked at
-RARE = 0.01             # share of the blocks in which a family exceeds what is common for it
+LONGEST = 2048  # residues of a sequence that are looked at
+RARE = 0.01  # share of the blocks in which a family exceeds what is common for it
 OPSET, IR_VERSION = 17, 8
 
 
@@ -50,8 +50,11 @@ def folded_tensors(network: LightNetwork) -> dict[str, torch.Tensor]:
     for index, residual in enumerate(network.body):
         convolutions[f"body.{index}.first"] = residual.first
         convolutions[f"body.{index}.second"] = residual.second
-    tensors = {"embed": network.embed.weight, "head.weight": network.head.weight.T,
-               "head.bias": network.head.bias}
+    tensors = {
+        "embed": network.embed.weight,
+        "head.weight": network.head.weight.T,
+        "head.bias": network.head.bias,
+    }
     for name, convolution in convolutions.items():
         tensors[f"{name}.weight"], tensors[f"{name}.bias"] = fold(convolution)
     return {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
@@ -90,11 +93,17 @@ def export_light(network: LightNetwork, folder: Path, offsets: np.ndarray | None
 def tensor_places(path: Path) -> dict[str, tuple[int, int, list[int]]]:
     """Where each tensor lies in a safetensors file: (byte offset, bytes, shape)."""
     with open(path, "rb") as file:
-        size, = struct.unpack("<Q", file.read(8))
+        (size,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(size))
-    return {name: (8 + size + entry["data_offsets"][0],
-                   entry["data_offsets"][1] - entry["data_offsets"][0], entry["shape"])
-            for name, entry in header.items() if name != "__metadata__"}
+    return {
+        name: (
+            8 + size + entry["data_offsets"][0],
+            entry["data_offsets"][1] - entry["data_offsets"][0],
+            entry["shape"],
+        )
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
 
 
 class Graph:
@@ -102,6 +111,7 @@ class Graph:
 
     def __init__(self, weights: Path, inline: dict[str, np.ndarray] | None):
         from onnx import helper
+
         self.inline = inline
         self.helper, self.nodes, self.initializers = helper, [], []
         self.places, self.location = tensor_places(weights), weights.name
@@ -114,12 +124,14 @@ class Graph:
     def weight(self, name: str) -> str:
         """A float16 tensor of the weight file, widened to float32; or a float32 one, inline."""
         from onnx import StringStringEntryProto, TensorProto, numpy_helper
+
         if self.inline is not None:
             self.initializers.append(numpy_helper.from_array(self.inline[name], name))
             return name
         offset, length, shape = self.places[name]
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT16, dims=shape,
-                             data_location=TensorProto.EXTERNAL)
+        tensor = TensorProto(
+            name=name, data_type=TensorProto.FLOAT16, dims=shape, data_location=TensorProto.EXTERNAL
+        )
         for key, value in (("location", self.location), ("offset", offset), ("length", length)):
             tensor.external_data.append(StringStringEntryProto(key=key, value=str(value)))
         self.initializers.append(tensor)
@@ -127,9 +139,16 @@ class Graph:
 
     def convolution(self, x: str, name: str, kernel: int, dilation: int = 1, stride: int = 1) -> str:
         pad = dilation * (kernel // 2)
-        return self.node("Conv", x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias"),
-                         kernel_shape=[kernel], dilations=[dilation], strides=[stride],
-                         pads=[pad, pad])
+        return self.node(
+            "Conv",
+            x,
+            self.weight(f"{name}.weight"),
+            self.weight(f"{name}.bias"),
+            kernel_shape=[kernel],
+            dilations=[dilation],
+            strides=[stride],
+            pads=[pad, pad],
+        )
 
     def activate(self, x: str, activation: str) -> str:
         if activation == "relu":
@@ -137,7 +156,7 @@ class Graph:
         if activation == "silu":
             return self.node("Mul", x, self.node("Sigmoid", x))
         half = self.node("Mul", x, self.number(0.5))
-        error = self.node("Erf", self.node("Mul", x, self.number(0.5 ** 0.5)))
+        error = self.node("Erf", self.node("Mul", x, self.number(0.5**0.5)))
         return self.node("Mul", half, self.node("Add", error, self.number(1.0)))
 
     def number(self, value: float) -> str:
@@ -148,10 +167,15 @@ class Graph:
         return name
 
 
-def build_graph(network: LightNetwork, weights: Path, inline: dict[str, np.ndarray] | None = None,
-                offsets: np.ndarray | None = None):
+def build_graph(
+    network: LightNetwork,
+    weights: Path,
+    inline: dict[str, np.ndarray] | None = None,
+    offsets: np.ndarray | None = None,
+):
     """The ONNX model of a light network whose folded weights lie in a file, or are given."""
     from onnx import TensorProto, helper, numpy_helper
+
     if inline is not None and offsets is not None:
         inline = inline | {"head.bias": inline["head.bias"] - offsets}
     config, graph = network.config, Graph(weights, inline)
@@ -160,13 +184,12 @@ def build_graph(network: LightNetwork, weights: Path, inline: dict[str, np.ndarr
     x = graph.node("Transpose", x, perm=[0, 2, 1])
     x = active(graph.convolution(x, "stem", config.stem_kernel, stride=config.stride))
     for index in range(len(network.body)):
-        one, two = config.dilations[2 * index:2 * index + 2]
+        one, two = config.dilations[2 * index : 2 * index + 2]
         h = active(graph.convolution(x, f"body.{index}.first", config.kernel, one))
         h = graph.convolution(h, f"body.{index}.second", config.kernel, two)
         x = active(graph.node("Add", x, h))
     step = config.block // config.stride
-    pools = [graph.node(kind, x, kernel_shape=[step], strides=[step])
-             for kind in ("AveragePool", "MaxPool")]
+    pools = [graph.node(kind, x, kernel_shape=[step], strides=[step]) for kind in ("AveragePool", "MaxPool")]
     x = active(graph.convolution(graph.node("Concat", *pools, axis=1), "context", 3))
     x = graph.node("Transpose", x, perm=[0, 2, 1])
     graph.initializers.append(helper.make_tensor("flat", TensorProto.INT64, [2], [-1, config.context]))
@@ -177,12 +200,13 @@ def build_graph(network: LightNetwork, weights: Path, inline: dict[str, np.ndarr
         bias = graph.node("Sub", bias, "offsets")
     graph.nodes.append(helper.make_node("Gemm", [x, graph.weight("head.weight"), bias], ["logits"]))
     made = helper.make_graph(
-        graph.nodes, "light",
+        graph.nodes,
+        "light",
         [helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, "residues"])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["blocks", config.families + 1])],
-        graph.initializers)
-    return helper.make_model(made, ir_version=IR_VERSION,
-                             opset_imports=[helper.make_opsetid("", OPSET)])
+        graph.initializers,
+    )
+    return helper.make_model(made, ir_version=IR_VERSION, opset_imports=[helper.make_opsetid("", OPSET)])
 
 
 def as_exported(network: LightNetwork) -> dict[str, np.ndarray]:

@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 import numpy as np
 
+from ..model.directory import GRAPH, WEIGHTS
 from .light import LightNetwork
 from .light_onnx import as_exported, build_graph
-from ..model.directory import GRAPH, WEIGHTS
 from .runtime import discreet_onnxruntime
 from .tokens import PAD, encode
 
-SAMPLES = 200      # sequences that show the ranges of the activations
-LONGEST = 2048     # residues of them
+SAMPLES = 200  # sequences that show the ranges of the activations
+LONGEST = 2048  # residues of them
 
 
-def quantize_light(network: LightNetwork, folder: Path, sequences: Iterable[str],
-                   offsets: np.ndarray | None = None) -> None:
+def quantize_light(
+    network: LightNetwork, folder: Path, sequences: Iterable[str], offsets: np.ndarray | None = None
+) -> None:
     """Replace the light.onnx of a folder, where `export_light` has written, by one in int8.
 
     The new file holds its weights itself; light.safetensors stays as it is.
@@ -40,9 +41,16 @@ def quantize_light(network: LightNetwork, folder: Path, sequences: Iterable[str]
         plain = Path(scratch) / GRAPH
         plain.write_bytes(model.SerializeToString())
         quantize_static(
-            plain, Path(folder) / GRAPH, Samples(sequences, network.block),
-            quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv", "Gemm"], per_channel=True,
-            reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+            plain,
+            Path(folder) / GRAPH,
+            Samples(sequences, network.block),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Gemm"],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
 
 
 class Samples:
@@ -50,8 +58,9 @@ class Samples:
 
     def __init__(self, sequences: Iterable[str], block: int):
         tokens = (encode(sequence[:LONGEST]).astype(np.int64) for sequence in sequences)
-        self.inputs = ({"tokens": np.pad(row, (0, -len(row) % block), constant_values=PAD)[None]}
-                       for row in tokens)
+        self.inputs = (
+            {"tokens": np.pad(row, (0, -len(row) % block), constant_values=PAD)[None]} for row in tokens
+        )
 
     def get_next(self) -> dict | None:
         return next(self.inputs, None)

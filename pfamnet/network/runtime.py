@@ -17,8 +17,8 @@ import numpy as np
 from ..errors import PfamnetError
 from .tokens import PAD, encode
 
-WINDOW = 4096    # residues
-OVERLAP = 512    # residues two windows share; more than the network sees to one side
+WINDOW = 4096  # residues
+OVERLAP = 512  # residues two windows share; more than the network sees to one side
 
 
 def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tuple[int, int, int, int]]:
@@ -34,8 +34,10 @@ def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tup
     while starts[-1] + size < length:
         starts.append(starts[-1] + size - overlap)
     borders = [start + overlap // 2 for start in starts[1:]]
-    return [(start, min(start + size, length), first, end)
-            for start, first, end in zip(starts, [0, *borders], [*borders, length])]
+    return [
+        (start, min(start + size, length), first, end)
+        for start, first, end in zip(starts, [0, *borders], [*borders, length])
+    ]
 
 
 def by_windows(run, tokens: np.ndarray, block: int) -> np.ndarray:
@@ -46,7 +48,7 @@ def by_windows(run, tokens: np.ndarray, block: int) -> np.ndarray:
     parts = []
     for start, end, first, last in windows(len(tokens)):
         logits = run(tokens[start:end])
-        parts.append(logits[(first - start) // block:-(-(last - start) // block)])
+        parts.append(logits[(first - start) // block : -(-(last - start) // block)])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -70,7 +72,8 @@ class LightRuntime:
         self.block = block
         try:
             self.session = onnxruntime.InferenceSession(
-                str(graph), options, providers=["CPUExecutionProvider"])
+                str(graph), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # onnxruntime has no common base for its own
             reason = str(error).splitlines()[0]
             raise PfamnetError(f"{graph}: cannot be opened as a network: {reason}") from None
@@ -81,7 +84,7 @@ class LightRuntime:
 
     def run(self, tokens: np.ndarray) -> np.ndarray:
         padded = np.full((1, len(tokens) + -len(tokens) % self.block), PAD)
-        padded[0, :len(tokens)] = tokens
+        padded[0, : len(tokens)] = tokens
         return self.session.run(["logits"], {"tokens": padded})[0]
 
 
@@ -105,23 +108,9 @@ class EsmRuntime:
         """Block logits (ceil(L / block), F + 1) of a protein, float32."""
         return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
 
-    def vectors(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
-        """Block logits, and the normalised vectors (ceil(L / block), H) that they are made of."""
-        families = self.network.families + 1
-        both = by_windows(self.run_vectors, encode(sequence).astype(np.int64), self.block)
-        return both[:, :families], both[:, families:]
-
     def run(self, tokens: np.ndarray) -> np.ndarray:
         with self.torch.inference_mode():
             return self.network(*self.batch(tokens))[0].float().cpu().numpy()
-
-    def run_vectors(self, tokens: np.ndarray) -> np.ndarray:
-        """Logits and vectors of a window's blocks, side by side."""
-        network = self.network
-        with self.torch.inference_mode():
-            pooled = network.pooled(*self.batch(tokens))
-            both = self.torch.cat([network.head(pooled), network.head[0](pooled)], -1)
-            return both[0].float().cpu().numpy()
 
     def batch(self, tokens: np.ndarray):
         """A window as the network takes it."""

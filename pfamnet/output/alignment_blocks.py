@@ -28,12 +28,16 @@ def alignment_blocks(target: bytes, query: bytes, domain: Domain, width: int) ->
         part = slice(start, start + columns)
         model, sequence = lines.model[part], lines.sequence[part]
         states, residues = len(model) - model.count("."), len(sequence) - sequence.count("-")
-        block = [_annotation(indent, text[part], label) for text, label in (
-            (lines.structure, b"CS"), (lines.reference, b"RF"), (lines.mask, b"MM"))]  # fmt: skip
-        block += [_row(target, names, k, k + states - 1, digits, model),
-                  indent + b" " + _bytes(lines.match[part]) + b"\n",
-                  _row(query, names, i, i + residues - 1, digits, sequence),
-                  _annotation(indent, lines.posterior[part], b"PP")]  # fmt: skip
+        block = [
+            _annotation(indent, text[part], label)
+            for text, label in ((lines.structure, b"CS"), (lines.reference, b"RF"), (lines.mask, b"MM"))
+        ]
+        block += [
+            _row(target, names, k, k + states - 1, digits, model),
+            indent + b" " + _bytes(lines.match[part]) + b"\n",
+            _row(query, names, i, i + residues - 1, digits, sequence),
+            _annotation(indent, lines.posterior[part], b"PP"),
+        ]
         blocks.append(b"".join(block))
         k, i = k + states, i + residues
     return b"\n".join(blocks)

@@ -34,22 +34,36 @@ class Gff3Writer(Writer):
             return self._start()
         name = escaped(record.name, _SEQID)
         lines = [self._start(), b"##sequence-region %s 1 %d\n" % (name, len(record.sequence))]
-        lines += [self._feature(name, f"match${record.number}_{k}", hit, domain)
-                  for k, (hit, domain) in enumerate(domains, 1)]
+        lines += [
+            self._feature(name, f"match${record.number}_{k}", hit, domain)
+            for k, (hit, domain) in enumerate(domains, 1)
+        ]
         return b"".join(lines)
 
     def _feature(self, name, identity, hit, domain):
         known = accession_key(hit.target_accession) or hit.target_name
         target = b"%s %d %d" % (escaped(known, _TARGET), domain.hmm_from, domain.hmm_to)
-        pairs = [("ID", f"{identity}_{domain.ali_from}_{domain.ali_to}"), ("Name", known),
-                 ("signature_desc", hit.target_description), ("status", "T"), ("date", self._date),
-                 ("family", hit.target_name), ("bits", f"{domain.score:.1f}"),
-                 ("env_start", str(domain.env_from)), ("env_end", str(domain.env_to)),
-                 ("found_by", hit.source)]
+        pairs = [
+            ("ID", f"{identity}_{domain.ali_from}_{domain.ali_to}"),
+            ("Name", known),
+            ("signature_desc", hit.target_description),
+            ("status", "T"),
+            ("date", self._date),
+            ("family", hit.target_name),
+            ("bits", f"{domain.score:.1f}"),
+            ("env_start", str(domain.env_from)),
+            ("env_end", str(domain.env_to)),
+            ("found_by", hit.source),
+        ]
         attributes = [as_bytes(key) + b"=" + escaped(text, _ATTRIBUTE) for key, text in pairs if text]
         attributes.insert(2, b"Target=" + target)
         return b"%s\tpfamnet\tprotein_match\t%d\t%d\t%.2g\t+\t.\t%s\n" % (
-            name, domain.ali_from, domain.ali_to, domain.i_evalue, b";".join(attributes))
+            name,
+            domain.ali_from,
+            domain.ali_to,
+            domain.i_evalue,
+            b";".join(attributes),
+        )
 
     def _start(self):
         """The line that comes first, once."""

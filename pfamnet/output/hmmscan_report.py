@@ -24,14 +24,11 @@ _DOMAINS = (
     b" ---   ------ ----- --------- --------- ------- -------    ------- -------"
     b"    ------- -------    ----\n"
 )
-_DOMAIN = (
-    b" %3d %s %6.1f %5.1f %9.2g %9.2g %7d %7d %s %7d %7d %s %7d %7d %s %4.2f\n"
-)
+_DOMAIN = b" %3d %s %6.1f %5.1f %9.2g %9.2g %7d %7d %s %7d %7d %s %7d %7d %s %4.2f\n"
 _NO_HITS = b"\n   [No hits detected that satisfy reporting thresholds]\n"
 _NO_TARGETS = b"\n   [No targets detected that satisfy reporting thresholds]\n"
 _NO_DOMAINS = (
-    b"   [No individual domains that satisfy reporting thresholds"
-    b" (although complete target did)]\n\n"
+    b"   [No individual domains that satisfy reporting thresholds (although complete target did)]\n\n"
 )
 _FILTERS = (("MSV", "msv", "F1"), ("bias", "bias", "F1"), ("Vit", "vit", "F2"), ("Fwd", "fwd", "F3"))
 
@@ -49,8 +46,16 @@ class ReportWriter(Writer):
         Z: number of comparisons, and what it is.
     """
 
-    def __init__(self, out: str | BinaryIO, head, thresholds, Z=(0, "actual number of targets"),
-                 accessions=False, alignments=True, width=WIDTH) -> None:  # fmt: skip
+    def __init__(
+        self,
+        out: str | BinaryIO,
+        head,
+        thresholds,
+        Z=(0, "actual number of targets"),
+        accessions=False,
+        alignments=True,
+        width=WIDTH,
+    ) -> None:
         super().__init__(out)
         named = b"".join(b"# %-33s%s\n" % (as_bytes(what + ":"), as_bytes(value)) for what, value in head)
         self._head = (
@@ -66,8 +71,14 @@ class ReportWriter(Writer):
         for label, text in (("Accession", record.accession), ("Description", record.description)):
             if text:
                 lines.append(b"%-13s%s\n" % (as_bytes(label + ":"), as_bytes(text)))
-        lines += [*self._scores(hits, reported), b"\n\n", *self._domains(reported), b"\n\n",
-                  *self._summary(record, hits, len(reported)), b"//\n"]  # fmt: skip
+        lines += [
+            *self._scores(hits, reported),
+            b"\n\n",
+            *self._domains(reported),
+            b"\n\n",
+            *self._summary(record, hits, len(reported)),
+            b"//\n",
+        ]
         return b"".join(lines)
 
     def _start(self):
@@ -101,10 +112,18 @@ class ReportWriter(Writer):
                 yield b"  ------ inclusion threshold ------\n"
             best = hit.best_domain
             yield _SCORE % (
-                hit.evalue, hit.score, hit.bias, best.i_evalue, best.score, best.bias,
-                hit.expected, hit.n_reported, width, self._shown(hit),
+                hit.evalue,
+                hit.score,
+                hit.bias,
+                best.i_evalue,
+                best.score,
+                best.bias,
+                hit.expected,
+                hit.n_reported,
+                width,
+                self._shown(hit),
                 self._described(hit, width + 61),
-            )  # fmt: skip
+            )
         if not reported:
             yield _NO_HITS
 
@@ -130,10 +149,15 @@ class ReportWriter(Writer):
 
     def _alignment(self, hit, domain, rank):
         head = b"  == domain %d  score: %.1f bits;  conditional E-value: %.2g\n" % (
-            rank, domain.score, domain.c_evalue)  # fmt: skip
+            rank,
+            domain.score,
+            domain.c_evalue,
+        )
         if domain.alignment is None:
             return head + b"  [called by the network alone: no alignment]\n\n"
-        return head + alignment_blocks(self._shown(hit), as_bytes(hit.query_name), domain, self._width) + b"\n"
+        return (
+            head + alignment_blocks(self._shown(hit), as_bytes(hit.query_name), domain, self._width) + b"\n"
+        )
 
     def _summary(self, record, hits, reported):
         """hmmscan's counts of what passed its filters, where profiles were tried."""
@@ -146,13 +170,20 @@ class ReportWriter(Writer):
         yield _count("Target model(s)", models, f"({counts['nnodes']} nodes)")
         for name, key, limit in _FILTERS:
             passed, share = counts[f"n_past_{key}"], getattr(self._thresholds, limit)
-            yield _count(f"Passed {name} filter", passed,
-                         f"({passed / models if models else 0:.6g}); expected {models * share:.1f} ({share:.6g})")  # fmt: skip
+            yield _count(
+                f"Passed {name} filter",
+                passed,
+                f"({passed / models if models else 0:.6g}); expected {models * share:.1f} ({share:.6g})",
+            )
         domZ = self._thresholds.domZ
         yield _count("Initial search space (Z)", self._Z[0], f"[{self._Z[1]}]")
-        yield _count("Domain search space  (domZ)", reported if domZ is None else domZ,
-                     "[number of targets reported over threshold]" if domZ is None
-                     else "[as set by --domZ on cmdline]")  # fmt: skip
+        yield _count(
+            "Domain search space  (domZ)",
+            reported if domZ is None else domZ,
+            "[number of targets reported over threshold]"
+            if domZ is None
+            else "[as set by --domZ on cmdline]",
+        )
 
 
 def _count(label, number, rest):
@@ -169,8 +200,20 @@ def _domain_row(hit, domain, rank):
         )
     ]
     return _DOMAIN % (
-        rank, b"!" if domain.included else b"?", domain.score, domain.bias,
-        domain.c_evalue, domain.i_evalue, domain.hmm_from, domain.hmm_to, ends[0],
-        domain.ali_from, domain.ali_to, ends[1], domain.env_from, domain.env_to, ends[2],
+        rank,
+        b"!" if domain.included else b"?",
+        domain.score,
+        domain.bias,
+        domain.c_evalue,
+        domain.i_evalue,
+        domain.hmm_from,
+        domain.hmm_to,
+        ends[0],
+        domain.ali_from,
+        domain.ali_to,
+        ends[1],
+        domain.env_from,
+        domain.env_to,
+        ends[2],
         domain.accuracy,
-    )  # fmt: skip
+    )

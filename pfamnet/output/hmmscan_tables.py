@@ -8,29 +8,43 @@ because C counts names in bytes when it pads them.
 
 from typing import BinaryIO, NamedTuple
 
-from .table_headers import (
-    Trailer,
-    domain_header,
-    pfam_domain_header,
-    pfam_target_header,
-    target_header,
-)
+from .table_headers import Trailer, domain_header, pfam_domain_header, pfam_target_header, target_header
 from .writer import Writer
 from .writer import as_bytes as _bytes
 
-TSV_COLUMNS = (
-    "target_name target_accession tlen query_name query_accession qlen "
-    "evalue score bias domain of c_evalue i_evalue domain_score domain_bias "
-    "hmm_from hmm_to ali_from ali_to env_from env_to acc description source"
-).split()
+TSV_COLUMNS = [
+    "target_name",
+    "target_accession",
+    "tlen",
+    "query_name",
+    "query_accession",
+    "qlen",
+    "evalue",
+    "score",
+    "bias",
+    "domain",
+    "of",
+    "c_evalue",
+    "i_evalue",
+    "domain_score",
+    "domain_bias",
+    "hmm_from",
+    "hmm_to",
+    "ali_from",
+    "ali_to",
+    "env_from",
+    "env_to",
+    "acc",
+    "description",
+    "source",
+]
 
 _DOMAIN_ROW = (
     b"%-*s %-*s %5d %-*s %-*s %5d %9.2g %6.1f %5.1f %3d %3d %9.2g %9.2g "
     b"%6.1f %5.1f %5d %5d %5d %5d %5d %5d %4.2f %s\n"
 )
 _TARGET_ROW = (
-    b"%-*s %-*s %-*s %-*s %9.2g %6.1f %5.1f %9.2g %6.1f %5.1f "
-    b"%5.1f %3d %3d %3d %3d %3d %3d %3d %s\n"
+    b"%-*s %-*s %-*s %-*s %9.2g %6.1f %5.1f %9.2g %6.1f %5.1f %5.1f %3d %3d %3d %3d %3d %3d %3d %s\n"
 )
 _TSV_ROW = (
     b"%s\t%s\t%d\t%s\t%s\t%d\t%.2g\t%.1f\t%.1f\t%d\t%d\t%.2g\t%.2g\t"
@@ -51,12 +65,12 @@ class TsvWriter(Writer):
 
     def _rows(self, record, hits):
         return self._head() + b"".join(
-            _TSV_ROW % (*_domain_fields(hit, domain, rank), _flat(hit.target_description),
-                        hit.source.encode())
+            _TSV_ROW
+            % (*_domain_fields(hit, domain, rank), _flat(hit.target_description), hit.source.encode())
             for hit in hits
             if hit.reported
             for rank, domain in enumerate(hit.reported_domains, 1)
-        )  # fmt: skip
+        )
 
     def _end(self):
         return self._head()
@@ -95,11 +109,21 @@ class DomtblWriter(_HmmscanWriter):
             if hit.reported:
                 for rank, domain in enumerate(hit.reported_domains, 1):
                     fields = _domain_fields(hit, domain, rank)
-                    rows.append(_DOMAIN_ROW % (
-                        widths.target, fields[0], widths.accession, fields[1], fields[2],
-                        widths.query, fields[3], widths.query_accession, *fields[4:],
-                        _description(hit),
-                    ))  # fmt: skip
+                    rows.append(
+                        _DOMAIN_ROW
+                        % (
+                            widths.target,
+                            fields[0],
+                            widths.accession,
+                            fields[1],
+                            fields[2],
+                            widths.query,
+                            fields[3],
+                            widths.query_accession,
+                            *fields[4:],
+                            _description(hit),
+                        )
+                    )
         return b"".join(rows)
 
 
@@ -112,17 +136,34 @@ class TblWriter(_HmmscanWriter):
         for hit in hits:
             if hit.reported:
                 best = hit.best_domain
-                rows.append(_TARGET_ROW % (
-                    widths.target, _bytes(hit.target_name),
-                    widths.accession, _bytes(hit.target_accession or "-"),
-                    widths.query, _bytes(hit.query_name),
-                    widths.query_accession, _bytes(hit.query_accession or "-"),
-                    hit.evalue, hit.score, hit.bias,
-                    best.i_evalue, best.score, best.bias,
-                    hit.expected, hit.regions, hit.clustered, hit.overlaps, hit.envelopes,
-                    hit.n_domains, hit.n_reported, hit.n_included,
-                    _description(hit),
-                ))  # fmt: skip
+                rows.append(
+                    _TARGET_ROW
+                    % (
+                        widths.target,
+                        _bytes(hit.target_name),
+                        widths.accession,
+                        _bytes(hit.target_accession or "-"),
+                        widths.query,
+                        _bytes(hit.query_name),
+                        widths.query_accession,
+                        _bytes(hit.query_accession or "-"),
+                        hit.evalue,
+                        hit.score,
+                        hit.bias,
+                        best.i_evalue,
+                        best.score,
+                        best.bias,
+                        hit.expected,
+                        hit.regions,
+                        hit.clustered,
+                        hit.overlaps,
+                        hit.envelopes,
+                        hit.n_domains,
+                        hit.n_reported,
+                        hit.n_included,
+                        _description(hit),
+                    )
+                )
         return b"".join(rows)
 
 
@@ -144,23 +185,40 @@ class PfamtblWriter(_HmmscanWriter):
         hits = [hit for hit in hits if hit.reported]
         rows = [pfam_target_header(width)]
         for hit in hits:
-            rows.append(b"%-*s  %6.1f %9.2g %3d %5.1f %5.1f    %s\n" % (
-                width, _bytes(hit.target_name), hit.score, hit.evalue,
-                hit.n_domains, hit.expected, hit.bias, _description(hit),
-            ))  # fmt: skip
+            rows.append(
+                b"%-*s  %6.1f %9.2g %3d %5.1f %5.1f    %s\n"
+                % (
+                    width,
+                    _bytes(hit.target_name),
+                    hit.score,
+                    hit.evalue,
+                    hit.n_domains,
+                    hit.expected,
+                    hit.bias,
+                    _description(hit),
+                )
+            )
         rows.append(pfam_domain_header(width))
-        ranked = [
-            (hit, domain, rank)
-            for hit in hits
-            for rank, domain in enumerate(hit.reported_domains, 1)
-        ]
+        ranked = [(hit, domain, rank) for hit in hits for rank, domain in enumerate(hit.reported_domains, 1)]
         for hit, domain, rank in sorted(ranked, key=self._domain_order):
             rows.append(
-                b"%-*s  %6.1f %9.2g %5d %5.1f %6d %6d %6d %6d %6d %6d     %s\n" % (
-                    width, _bytes(hit.target_name), domain.score, domain.i_evalue, rank,
-                    domain.bias, domain.env_from, domain.env_to, domain.ali_from, domain.ali_to,
-                    domain.hmm_from, domain.hmm_to, _description(hit),
-                ))  # fmt: skip
+                b"%-*s  %6.1f %9.2g %5d %5.1f %6d %6d %6d %6d %6d %6d     %s\n"
+                % (
+                    width,
+                    _bytes(hit.target_name),
+                    domain.score,
+                    domain.i_evalue,
+                    rank,
+                    domain.bias,
+                    domain.env_from,
+                    domain.env_to,
+                    domain.ali_from,
+                    domain.ali_to,
+                    domain.hmm_from,
+                    domain.hmm_to,
+                    _description(hit),
+                )
+            )
         return b"".join(rows)
 
     def _domain_order(self, item):
@@ -200,10 +258,26 @@ def _description(hit):
 def _domain_fields(hit, domain, rank):
     """The first 22 columns of domtblout."""
     return (
-        _bytes(hit.target_name), _bytes(hit.target_accession or "-"), hit.target_length,
-        _bytes(hit.query_name), _bytes(hit.query_accession or "-"), hit.query_length,
-        hit.evalue, hit.score, hit.bias, rank, hit.n_reported,
-        domain.c_evalue, domain.i_evalue, domain.score, domain.bias,
-        domain.hmm_from, domain.hmm_to, domain.ali_from, domain.ali_to,
-        domain.env_from, domain.env_to, domain.accuracy,
-    )  # fmt: skip
+        _bytes(hit.target_name),
+        _bytes(hit.target_accession or "-"),
+        hit.target_length,
+        _bytes(hit.query_name),
+        _bytes(hit.query_accession or "-"),
+        hit.query_length,
+        hit.evalue,
+        hit.score,
+        hit.bias,
+        rank,
+        hit.n_reported,
+        domain.c_evalue,
+        domain.i_evalue,
+        domain.score,
+        domain.bias,
+        domain.hmm_from,
+        domain.hmm_to,
+        domain.ali_from,
+        domain.ali_to,
+        domain.env_from,
+        domain.env_to,
+        domain.accuracy,
+    )

@@ -21,7 +21,7 @@ from .writer import Writer
 
 FOLDER = Path(__file__).parent / "page"
 SCRIPTS = ("picture.js", "page.js", "start.js")
-END = b'</script>\n</body>\n</html>\n'
+END = b"</script>\n</body>\n</html>\n"
 _LONE = re.compile("[\ud800-\udfff]")  # bytes that are not UTF-8, as Python keeps them
 _INERT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
 
@@ -48,14 +48,23 @@ class HtmlWriter(Writer):
     def _rows(self, record, hits):
         shown = [hit for hit in hits if hit.reported]
         lines = [self._start(), *(self._family(hit) for hit in shown if hit.family not in self._known)]
-        lines.append(line("p", record.name, record.description, len(record.sequence), [_hit(hit) for hit in shown]))
+        lines.append(
+            line("p", record.name, record.description, len(record.sequence), [_hit(hit) for hit in shown])
+        )
         return b"".join(lines)
 
     def _family(self, hit):
         """What the page has to know of a family, the first time it is found."""
         self._known.add(hit.family)
-        return line("f", hit.family, hit.target_name, hit.target_accession, self._clans[hit.family],
-                    hit.target_length, hit.target_description)
+        return line(
+            "f",
+            hit.family,
+            hit.target_name,
+            hit.target_accession,
+            self._clans[hit.family],
+            hit.target_length,
+            hit.target_description,
+        )
 
     def _start(self):
         head, self._head = self._head, b""
@@ -73,9 +82,14 @@ def page_head(title: str, about) -> bytes:
     """The page up to the data, all ASCII."""
     script = "".join((FOLDER / name).read_text(encoding="ascii") for name in SCRIPTS)
     pairs = "\n".join(f"<dt>{html.escape(what)}</dt><dd>{html.escape(value)}</dd>" for what, value in about)
-    fields = {"title": html.escape(f"{title} - domains found by pfamnet"), "heading": f"Domains of {html.escape(title)}",
-              "about": pairs, "script": script, "style": (FOLDER / "page.css").read_text(encoding="ascii"),
-              "digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}
+    fields = {
+        "title": html.escape(f"{title} - domains found by pfamnet"),
+        "heading": f"Domains of {html.escape(title)}",
+        "about": pairs,
+        "script": script,
+        "style": (FOLDER / "page.css").read_text(encoding="ascii"),
+        "digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
     page = string.Template((FOLDER / "page.html").read_text(encoding="ascii")).substitute(fields)
     return page.encode("ascii", "xmlcharrefreplace")
 
@@ -87,10 +101,26 @@ def line(*fields) -> bytes:
 
 
 def _hit(hit):
-    return [hit.family, hit.source, _rounded(hit.evalue), round(hit.score, 1),
-            [[domain.ali_from, domain.ali_to, domain.env_from, domain.env_to, domain.hmm_from, domain.hmm_to,
-              _rounded(domain.i_evalue), round(domain.score, 1), int(domain.included)]
-             for domain in hit.reported_domains]]
+    return [
+        hit.family,
+        hit.source,
+        _rounded(hit.evalue),
+        round(hit.score, 1),
+        [
+            [
+                domain.ali_from,
+                domain.ali_to,
+                domain.env_from,
+                domain.env_to,
+                domain.hmm_from,
+                domain.hmm_to,
+                _rounded(domain.i_evalue),
+                round(domain.score, 1),
+                int(domain.included),
+            ]
+            for domain in hit.reported_domains
+        ],
+    ]
 
 
 def _rounded(evalue):

@@ -16,10 +16,10 @@ from pathlib import Path
 import click
 
 from .. import __version__  # formats that few ask for are imported when they are
-from ..errors import PfamnetError
 from ..cli.common import os_reason
-from .table_headers import Trailer
+from ..errors import PfamnetError
 from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from .table_headers import Trailer
 
 FILES = ("out", "tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
 
@@ -69,7 +69,7 @@ class Outputs:
             if self.all_at_once or self.live and hits and writer is self.main:
                 writer.flush()
 
-    def __enter__(self) -> "Outputs":
+    def __enter__(self) -> Outputs:
         return self
 
     def __exit__(self, kind, error, _) -> None:
@@ -108,11 +108,23 @@ def main_writer(options: dict, query: str, target: str, thresholds, families: li
         return page_writer(options, out, query, target, families)
     from .hmmscan_report import WIDTH, ReportWriter
 
-    head = [("query sequence file", query), ("target HMM database", target),
-            ("written by", f"pfamnet-scan {__version__}"), ("option settings", command_line())]
+    head = [
+        ("query sequence file", query),
+        ("target HMM database", target),
+        ("written by", f"pfamnet-scan {__version__}"),
+        ("option settings", command_line()),
+    ]
     every = options["mode"] == "profiles"
-    Z = thresholds.Z or len(families), ("as set by --Z on cmdline" if thresholds.Z else
-                                   "actual number of targets" if every else "families in the model")
+    Z = (
+        thresholds.Z or len(families),
+        (
+            "as set by --Z on cmdline"
+            if thresholds.Z
+            else "actual number of targets"
+            if every
+            else "families in the model"
+        ),
+    )
     width = 0 if options["notextw"] else options["textw"] or WIDTH
     return ReportWriter(out, head, thresholds, Z, options["acc"], not options["noali"], width)
 
@@ -133,8 +145,12 @@ def page_writer(options: dict, out: str, query: str, target: str, families: list
     """The web page."""
     from .html import HtmlWriter
 
-    about = [("Sequences", query), ("Model", f"{target} ({len(families):,} families)"),
-             ("Written by", f"pfamnet-scan {__version__}"), ("Command", command_line())]
+    about = [
+        ("Sequences", query),
+        ("Model", f"{target} ({len(families):,} families)"),
+        ("Written by", f"pfamnet-scan {__version__}"),
+        ("Command", command_line()),
+    ]
     about += [] if options["no_date"] else [("Date", time.strftime("%d %B %Y, %H:%M"))]
     title = "stdin" if query == "-" else Path(query).name
     return HtmlWriter(out, title, about, [family.clan for family in families])

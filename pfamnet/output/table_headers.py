@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-_RULE = {name: b"-" * size for name, size in (
-    ("name", 19), ("accession", 10), ("query", 20), ("length", 5), ("description", 21),
-)}  # fmt: skip
+_RULE = {
+    name: b"-" * size
+    for name, size in (("name", 19), ("accession", 10), ("query", 20), ("length", 5), ("description", 21))
+}
 _DESCRIPTION = b"description of target"
 
 
@@ -52,43 +53,96 @@ def domain_header(target: int, accession: int, query: int, query_accession: int)
     """The three header lines of domtblout for these column widths."""
     width = target + query + accession + query_accession + 14
     groups = b"#%*s %22s %40s %11s %11s %11s\n" % (
-        width, b"", b"--- full sequence ---", b"-------------- this domain -------------",
-        b"hmm coord", b"ali coord", b"env coord",
-    )  # fmt: skip
+        width,
+        b"",
+        b"--- full sequence ---",
+        b"-------------- this domain -------------",
+        b"hmm coord",
+        b"ali coord",
+        b"env coord",
+    )
     names = (
-        b"#%-*s %-*s %5s %-*s %-*s %5s %9s %6s %5s %3s %3s %9s %9s %6s %5s "
-        b"%5s %5s %5s %5s %5s %5s %4s %s\n"
+        b"#%-*s %-*s %5s %-*s %-*s %5s %9s %6s %5s %3s %3s %9s %9s %6s %5s %5s %5s %5s %5s %5s %5s %4s %s\n"
     ) % (
-        target - 1, b" target name", accession, b"accession", b"tlen",
-        query, b"query name", query_accession, b"accession", b"qlen",
-        b"E-value", b"score", b"bias", b"#", b"of", b"c-Evalue", b"i-Evalue", b"score", b"bias",
-        b"from", b"to", b"from", b"to", b"from", b"to", b"acc", _DESCRIPTION,
-    )  # fmt: skip
+        target - 1,
+        b" target name",
+        accession,
+        b"accession",
+        b"tlen",
+        query,
+        b"query name",
+        query_accession,
+        b"accession",
+        b"qlen",
+        b"E-value",
+        b"score",
+        b"bias",
+        b"#",
+        b"of",
+        b"c-Evalue",
+        b"i-Evalue",
+        b"score",
+        b"bias",
+        b"from",
+        b"to",
+        b"from",
+        b"to",
+        b"from",
+        b"to",
+        b"acc",
+        _DESCRIPTION,
+    )
     rules = b"#%*s %*s %5s %*s %*s %5s %s %s\n" % (
-        target - 1, _RULE["name"], accession, _RULE["accession"], _RULE["length"],
-        query, _RULE["query"], query_accession, _RULE["accession"], _RULE["length"],
-        _rules(9, 6, 5, 3, 3, 9, 9, 6, 5, 5, 5, 5, 5, 5, 5, 4), _RULE["description"],
-    )  # fmt: skip
+        target - 1,
+        _RULE["name"],
+        accession,
+        _RULE["accession"],
+        _RULE["length"],
+        query,
+        _RULE["query"],
+        query_accession,
+        _RULE["accession"],
+        _RULE["length"],
+        _rules(9, 6, 5, 3, 3, 9, 9, 6, 5, 5, 5, 5, 5, 5, 5, 4),
+        _RULE["description"],
+    )
     return groups + names + rules
 
 
 def target_header(target: int, accession: int, query: int, query_accession: int) -> bytes:
     """The three header lines of tblout for these column widths."""
     groups = b"#%*s %22s %22s %33s\n" % (
-        target + query + accession + query_accession + 2, b"",
-        b"--- full sequence ----", b"--- best 1 domain ----", b"--- domain number estimation ----",
-    )  # fmt: skip
+        target + query + accession + query_accession + 2,
+        b"",
+        b"--- full sequence ----",
+        b"--- best 1 domain ----",
+        b"--- domain number estimation ----",
+    )
     names = b"#%-*s %-*s %-*s %-*s %s %s\n" % (
-        target - 1, b" target name", accession, b"accession",
-        query, b"query name", query_accession, b"accession",
+        target - 1,
+        b" target name",
+        accession,
+        b"accession",
+        query,
+        b"query name",
+        query_accession,
+        b"accession",
         b"  E-value  score  bias   E-value  score  bias   exp reg clu  ov env dom rep inc",
         _DESCRIPTION,
-    )  # fmt: skip
+    )
     rules = b"#%*s %*s %*s %*s %s   %s %s\n" % (
-        target - 1, _RULE["name"], accession, _RULE["accession"],
-        query, _RULE["query"], query_accession, _RULE["accession"],
-        _rules(9, 6, 5, 9, 6, 5), _rules(3, 3, 3, 3, 3, 3, 3, 3), _RULE["description"],
-    )  # fmt: skip
+        target - 1,
+        _RULE["name"],
+        accession,
+        _RULE["accession"],
+        query,
+        _RULE["query"],
+        query_accession,
+        _RULE["accession"],
+        _rules(9, 6, 5, 9, 6, 5),
+        _rules(3, 3, 3, 3, 3, 3, 3, 3),
+        _RULE["description"],
+    )
     return groups + names + rules
 
 
@@ -98,8 +152,7 @@ def pfam_target_header(target: int) -> bytes:
         b"# Sequence scores\n# ---------------\n#\n"
         b"# %-*s   bits   E-value   n   exp  bias    description\n"
         b"# %*s %s    %s\n"
-    ) % (target - 1, b"name", target - 1, _RULE["name"],
-         _rules(6, 9, 3, 5, 5), _RULE["description"])  # fmt: skip
+    ) % (target - 1, b"name", target - 1, _RULE["name"], _rules(6, 9, 3, 5, 5), _RULE["description"])
 
 
 def pfam_domain_header(target: int) -> bytes:
@@ -109,8 +162,14 @@ def pfam_domain_header(target: int) -> bytes:
         b"# %-*s   bits   E-value   hit  bias"
         b" env-st env-en ali-st ali-en hmm-st hmm-en     description\n"
         b"# %*s %s      %s\n"
-    ) % (target - 1, b" name", target - 1, _RULE["name"],
-         _rules(6, 9, 5, 5, 6, 6, 6, 6, 6, 6), _RULE["description"])  # fmt: skip
+    ) % (
+        target - 1,
+        b" name",
+        target - 1,
+        _RULE["name"],
+        _rules(6, 9, 5, 5, 6, 6, 6, 6, 6, 6),
+        _RULE["description"],
+    )
 
 
 def _rules(*sizes):

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from ..errors import PfamnetError
-from ..records import Record
 from ..hits import Hit
+from ..records import Record
 
 _LONGEST_ROW = 1 << 16
 

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import Pipeline
 
-from ..records import Record
 from ..hits import Hit
+from ..records import Record
 from .hmmer_hits import to_hit
 from .pool import ProfilePool
-from .thresholds import with_domZ
 from .search import MAX_RESIDUES, ProfileSearch, SearchedHits, to_digital
+from .thresholds import with_domZ
 
 _AMINO = Alphabet.amino()
 
@@ -72,11 +72,12 @@ class BatchSearch:
             with self._profiles.borrowed(family) as profile:
                 top = pipeline.search_hmm(profile, block)
         except OverflowError:  # of HMMER's arithmetic, by one of the sequences
-            return [(place, hit) for place in places
-                    for hit in self.search.search(records[place], [family])]
+            return [(place, hit) for place in places for hit in self.search.search(records[place], [family])]
         reported = [(int(hit.name), hit) for hit in top if hit.reported]
-        return [(place, to_hit(hit, family, profile, records[place], self.Z, pipeline.domZ))
-                for place, hit in reported]
+        return [
+            (place, to_hit(hit, family, profile, records[place], self.Z, pipeline.domZ))
+            for place, hit in reported
+        ]
 
     def _finished(self, hits: list[Hit]) -> SearchedHits:
         """The hits of a query, now that it is known how many families are reported."""

@@ -215,7 +215,7 @@ class ProfileStore:
         """
         if not 0 <= index < len(self):
             raise IndexError(f"profile {index} of {len(self)}")
-        data = self._bytes[self._bounds[index]:self._bounds[index + 1]]
+        data = self._bytes[self._bounds[index] : self._bounds[index + 1]]
         try:
             if data.startswith(_GZIP_MAGIC):
                 data = zlib.decompress(data, wbits=31)  # one member; gzip's own wrapper is slower

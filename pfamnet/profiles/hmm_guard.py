@@ -14,8 +14,7 @@ from ..errors import PfamnetError
 MAGIC = 0xE8EDEDBA
 _HEAD = struct.Struct("=IIii")
 _LETTERS = {1: 4, 2: 4, 3: 20}  # by alphabet: RNA, DNA, proteins
-_DESC, _RF, _CS, _MAP, _ACC, _CA, _COMPO, _CONS, _MM = (
-    1 << bit for bit in (1, 2, 3, 8, 9, 13, 14, 16, 17))  # fmt: skip
+_DESC, _RF, _CS, _MAP, _ACC, _CA, _COMPO, _CONS, _MM = (1 << bit for bit in (1, 2, 3, 8, 9, 13, 14, 16, 17))
 _BODY, _END, _NEEDED = b"\nHMM ", b"\n//", (b"\nLENG ", b"\nALPH ")  # of ASCII profiles
 _MOST = 1 << 24  # states, and bytes of a text: more of them are damage
 

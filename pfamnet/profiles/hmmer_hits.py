@@ -3,8 +3,8 @@
 import struct
 from math import exp
 
-from ..records import Record
 from ..hits import Alignment, Domain, Hit
+from ..records import Record
 
 # HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only
 # way at the values that pyhmmer has no property for. Big-endian, no padding.
@@ -14,9 +14,7 @@ _ALIGNMENT_LINES = 44  # where the byte stands that says which lines an alignmen
 _LOG2R = 1.44269504088896341  # Easel's eslCONST_LOG2R: nats to bits
 
 
-def to_hit(
-    hit, family: int, profile, record: Record, Z: float, domZ: float, alignments: bool = False
-) -> Hit:
+def to_hit(hit, family: int, profile, record: Record, Z: float, domZ: float, alignments: bool = False) -> Hit:
     """A `Hit` with every value of a pyhmmer hit, of a profile or of a sequence.
 
     Arguments:
@@ -31,9 +29,26 @@ def to_hit(
         RuntimeError: this pyhmmer lays its hits out in another way.
     """
     (
-        _, _, _, score, _, _, log_p, _, _, expected,
-        regions, clustered, overlaps, envelopes, n_domains, _, _, _, best,
-    ) = _HIT_STATE.unpack_from(memoryview(hit.__getstate__()))  # fmt: skip
+        _,
+        _,
+        _,
+        score,
+        _,
+        _,
+        log_p,
+        _,
+        _,
+        expected,
+        regions,
+        clustered,
+        overlaps,
+        envelopes,
+        n_domains,
+        _,
+        _,
+        _,
+        best,
+    ) = _HIT_STATE.unpack_from(memoryview(hit.__getstate__()))
     if score != hit.score or n_domains != len(hit.domains):
         raise RuntimeError("this pyhmmer serializes hits in another way")
     return Hit(
@@ -63,9 +78,9 @@ def to_hit(
 
 
 def _to_domain(domain, Z, domZ, alignments):
-    (
-        _, env_from, env_to, _, _, _, _, _, _, bias, accuracy, score, log_p, reported, included,
-    ) = _DOMAIN_STATE.unpack_from(memoryview(domain.__getstate__()))  # fmt: skip
+    (_, env_from, env_to, _, _, _, _, _, _, bias, accuracy, score, log_p, reported, included) = (
+        _DOMAIN_STATE.unpack_from(memoryview(domain.__getstate__()))
+    )
     if score != domain.score or env_from != domain.env_from:
         raise RuntimeError("this pyhmmer serializes domains in another way")
     alignment = domain.alignment

@@ -34,6 +34,7 @@ class ProfilePool:
 
         Raises: as `store.hmm`.
         """
+
         def make(share: Sequence[int]) -> None:
             for index in share:
                 profile = optimize(self.store.hmm(index))

@@ -14,8 +14,8 @@ from pyhmmer.easel import Alphabet, DigitalSequence
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 
 from ..errors import PfamnetError
-from ..records import Record
 from ..hits import Hit
+from ..records import Record
 from .hmmer_hits import to_hit
 from .long_sequences import merge_windows, windows
 
@@ -229,9 +229,7 @@ class ProfileSearch:
         found = []
         for start, end in windows(len(record.sequence), MAX_RESIDUES):
             here = [
-                i
-                for i in indices
-                if i not in regions or any(a < end and b > start for a, b in regions[i])
+                i for i in indices if i not in regions or any(a < end and b > start for a, b in regions[i])
             ]
             if here:
                 part = record._replace(sequence=record.sequence[start:end])

@@ -19,9 +19,7 @@ def with_domZ(hit, domZ, thresholds):
         c_evalue = exp(domain.log_p) * domZ
         reported = domain.reported and passes(c_evalue, domain.score, thresholds, "dom")
         included = domain.included and passes(c_evalue, domain.score, thresholds, "incdom")
-        domains.append(
-            replace(domain, c_evalue=c_evalue, reported=reported, included=included and reported)
-        )
+        domains.append(replace(domain, c_evalue=c_evalue, reported=reported, included=included and reported))
     included = hit.included and passes(hit.evalue, hit.score, thresholds, "inc")
     return replace(hit, domains=tuple(domains), included=included)
 

@@ -29,9 +29,13 @@ def best_of_clans(hits: list, families) -> list:
     Returns the hits in their order; what does not stay is no longer reported,
     and a family that keeps no domain is not reported either.
     """
-    rivals = [(domain.log_p, -domain.score, h, d, families[hit.family].clan, domain)
-              for h, hit in enumerate(hits) if hit.reported and families[hit.family].clan
-              for d, domain in enumerate(hit.domains) if domain.reported]
+    rivals = [
+        (domain.log_p, -domain.score, h, d, families[hit.family].clan, domain)
+        for h, hit in enumerate(hits)
+        if hit.reported and families[hit.family].clan
+        for d, domain in enumerate(hit.domains)
+        if domain.reported
+    ]
     kept, lost = {}, set()
     for _, _, h, d, clan, domain in sorted(rivals, key=lambda rival: rival[:4]):
         winners = kept.setdefault(clan, [])
@@ -72,8 +76,10 @@ def without(hit, lost: set[int]):
     """The hit with some of its domains, given by number, no longer reported."""
     if not lost:
         return hit
-    domains = tuple(replace(domain, reported=False, included=False) if d in lost else domain
-                    for d, domain in enumerate(hit.domains))
+    domains = tuple(
+        replace(domain, reported=False, included=False) if d in lost else domain
+        for d, domain in enumerate(hit.domains)
+    )
     left = [d for d, domain in enumerate(domains) if domain.reported]
     if not left:
         return replace(hit, domains=domains, reported=False, included=False)

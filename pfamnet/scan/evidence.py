@@ -14,40 +14,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..network.candidates import best_runs
-from ..model.combination import Combination, evidence, log_probabilities
-from ..records import Record
 from ..hits import Hit
+from ..model.combination import Combination, evidence, log_probabilities
+from ..network.candidates import best_runs
 from ..profiles.search import ProfileSearch, Thresholds
+from ..records import Record
 
-FURTHER = 4       # times as many families as candidates are tried where these are not the right ones
-UNFILTERED = 16   # candidates whose profiles are heard in any case
+FURTHER = 4  # times as many families as candidates are tried where these are not the right ones
+UNFILTERED = 16  # candidates whose profiles are heard in any case
 
 
 class Evidence(NamedTuple):
     """Of m families (m,), the network's likeliest and others that were found: the terms of the combined score.
 
-    `log_p` of the network, `nats` of the profiles, `resemblance` to prototypes;
+    `log_p` of the network, `nats` of the profiles;
     `hits` of the profiles that reported something, by family, and the filters' `counts`.
     """
 
     families: np.ndarray
     log_p: np.ndarray
     nats: np.ndarray
-    resemblance: np.ndarray
     hits: dict[int, Hit]
     counts: dict | None = None
 
     def best(self, combination: Combination) -> int:
         """The family of the largest combined score."""
-        return int(self.families[combination.scores(self.log_p, self.nats, self.resemblance).argmax()])
+        return int(self.families[combination.scores(self.log_p, self.nats).argmax()])
 
 
 class View(NamedTuple):
-    """What a network sees: block logits (blocks, F + 1); of blocks, vectors (blocks, H) or None."""
+    """What a network sees: block logits (blocks, F + 1)."""
 
     logits: np.ndarray
-    vectors: np.ndarray | None = None
 
     def log_p(self, first: int = 0, last: int | None = None) -> np.ndarray:
         """Log-probabilities of the families (F,), of the mean logits over blocks [first, last)."""
@@ -59,50 +57,47 @@ class View(NamedTuple):
         return float(scores[0]), int(first[0]), int(last[0])
 
 
-def look(runtime, sequence: str, prototypes=None) -> View:
-    """A network's view of a sequence, with vectors where they are needed."""
-    if prototypes is None:
-        return View(runtime.logits(sequence))
-    return View(*runtime.vectors(sequence))
-
-
 class Appraiser:
-    """Hears network, profiles and prototypes on one sequence.
+    """Hears network and profiles on one sequence.
 
     Arguments:
         store, families: of the model.
         most: candidates.
         thresholds: of the scan; all that a profile finds is reported, whatever they say.
         alignments: whether hits have them.
-        prototypes: a `Prototypes`, or None.
 
     `of` may be called from several threads.
     """
 
-    def __init__(self, store, families, most: int, thresholds: Thresholds = Thresholds(),
-                 alignments: bool = False, prototypes=None):
-        everything = replace(thresholds, E=np.inf, T=None, domE=np.inf, domT=None, bit_cutoffs=None,
-                             domZ=thresholds.domZ or 1.0)  # one family is reported for the query
-        self.most, self.prototypes = most, prototypes
+    def __init__(
+        self, store, families, most: int, thresholds: Thresholds = Thresholds(), alignments: bool = False
+    ):
+        everything = replace(
+            thresholds,
+            E=np.inf,
+            T=None,
+            domE=np.inf,
+            domT=None,
+            bit_cutoffs=None,
+            domZ=thresholds.domZ or 1.0,
+        )  # one family is reported for the query
+        self.most = most
         self.filtered = ProfileSearch(store, families, None, everything, alignments)
         self.unfiltered = ProfileSearch(store, families, None, everything.unfiltered(), alignments)
 
     def of(self, record: Record, view: View) -> Evidence:
         """The evidence on a sequence."""
         log_p = view.log_p()
-        likeliest = np.argsort(-log_p, kind="stable")[:FURTHER * self.most]
+        likeliest = np.argsort(-log_p, kind="stable")[: FURTHER * self.most]
         hits, counts = self.searched(record, likeliest.tolist())
         rank = np.arange(len(likeliest))
         families = likeliest[(rank < self.most) | np.isin(likeliest, list(hits))]
-        resemblance = np.zeros(len(families))
-        if self.prototypes is not None:
-            resemblance = self.prototypes.resemblance(view.vectors.mean(0), families)
         nats = evidence({family: hit.score for family, hit in hits.items()}, families)
-        return Evidence(families, log_p[families], nats, resemblance, hits, counts)
+        return Evidence(families, log_p[families], nats, hits, counts)
 
     def searched(self, record: Record, likeliest: list[int]) -> tuple[dict[int, Hit], dict | None]:
         """What the two passes find, by family, and what passed the filters of the first."""
-        candidates, further = likeliest[:self.most], likeliest[self.most:]
+        candidates, further = likeliest[: self.most], likeliest[self.most :]
         passed = self.filtered.search(record, candidates)
         hits = {hit.family: hit for hit in passed}
         if further and not any(hit.included for hit in passed):

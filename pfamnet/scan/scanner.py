@@ -11,19 +11,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from .evidence import look
-from ..profiles.batch_search import BatchSearch
-from ..network.candidates import Proposal, propose, spans
-from ..model.combination import evidence
-from ..records import Record
 from ..hits import Hit, network_domain, network_hit
+from ..model.combination import evidence
 from ..model.directory import Model
+from ..network.candidates import Proposal, propose, spans
+from ..profiles.batch_search import BatchSearch
 from ..profiles.search import ProfileSearch, Thresholds
+from ..records import Record
+from .evidence import View
 
 MODES = ("fast", "default", "sensitive")
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan spares all filters
-MOST_SPANS = 4   # and no more of a longer protein, where each costs the more
-RIVALS = 8    # families at most among which the one is chosen that the network alone calls
+MOST_SPANS = 4  # and no more of a longer protein, where each costs the more
+RIVALS = 8  # families at most among which the one is chosen that the network alone calls
 PLACED = 0.3  # share of a network's region that an alignment must cover to replace it
 
 
@@ -34,8 +34,9 @@ class ProfileScanner:
     may be called from several threads.
     """
 
-    def __init__(self, model: Model, thresholds: Thresholds, effort: str = "default",
-                 alignments: bool = False):
+    def __init__(
+        self, model: Model, thresholds: Thresholds, effort: str = "default", alignments: bool = False
+    ):
         if effort == "sensitive":
             thresholds = thresholds.unfiltered()
         self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
@@ -59,8 +60,14 @@ class NetworkScanner:
     be called from several threads.
     """
 
-    def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
-                 network: str | None = None, device: str = "cpu"):
+    def __init__(
+        self,
+        model: Model,
+        thresholds: Thresholds,
+        mode: str = "default",
+        network: str | None = None,
+        device: str = "cpu",
+    ):
         if network is None:
             network = "esm" if mode == "sensitive" and "esm" in model.networks else "light"
         self.model, self.mode, self.name, self.info = model, mode, network, model.networks[network]
@@ -98,8 +105,12 @@ class NetworkScanner:
         limits = self.thresholds
         sure = np.ones(len(evalues), bool)
         bits = -log_p / np.log(2)
-        for score, evalue in ((limits.T, limits.E), (limits.domT, limits.domE),
-                              (limits.incT, limits.incE), (limits.incdomT, limits.incdomE)):
+        for score, evalue in (
+            (limits.T, limits.E),
+            (limits.domT, limits.domE),
+            (limits.incT, limits.incE),
+            (limits.incdomT, limits.incdomE),
+        ):
             sure &= evalues <= evalue if score is None else bits >= score
         return sure
 
@@ -112,12 +123,19 @@ class NetworkScanner:
         if self.thresholds.bit_cutoffs:
             return []
         named = {hit.family for hit in found}
-        taken = [(domain.env_from - 1, domain.env_to)
-                 for hit in found for domain in hit.reported_domains if domain.included]
+        taken = [
+            (domain.env_from - 1, domain.env_to)
+            for hit in found
+            for domain in hit.reported_domains
+            if domain.included
+        ]
         regions, alone = [tuple(region) for region in proposal.regions.tolist()], []
-        left = [place for place in sorted(np.flatnonzero(sure).tolist(), key=lambda place: (log_p[place], place))
-                if int(proposal.families[place]) not in named
-                and not any(overlap(regions[place], other) > 0.5 for other in taken)]
+        left = [
+            place
+            for place in sorted(np.flatnonzero(sure).tolist(), key=lambda place: (log_p[place], place))
+            if int(proposal.families[place]) not in named
+            and not any(overlap(regions[place], other) > 0.5 for other in taken)
+        ]
         while left:
             rivals = [place for place in left if overlap(regions[place], regions[left[0]]) > 0.5]
             place = self.chosen(record, proposal, rivals[:RIVALS])
@@ -147,9 +165,16 @@ class Scanner(NetworkScanner):
     `threads` are free for the first proteins.
     """
 
-    def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default",
-                 network: str | None = None, device: str = "cpu", alignments: bool = False,
-                 threads: int = 1):
+    def __init__(
+        self,
+        model: Model,
+        thresholds: Thresholds,
+        mode: str = "default",
+        network: str | None = None,
+        device: str = "cpu",
+        alignments: bool = False,
+        threads: int = 1,
+    ):
         self.trial = None
         if mode == "sensitive":
             self.trial = ProfileSearch(model.store, model.families, None, thresholds)
@@ -158,11 +183,15 @@ class Scanner(NetworkScanner):
         one_by_one = alignments or self.trial is not None
         self.batches = None if one_by_one else BatchSearch(self.search, threads)
         super().__init__(model, thresholds, mode, network, device)
-        self.combination, self.prototypes = model.combination(self.name), model.prototypes(self.name)
+        self.combination = model.combination(self.name)
         # to place what the network alone calls: any alignment, however poor
         self.placing = ProfileSearch(
-            model.store, model.families, Z=self.search.Z, alignments=alignments,
-            thresholds=Thresholds(E=np.inf, domE=np.inf, seed=thresholds.seed).unfiltered())
+            model.store,
+            model.families,
+            Z=self.search.Z,
+            alignments=alignments,
+            thresholds=Thresholds(E=np.inf, domE=np.inf, seed=thresholds.seed).unfiltered(),
+        )
 
     def hits(self, record: Record) -> list[Hit]:
         """The hits of one protein, best first."""
@@ -172,21 +201,26 @@ class Scanner(NetworkScanner):
         """The hits of each protein, best first."""
         calls = [self.calls(record) if record.sequence else None for record in records]
         proposals = [call and call[0] for call in calls]
-        return [searched if call is None else self.with_calls(record, call, searched)
-                for record, call, searched in zip(records, calls, self.searched(records, proposals))]
+        return [
+            searched if call is None else self.with_calls(record, call, searched)
+            for record, call, searched in zip(records, calls, self.searched(records, proposals))
+        ]
 
     def searched(self, records: list[Record], proposals: list[Proposal | None]) -> list:
         """The hits of the profile stage; a protein without residues has no proposal."""
         if self.batches is None:
-            return [self.search.search(record, self.worth_a_search(record, proposal) if proposal else [])
-                    for record, proposal in zip(records, proposals)]
+            return [
+                self.search.search(record, self.worth_a_search(record, proposal) if proposal else [])
+                for record, proposal in zip(records, proposals)
+            ]
         return self.batches.search_all(
-            records, [proposal.families.tolist() if proposal else [] for proposal in proposals])
+            records, [proposal.families.tolist() if proposal else [] for proposal in proposals]
+        )
 
     def with_calls(self, record: Record, calls: tuple, searched) -> list[Hit]:
         """The hits of a protein's profiles, and the calls of the network alone."""
         proposal, evalues, log_p, sure = calls
-        called = set(proposal.families[:len(sure)][sure].tolist())
+        called = set(proposal.families[: len(sure)][sure].tolist())
         found = [replace(hit, source="both") if hit.family in called else hit for hit in searched]
         alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
         return searched.with_hits(sorted(found + alone, key=lambda hit: hit.order))
@@ -211,12 +245,10 @@ class Scanner(NetworkScanner):
         families = proposal.families[rivals]
         start, end = map(int, proposal.regions[rivals[0]])
         first, last = start // self.info.block, -(-end // self.info.block)
-        view, resemblance = look(self.runtime, record.sequence, self.prototypes), 0.0
-        if self.prototypes is not None:
-            resemblance = self.prototypes.resemblance(view.vectors[first:last].mean(0), families)
+        view = View(self.runtime.logits(record.sequence))
         part = record._replace(sequence=record.sequence[start:end])
         bits = {hit.family: hit.score for hit in self.placing.search(part, families.tolist())}
-        scores = self.combination.scores(view.log_p(first, last)[families], evidence(bits, families), resemblance)
+        scores = self.combination.scores(view.log_p(first, last)[families], evidence(bits, families))
         return rivals[int(scores.argmax())]
 
     def place(self, record, family: int, start: int, end: int, evalue: float, log_p: float):

@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from .evidence import Appraiser, View, look
-from ..model.combination import Combination
-from ..records import Record
 from ..hits import Hit, network_hit
+from ..model.combination import Combination
 from ..model.directory import Model
-from ..profiles.thresholds import with_domZ
-from .scanner import NetworkScanner
 from ..profiles.search import SearchedHits, Thresholds
+from ..profiles.thresholds import with_domZ
+from ..records import Record
+from .evidence import Appraiser, View
+from .scanner import NetworkScanner
 
 
 class TopScanner(NetworkScanner):
@@ -28,26 +28,37 @@ class TopScanner(NetworkScanner):
     Without `profiles` it is the network's first.
     """
 
-    def __init__(self, model: Model, thresholds: Thresholds, mode: str = "default", network: str | None = None,
-                 device: str = "cpu", alignments: bool = False, profiles: bool = True):
+    def __init__(
+        self,
+        model: Model,
+        thresholds: Thresholds,
+        mode: str = "default",
+        network: str | None = None,
+        device: str = "cpu",
+        alignments: bool = False,
+        profiles: bool = True,
+    ):
         super().__init__(model, thresholds, mode, network, device)
         self.combination = model.combination(self.name) or Combination()
         self.appraiser = None
         if profiles:
-            self.appraiser = Appraiser(model.store, model.families, self.info.modes[mode].candidates, thresholds,
-                                       alignments, model.prototypes(self.name))
+            self.appraiser = Appraiser(
+                model.store, model.families, self.info.modes[mode].candidates, thresholds, alignments
+            )
 
     def hits(self, record: Record) -> list[Hit]:
         """The hit of the family named, with its best domain reported; none in a sequence without residues."""
         if not record.sequence:
             return SearchedHits()
-        view = look(self.runtime, record.sequence, self.appraiser and self.appraiser.prototypes)
+        view = View(self.runtime.logits(record.sequence))
         if self.appraiser is None:
             return SearchedHits([self.by_network(record, view, int(view.log_p().argmax()))])
         evidence = self.appraiser.of(record, view)
         family = evidence.best(self.combination)
         found = evidence.hits.get(family)
-        hits = SearchedHits([self.by_profile(record, view, found) if found else self.by_network(record, view, family)])
+        hits = SearchedHits(
+            [self.by_profile(record, view, found) if found else self.by_network(record, view, family)]
+        )
         hits.counts = evidence.counts
         return hits
 
@@ -56,14 +67,18 @@ class TopScanner(NetworkScanner):
         evalue, log_p, (start, end) = self.call(record, view, family)
         domain = self.place(record, family, start, end, evalue, log_p)
         sure = bool(self.sure(np.array([evalue]), np.array([log_p]))[0])
-        return network_hit(family, self.model.families[family], record, [replace(domain, included=sure)], sure)
+        return network_hit(
+            family, self.model.families[family], record, [replace(domain, included=sure)], sure
+        )
 
     def by_profile(self, record: Record, view: View, found: Hit) -> Hit:
         """A profile's hit with the best of its domains alone."""
         evalue, log_p, _ = self.call(record, view, found.family)
         hit = with_domZ(found, self.thresholds.domZ or 1.0, self.thresholds)
-        domains = tuple(domain if place == hit.best else replace(domain, reported=False, included=False)
-                        for place, domain in enumerate(hit.domains))
+        domains = tuple(
+            domain if place == hit.best else replace(domain, reported=False, included=False)
+            for place, domain in enumerate(hit.domains)
+        )
         sure = bool(self.sure(np.array([evalue]), np.array([log_p]))[0])
         return replace(hit, domains=domains, source="both" if sure else "profile")
 

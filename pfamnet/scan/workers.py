@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
-from typing import Callable, Iterable, Iterator
 
 from ..records import Record
 
-AHEAD = 512          # records under way for each thread
-MOST = 256           # records that a thread takes at once
-RESIDUES = 131_072   # and no more of them than have so many residues, but one
-HELD = 16_777_216    # residues read ahead, at most, but for one record
+AHEAD = 512  # records under way for each thread
+MOST = 256  # records that a thread takes at once
+RESIDUES = 131_072  # and no more of them than have so many residues, but one
+HELD = 16_777_216  # residues read ahead, at most, but for one record
 
 
-def in_order(records: Iterable[Record], work: Callable[[list[Record]], list], threads: int,
-             most: int = MOST) -> Iterator[tuple[Record, object]]:
+def in_order(
+    records: Iterable[Record], work: Callable[[list[Record]], list], threads: int, most: int = MOST
+) -> Iterator[tuple[Record, object]]:
     """(record, its result) in the order of the records.
 
     `work` takes at most `most` records and gives as many results; what it gives for a
@@ -47,7 +48,7 @@ class Flow:
         self.work, self.threads, self.most = work, threads, most
         self.changed = threading.Condition()
         self.waiting: deque[tuple[int, Record]] = deque()
-        self.done: dict[int, tuple] = {}   # number -> (record, result, what was raised)
+        self.done: dict[int, tuple] = {}  # number -> (record, result, what was raised)
         self.read_so_far = self.taken = self.residues = 0
         self.ended = self.stopped = False
 
@@ -83,11 +84,12 @@ class Flow:
     def full(self, record: Record) -> bool:
         under_way = self.read_so_far - self.taken
         return under_way >= AHEAD * self.threads or (
-            under_way > 0 and self.residues + len(record.sequence) > HELD)
+            under_way > 0 and self.residues + len(record.sequence) > HELD
+        )
 
     def run(self) -> None:
         """What a worker does: little at first, so that the first results come soon."""
-        limits = chain((4 ** turn for turn in range(4)), repeat(self.most))
+        limits = chain((4**turn for turn in range(4)), repeat(self.most))
         while chunk := self.take(next(limits)):
             done = self.results_of(chunk)
             with self.changed:
@@ -113,8 +115,10 @@ class Flow:
     def results_of(self, chunk: list[tuple[int, Record]]) -> dict[int, tuple]:
         try:
             results = self.work([record for _, record in chunk])
-            return {number: (record, result, None)
-                    for (number, record), result in zip(chunk, results, strict=True)}
+            return {
+                number: (record, result, None)
+                for (number, record), result in zip(chunk, results, strict=True)
+            }
         except BaseException as error:
             if len(chunk) == 1:
                 number, record = chunk[0]

@@ -16,8 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 CHECKPOINT, BEST, LOG = "checkpoint.safetensors", "best.safetensors", "log.tsv"
-LOG_COLUMNS = ("network", "step", "residues", "seconds", "loss", "dev_accuracy", "lr",
-               "residues_per_second")
+LOG_COLUMNS = ("network", "step", "residues", "seconds", "loss", "dev_accuracy", "lr", "residues_per_second")
 
 
 def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> None:
@@ -51,8 +50,7 @@ def read_checkpoint(path: Path) -> tuple[dict, dict] | None:
 
 def part(tensors: dict, prefix: str) -> dict:
     """The tensors of one prefix, without it."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()
-            if name.startswith(prefix)}
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def load_optimizer(optimizer, tensors: dict, scalars: dict) -> None:

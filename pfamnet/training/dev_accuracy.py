@@ -8,13 +8,14 @@ share a region (sister families of a clan), each of them is right.
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from .sampler import Corpus, block_range
 from ..network.tokens import PAD
+from .sampler import Corpus, block_range
 
 CONTEXT = 256
 BATCH = 16384  # residues
@@ -35,7 +36,7 @@ def region(corpus: Corpus, row: int, block: int) -> Region:
     sequence = corpus.sequence(index)
     room = max(CONTEXT - (end - start), 0) // 2
     left = max(start - room, 0) // block * block
-    tokens = sequence[left:min(end + room, len(sequence))]
+    tokens = sequence[left : min(end + room, len(sequence))]
     return Region(row, tokens, *block_range(start - left, end - left, block))
 
 
@@ -46,16 +47,17 @@ def region_logits(network, regions: list[Region]) -> Iterator[tuple[Region, torc
     begin = 0
     while begin < len(regions):
         longest = len(regions[min(begin + 64, len(regions)) - 1].tokens)
-        group = regions[begin:begin + min(64, max(1, BATCH // longest))]
+        group = regions[begin : begin + min(64, max(1, BATCH // longest))]
         begin += len(group)
         lengths = np.array([len(region.tokens) for region in group])
         tokens = np.full((len(group), lengths.max() + -lengths.max() % network.block), PAD, np.int64)
         for place, region in enumerate(group):
-            tokens[place, :len(region.tokens)] = region.tokens
-        logits = network(torch.from_numpy(tokens).to(device),
-                         torch.from_numpy(lengths).to(device)).float().cpu()
+            tokens[place, : len(region.tokens)] = region.tokens
+        logits = (
+            network(torch.from_numpy(tokens).to(device), torch.from_numpy(lengths).to(device)).float().cpu()
+        )
         for place, region in enumerate(group):
-            yield region, logits[place, region.first:region.last].mean(0)
+            yield region, logits[place, region.first : region.last].mean(0)
 
 
 class Measure:
@@ -74,9 +76,18 @@ class Measure:
     def right_families(corpus: Corpus, row: int) -> set[int]:
         """The families that hold more than half of a region."""
         index, start, end, _ = corpus.domains[row]
-        return {int(family) for s, e, family in corpus.domains[list(corpus.domains_of(index)), 1:]
-                if min(e, end) - max(s, start) > (end - start) // 2}
+        return {
+            int(family)
+            for s, e, family in corpus.domains[list(corpus.domains_of(index)), 1:]
+            if min(e, end) - max(s, start) > (end - start) // 2
+        }
 
     def __call__(self, network) -> float:
-        return float(np.mean([int(logits[1:].argmax()) in self.right[region.row]
-                              for region, logits in region_logits(network, self.regions)]))
+        return float(
+            np.mean(
+                [
+                    int(logits[1:].argmax()) in self.right[region.row]
+                    for region, logits in region_logits(network, self.regions)
+                ]
+            )
+        )

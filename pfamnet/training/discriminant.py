@@ -17,14 +17,14 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .distillation import regions_of_each
 from ..network.esm import EsmNetwork, add_ends, pool_blocks
-from .sampler import Corpus
 from .dev_accuracy import region_logits
+from .distillation import regions_of_each
+from .sampler import Corpus
 
-PER_FAMILY = 16      # domains of each family that are looked at, at most
-PART = 2             # this part of the residues of the training that follows, at most
-SHRINKAGE = 0.01     # share of the covariance that is the same in all directions
+PER_FAMILY = 16  # domains of each family that are looked at, at most
+PART = 2  # this part of the residues of the training that follows, at most
+SHRINKAGE = 0.01  # share of the covariance that is the same in all directions
 SCALES = tuple(np.geomspace(0.02, 2.0, 21))  # of the logits; normal distributions are too sure
 
 
@@ -41,8 +41,9 @@ class Features(nn.Module):
         return self.network.head[0](pool_blocks(hidden, inside, self.block))
 
 
-def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = False,
-               training: int | None = None) -> None:
+def start_head(
+    network: EsmNetwork, corpus: Corpus, context, progress: bool = False, training: int | None = None
+) -> None:
     """Set the linear layer of `network`'s head; `context` is the autocast context to run in.
 
     Before a training of `training` residues no more than a part of these is looked at.
@@ -54,7 +55,11 @@ def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = Fa
     half, other = order[::2], order[1::2]
     weight, bias = discriminant(vectors[half], labels[half], network.families + 1)
     logits = vectors[other] @ weight.T + bias
-    scale = min(SCALES, key=lambda scale: F.cross_entropy(logits * scale, labels[other]).item()) if len(other) else 1.0
+    scale = (
+        min(SCALES, key=lambda scale: F.cross_entropy(logits * scale, labels[other]).item())
+        if len(other)
+        else 1.0
+    )
     weight, bias = discriminant(vectors, labels, network.families + 1)
     layer = network.head[-1]
     with torch.no_grad():
@@ -62,8 +67,14 @@ def start_head(network: EsmNetwork, corpus: Corpus, context, progress: bool = Fa
         layer.bias.copy_(bias * scale)
 
 
-def vectors_of_each(network: EsmNetwork, corpus: Corpus, context, progress: bool = False,
-                    training: int | None = None, shuffled: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def vectors_of_each(
+    network: EsmNetwork,
+    corpus: Corpus,
+    context,
+    progress: bool = False,
+    training: int | None = None,
+    shuffled: int = 0,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Vectors (n, d), double precision, and classes (n,) of some domains of each family.
 
     And of `shuffled` of them with their residues in another order: class 0.
@@ -73,21 +84,29 @@ def vectors_of_each(network: EsmNetwork, corpus: Corpus, context, progress: bool
     rng = np.random.default_rng(0)
     decoys = [regions[place] for place in rng.permutation(len(regions))[:shuffled]]
     vectors, classes = [], []
-    with torch.inference_mode(), context, tqdm(total=len(regions) + len(decoys), desc="head", file=sys.stderr,
-                                               disable=not progress, leave=False) as bar:
+    with (
+        torch.inference_mode(),
+        context,
+        tqdm(
+            total=len(regions) + len(decoys), desc="head", file=sys.stderr, disable=not progress, leave=False
+        ) as bar,
+    ):
         for view, vector in region_logits(Features(network.eval()), regions):
             vectors.append(vector)
             classes.append(labels[view.row])
             bar.update()
-        for _, vector in region_logits(Features(network), [view._replace(tokens=rng.permutation(view.tokens))
-                                                           for view in decoys]):
+        for _, vector in region_logits(
+            Features(network), [view._replace(tokens=rng.permutation(view.tokens)) for view in decoys]
+        ):
             vectors.append(vector)
             classes.append(0)
             bar.update()
     return torch.stack(vectors).double(), torch.tensor(classes)
 
 
-def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+def discriminant(
+    vectors: torch.Tensor, labels: torch.Tensor, classes: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Fisher's linear discriminant (Fisher 1936) with equal priors.
 
     Args:

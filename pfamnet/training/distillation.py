@@ -16,17 +16,18 @@ import torch
 from safetensors.numpy import load_file, save_file
 from tqdm import tqdm
 
-from .sampler import Corpus
 from .dev_accuracy import region, region_logits
+from .sampler import Corpus
 
-KEPT = 8          # classes of each domain
-PER_FAMILY = {"cpu": 20, "cuda": 100}   # domains of a family that the teacher has time for
-PART = 4          # the teacher looks at this part of the residues it was trained on, at most
+KEPT = 8  # classes of each domain
+PER_FAMILY = {"cpu": 20, "cuda": 100}  # domains of a family that the teacher has time for
+PART = 4  # the teacher looks at this part of the residues it was trained on, at most
 TEMPERATURE = 2.0
 
 
-def soft_labels(network, corpus: Corpus, path: Path, context, progress: bool = False,
-                trained: int | None = None):
+def soft_labels(
+    network, corpus: Corpus, path: Path, context, progress: bool = False, trained: int | None = None
+):
     """Classes (n, KEPT) int64 and probabilities (n, KEPT) of each domain.
 
     Domains that the teacher did not look at have probabilities of zero.  Read
@@ -43,8 +44,13 @@ def soft_labels(network, corpus: Corpus, path: Path, context, progress: bool = F
         most = PER_FAMILY.get(device, PER_FAMILY["cpu"])
         regions = regions_of_each(corpus, most, network.block, trained and trained // PART)
         with torch.inference_mode(), context:
-            for view, logits in tqdm(region_logits(network.eval(), regions), "soft labels",
-                                     len(regions), file=sys.stderr, disable=not progress):
+            for view, logits in tqdm(
+                region_logits(network.eval(), regions),
+                "soft labels",
+                len(regions),
+                file=sys.stderr,
+                disable=not progress,
+            ):
                 best = torch.softmax(logits / TEMPERATURE, -1).topk(kept)
                 classes[view.row] = best.indices.numpy()
                 chances[view.row] = (best.values / best.values.sum()).numpy()

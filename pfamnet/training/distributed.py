@@ -23,12 +23,12 @@ import torch
 from torch import nn
 
 from ..errors import PfamnetError
-from .sampler import Batch
 from ..signals import Terminated
+from .sampler import Batch
 
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-WAIT = timedelta(days=30)        # profiles may take the first process long
-BUCKET = 8_000_000               # numbers that are sent at once
+WAIT = timedelta(days=30)  # profiles may take the first process long
+BUCKET = 8_000_000  # numbers that are sent at once
 
 
 class Alone:
@@ -57,6 +57,7 @@ class Together(Alone):
 
     def __init__(self, rank: int, size: int, local_rank: int, local_size: int):
         import torch.distributed as distributed
+
         self.rank, self.size, self.local_rank, self.local_size = rank, size, local_rank, local_size
         self.distributed, self.gpus = distributed, None
         with self.in_touch():
@@ -101,8 +102,10 @@ class Together(Alone):
         except RuntimeError as error:  # torch's own are of this kind
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            raise PfamnetError(f"process {self.rank} of {self.size}: another process of the training has ended, "
-                               "or cannot be reached; repeat the command with --resume") from error
+            raise PfamnetError(
+                f"process {self.rank} of {self.size}: another process of the training has ended, "
+                "or cannot be reached; repeat the command with --resume"
+            ) from error
 
 
 def join() -> Alone:
@@ -115,14 +118,20 @@ def join() -> Alone:
         return Alone()
     try:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        local = [int(os.environ.get(name) or default)
-                 for name, default in (("LOCAL_RANK", rank), ("LOCAL_WORLD_SIZE", size))]
+        local = [
+            int(os.environ.get(name) or default)
+            for name, default in (("LOCAL_RANK", rank), ("LOCAL_WORLD_SIZE", size))
+        ]
     except ValueError:
-        raise PfamnetError("RANK and WORLD_SIZE in the environment are no numbers; start with torchrun") from None
+        raise PfamnetError(
+            "RANK and WORLD_SIZE in the environment are no numbers; start with torchrun"
+        ) from None
     if size == 1:
         return Alone()
     if len(given) < len(VARIABLES) or not 0 <= rank < size:
-        raise PfamnetError(f"{', '.join(VARIABLES)} in the environment do not fit each other; start with torchrun")
+        raise PfamnetError(
+            f"{', '.join(VARIABLES)} in the environment do not fit each other; start with torchrun"
+        )
     return Together(rank, size, *local)
 
 
@@ -134,8 +143,10 @@ def joined(say):
         yield group
     except Terminated:  # as launchers do where another process has ended
         if group.size > 1:
-            say(f"process {group.rank} of {group.size}: stopped by a signal, as launchers send when another "
-                "process has ended; repeat the command with --resume")
+            say(
+                f"process {group.rank} of {group.size}: stopped by a signal, as launchers send when another "
+                "process has ended; repeat the command with --resume"
+            )
         raise
 
 
@@ -145,8 +156,10 @@ def own_device(name: str, group: Alone) -> str:
         return name
     gpus = torch.cuda.device_count()
     if group.local_size > gpus:
-        raise PfamnetError(f"{group.local_size} processes for {gpus} GPUs of this machine: start as many as there "
-                           "are GPUs, or give --device cpu")
+        raise PfamnetError(
+            f"{group.local_size} processes for {gpus} GPUs of this machine: start as many as there "
+            "are GPUs, or give --device cpu"
+        )
     torch.cuda.set_device(group.local_rank)
     return f"cuda:{group.local_rank}"
 
@@ -168,7 +181,7 @@ def part_of(batch: Batch, rank: int, size: int) -> tuple[Batch, int]:
         return moved, *(other[held] for other in others)
 
     blocks, weights = of_rows(batch.blocks, batch.weights)
-    pooled, = of_rows(batch.pooled)
+    (pooled,) = of_rows(batch.pooled)
     return Batch(batch.tokens[first:last], batch.lengths[first:last], blocks, weights, pooled), first
 
 
@@ -255,4 +268,4 @@ def drop(dropout: nn.Dropout, rows: Rows, x: torch.Tensor) -> torch.Tensor:
     # the order of memory is that in which one process would draw
     mask = torch.empty_strided((rows.all, *x.shape[1:]), strides, dtype=x.dtype, device=x.device)
     mask.bernoulli_(kept).div_(kept)
-    return x * mask[rows.first:rows.first + len(x)]
+    return x * mask[rows.first : rows.first + len(x)]

@@ -17,17 +17,24 @@ import torch
 from safetensors.torch import load_file
 
 from .checkpoints import save_tensors
-from .sampler import Corpus
-from .discriminant import Features, discriminant, vectors_of_each
 from .dev_accuracy import Measure, region_logits
+from .discriminant import Features, discriminant, vectors_of_each
+from .sampler import Corpus
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # of the discriminant, beside a whole head
-SCALES = tuple(np.geomspace(0.02, 2.0, 41))    # of all logits
-SHUFFLED = 400   # domains that, their residues in another order, stand for no family
+SCALES = tuple(np.geomspace(0.02, 2.0, 41))  # of all logits
+SHUFFLED = 400  # domains that, their residues in another order, stand for no family
 
 
-def finish_head(network, corpus: Corpus, measure: Measure, path: Path, context, progress: bool = False,
-                trained: int | None = None) -> str:
+def finish_head(
+    network,
+    corpus: Corpus,
+    measure: Measure,
+    path: Path,
+    context,
+    progress: bool = False,
+    trained: int | None = None,
+) -> str:
     """Set the linear layer of a trained network's head; says what it came to.
 
     Arguments:
@@ -54,8 +61,10 @@ def finish_head(network, corpus: Corpus, measure: Measure, path: Path, context, 
         for target, mine, its in zip((layer.weight, layer.bias), own, other):
             target.copy_((mine + share * its) * scale)
     save_tensors(layer.state_dict(), path)
-    return (f"esm: head and {share:g} times the discriminant of its vectors: {accuracy(joined, right):.4f} of dev "
-            f"(head alone {accuracy(logits, right):.4f}), logits times {scale:.2f}")
+    return (
+        f"esm: head and {share:g} times the discriminant of its vectors: {accuracy(joined, right):.4f} of dev "
+        f"(head alone {accuracy(logits, right):.4f}), logits times {scale:.2f}"
+    )
 
 
 def dev_vectors(network, measure: Measure, context) -> tuple[torch.Tensor, torch.Tensor]:

@@ -49,7 +49,10 @@ def narrower(network: LightNetwork, width: int, tokens: torch.Tensor) -> LightNe
     with torch.no_grad():
         other.embed.weight.copy_(network.embed.weight)
         other.head.load_state_dict(network.head.state_dict())
-        pairs = [(other.stem, network.stem, kept, slice(None)), (other.context, network.context, slice(None), both)]
+        pairs = [
+            (other.stem, network.stem, kept, slice(None)),
+            (other.context, network.context, slice(None), both),
+        ]
         for new, old in zip(other.body, network.body):
             inner = most(shares[old.second[0]], width)
             pairs += [(new.first, old.first, inner, kept), (new.second, old.second, kept, inner)]
@@ -69,8 +72,11 @@ def most(shares: torch.Tensor, count: int) -> torch.Tensor:
 
 def convolutions(network: LightNetwork) -> list[nn.Sequential]:
     """Each convolution with its normalisation."""
-    return [network.stem, *(part for residual in network.body for part in (residual.first, residual.second)),
-            network.context]
+    return [
+        network.stem,
+        *(part for residual in network.body for part in (residual.first, residual.second)),
+        network.context,
+    ]
 
 
 def looked_at(network: LightNetwork, tokens: torch.Tensor) -> tuple[dict, dict]:
@@ -89,8 +95,14 @@ def looked_at(network: LightNetwork, tokens: torch.Tensor) -> tuple[dict, dict]:
 
         return keep
 
-    hooks = [hook for convolution, norm in convolutions(network)
-             for hook in (convolution.register_forward_pre_hook(carried), norm.register_forward_hook(given(convolution)))]
+    hooks = [
+        hook
+        for convolution, norm in convolutions(network)
+        for hook in (
+            convolution.register_forward_pre_hook(carried),
+            norm.register_forward_hook(given(convolution)),
+        )
+    ]
     seen(network, tokens, hooks)
     return shares, moments
 

@@ -18,9 +18,9 @@ from torch import nn
 
 from ..errors import PfamnetError
 from ..families import Family
+from ..model.directory import WEIGHTS, open_model
 from ..network.light import LightConfig, LightNetwork
 from .light_reshape import finer, narrower
-from ..model.directory import WEIGHTS, open_model
 
 
 class Stored:
@@ -39,8 +39,13 @@ class Stored:
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             raise PfamnetError(f"{self.path}: no weights of a light network") from None
 
-    def network(self, families: list[Family], tokens: torch.Tensor, width: int | None = None,
-                stride: int | None = None) -> LightNetwork:
+    def network(
+        self,
+        families: list[Family],
+        tokens: torch.Tensor,
+        width: int | None = None,
+        stride: int | None = None,
+    ) -> LightNetwork:
         """A network for `families`, those in common with the stored one as they are there.
 
         `tokens` (B, L) int64 are of ordinary examples.  Other families begin
@@ -65,8 +70,11 @@ class Stored:
         """The stored families' rows; the bias of the others is the average one."""
         weight, bias = self.tensors["head.weight"].T, self.tensors["head.bias"]
         head.bias[1:] = bias[1:].mean()
-        pairs = [(0, 0)] + [(row + 1, self.places[family.key] + 1)
-                            for row, family in enumerate(families) if family.key in self.places]
+        pairs = [(0, 0)] + [
+            (row + 1, self.places[family.key] + 1)
+            for row, family in enumerate(families)
+            if family.key in self.places
+        ]
         rows, places = (list(column) for column in zip(*pairs))
         head.weight[rows], head.bias[rows] = weight[places], bias[places]
 

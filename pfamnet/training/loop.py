@@ -29,12 +29,25 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from .checkpoints import (BEST, CHECKPOINT, LOG, add_log, load_optimizer, log_lines, part, random_states,
-                          read_checkpoint, save_checkpoint, save_tensors, set_random_states, trim_log)
-from ..network.devices import autocast
 from ..errors import PfamnetError
-from .loss import batch_loss, class_weights
+from ..network.devices import autocast
+from .checkpoints import (
+    BEST,
+    CHECKPOINT,
+    LOG,
+    add_log,
+    load_optimizer,
+    log_lines,
+    part,
+    random_states,
+    read_checkpoint,
+    save_checkpoint,
+    save_tensors,
+    set_random_states,
+    trim_log,
+)
 from .distributed import Alone, Rows, add_gradients, part_of, whole_batches
+from .loss import batch_loss, class_weights
 from .tracking import EVERY, Untracked, memory
 
 
@@ -45,17 +58,17 @@ class TrainSettings:
     residues: int
     batch: int = 16384
     accumulate: int = 1
-    pool: int = 1             # batches drawn together and sorted by length
+    pool: int = 1  # batches drawn together and sorted by length
     lr: float = 3e-3
     head_lr: float = 3e-3
     layer_decay: float = 1.0
     weight_decay: float = 0.01
-    warmup: float = 0.05      # share of the steps
-    evaluate: int = 500       # steps between two looks at dev
+    warmup: float = 0.05  # share of the steps
+    evaluate: int = 500  # steps between two looks at dev
     patience: int = 8
-    precision: str = "auto"   # auto | fp32 | bf16 | fp16
+    precision: str = "auto"  # auto | fp32 | bf16 | fp16
     optimizer: str = "adamw"  # adamw | adamw8bit
-    balance: str = "none"     # none | inverse | logit
+    balance: str = "none"  # none | inverse | logit
     checkpoint_seconds: float = 240.0
 
     @property
@@ -82,10 +95,28 @@ class Training:
     `knows`: whether the network knows something before its first step.
     """
 
-    def __init__(self, name, network, groups, sampler, measure, settings: TrainSettings,
-                 folder: Path, device: torch.device, progress: bool = False, group: Alone | None = None,
-                 tracker: Untracked | None = None, knows: bool = False):
-        self.name, self.network, self.sampler, self.measure, self.knows = name, network, sampler, measure, knows
+    def __init__(
+        self,
+        name,
+        network,
+        groups,
+        sampler,
+        measure,
+        settings: TrainSettings,
+        folder: Path,
+        device: torch.device,
+        progress: bool = False,
+        group: Alone | None = None,
+        tracker: Untracked | None = None,
+        knows: bool = False,
+    ):
+        self.name, self.network, self.sampler, self.measure, self.knows = (
+            name,
+            network,
+            sampler,
+            measure,
+            knows,
+        )
         self.settings, self.folder, self.device, self.progress = settings, Path(folder), device, progress
         self.group, self.tracker, self.rows = group or Alone(), tracker or Untracked(), Rows()
         self.context, scaled = autocast(device, settings.precision)
@@ -95,11 +126,21 @@ class Training:
             group["peak"] = group["lr"]
         self.weights, self.offsets = (
             None if part is None else part.to(device)
-            for part in class_weights(torch.from_numpy(sampler.class_counts()), settings.balance))
+            for part in class_weights(torch.from_numpy(sampler.class_counts()), settings.balance)
+        )
         # `losses` and `loss`: how many steps since the last line of the log, and their sum
         # `best`: dev accuracy of the weights kept, at step `kept`; `trained`: the best since the first step
-        self.state = {"step": 0, "best": -1.0, "kept": 0, "trained": -1.0, "stale": 0, "seconds": 0.0,
-                      "done": False, "losses": 0, "loss": 0.0}
+        self.state = {
+            "step": 0,
+            "best": -1.0,
+            "kept": 0,
+            "trained": -1.0,
+            "stale": 0,
+            "seconds": 0.0,
+            "done": False,
+            "losses": 0,
+            "loss": 0.0,
+        }
 
     def rate(self, step: int) -> float:
         """Share of the peak learning rate at a step."""
@@ -114,8 +155,14 @@ class Training:
         self.restore()
         settings = self.settings
         if not self.state["done"]:
-            bar = tqdm(total=settings.steps, initial=self.state["step"], desc=self.name, unit="step",
-                       file=sys.stderr, disable=not (self.progress and self.group.first))
+            bar = tqdm(
+                total=settings.steps,
+                initial=self.state["step"],
+                desc=self.name,
+                unit="step",
+                file=sys.stderr,
+                disable=not (self.progress and self.group.first),
+            )
             with ThreadPoolExecutor(1) as ahead, bar, whole_batches(self.network, self.group, self.rows):
                 self.loop(ahead, bar)
             self.state["done"] = True
@@ -142,9 +189,15 @@ class Training:
             now = time.monotonic()
             window.add(loss, now)
             if state["step"] % EVERY == 0 and self.group.first:
-                self.tracker.log(self.name, state["step"], window.taken() | {
-                    "learning_rate": max(group["lr"] for group in self.optimizer.param_groups),
-                    "memory_mib": memory(self.device)})
+                self.tracker.log(
+                    self.name,
+                    state["step"],
+                    window.taken()
+                    | {
+                        "learning_rate": max(group["lr"] for group in self.optimizer.param_groups),
+                        "memory_mib": memory(self.device),
+                    },
+                )
             state["seconds"] = before + now - begun
             if state["step"] % settings.evaluate == 0 or state["step"] == settings.steps:
                 speed = (state["step"] - since) * settings.batch * settings.accumulate / (now - begun)
@@ -171,7 +224,7 @@ class Training:
             turn += 1
             coming = draw(turn)
             for start in range(skip * self.settings.accumulate, pool, self.settings.accumulate):
-                yield batches[start:start + self.settings.accumulate]
+                yield batches[start : start + self.settings.accumulate]
             skip = 0
 
     def step(self, batches) -> float:
@@ -186,8 +239,10 @@ class Training:
             add_gradients(self.network, self.group)
             total = self.group.add(torch.tensor(total, dtype=torch.float64)).item()
         if math.isnan(total):
-            raise PfamnetError(f"{self.name}: the loss is not a number at step {self.state['step'] + 1}; "
-                               "try lower learning rates")
+            raise PfamnetError(
+                f"{self.name}: the loss is not a number at step {self.state['step'] + 1}; "
+                "try lower learning rates"
+            )
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.scaler.step(self.optimizer)
@@ -222,24 +277,40 @@ class Training:
         if self.group.first:
             if better:
                 save_tensors(self.network.state_dict(), self.folder / BEST)
-            add_log(self.folder, (self.name, step, step * self.settings.batch * self.settings.accumulate,
-                                  f"{state['seconds']:.0f}", f"{loss:.4f}" if step else "", f"{accuracy:.5f}",
-                                  f"{self.rate(step - 1):.4f}" if step else "", f"{speed:.0f}" if step else ""))
-            self.tracker.log(self.name, step, {"dev_accuracy": accuracy}
-                             | ({"loss_between_looks": loss} if step else {}))
+            add_log(
+                self.folder,
+                (
+                    self.name,
+                    step,
+                    step * self.settings.batch * self.settings.accumulate,
+                    f"{state['seconds']:.0f}",
+                    f"{loss:.4f}" if step else "",
+                    f"{accuracy:.5f}",
+                    f"{self.rate(step - 1):.4f}" if step else "",
+                    f"{speed:.0f}" if step else "",
+                ),
+            )
+            self.tracker.log(
+                self.name, step, {"dev_accuracy": accuracy} | ({"loss_between_looks": loss} if step else {})
+            )
         return accuracy
 
     def save(self) -> None:
         if self.group.first:
-            meta = self.state | {"settings": vars(self.settings), "scaler": self.scaler.state_dict(),
-                                 "log": log_lines(self.folder)}
-            save_checkpoint(self.folder / CHECKPOINT, self.network, self.optimizer,
-                            random_states(self.device), meta)
+            meta = self.state | {
+                "settings": vars(self.settings),
+                "scaler": self.scaler.state_dict(),
+                "log": log_lines(self.folder),
+            }
+            save_checkpoint(
+                self.folder / CHECKPOINT, self.network, self.optimizer, random_states(self.device), meta
+            )
 
     def restore(self) -> None:
         """Go on from the checkpoint of the first process, where there is one."""
-        begun, random = self.group.share(lambda: (read_checkpoint(self.folder / CHECKPOINT),
-                                                  random_states(torch.device("cpu"))))
+        begun, random = self.group.share(
+            lambda: (read_checkpoint(self.folder / CHECKPOINT), random_states(torch.device("cpu")))
+        )
         if begun is None:
             set_random_states(random, self.device)
             if self.group.first:
@@ -248,8 +319,10 @@ class Training:
             return
         tensors, meta = begun
         if compared(meta.pop("settings")) != compared(json.loads(json.dumps(vars(self.settings)))):
-            raise PfamnetError(f"{self.folder / CHECKPOINT}: was made with other settings; give the same options "
-                               "or start without --resume")
+            raise PfamnetError(
+                f"{self.folder / CHECKPOINT}: was made with other settings; give the same options "
+                "or start without --resume"
+            )
         self.network.load_state_dict(part(tensors, "network."))
         load_optimizer(self.optimizer, tensors, meta.pop("scalars"))
         self.scaler.load_state_dict(meta.pop("scaler"))
@@ -271,8 +344,10 @@ class Window:
         self.now = now
 
     def taken(self) -> dict[str, float]:
-        values = {"loss": sum(self.losses) / len(self.losses),
-                  "residues_per_second": self.residues * len(self.losses) / max(self.now - self.begun, 1e-9)}
+        values = {
+            "loss": sum(self.losses) / len(self.losses),
+            "residues_per_second": self.residues * len(self.losses) / max(self.now - self.begun, 1e-9),
+        }
         self.losses, self.begun = [], self.now
         return values
 

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..network.encoder import EsmEncoder
 from ..errors import PfamnetError
+from ..network.encoder import EsmEncoder
 
 ALPHA = 16.0  # the change is scaled by ALPHA / rank, so that ranks may share a learning rate
 
@@ -42,8 +42,14 @@ class AdaptedQkv(nn.Linear):
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         query, key, value = super().forward(hidden).chunk(3, -1)
         low = F.linear(hidden, self.down) * self.scale
-        return torch.cat((query + F.linear(low[..., :self.rank], self.up[0]), key,
-                          value + F.linear(low[..., self.rank:], self.up[1])), -1)
+        return torch.cat(
+            (
+                query + F.linear(low[..., : self.rank], self.up[0]),
+                key,
+                value + F.linear(low[..., self.rank :], self.up[1]),
+            ),
+            -1,
+        )
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:

@@ -50,7 +50,7 @@ class Corpus:
         return len(self.offsets) - 1
 
     def sequence(self, index: int) -> np.ndarray:
-        return self.tokens[self.offsets[index]:self.offsets[index + 1]]
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
     def domains_of(self, index: int) -> range:
         """Rows of `domains` that lie on sequence `index`."""
@@ -83,14 +83,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    crop: int = 256            # residues an example has at most
-    power: float = 0.6         # a family is drawn as its rows ** power
-    background: float = 0.1    # share of crops from anywhere in a full-length protein
-    alone: float = 0.4         # share of isolated domains given as they stand
+    crop: int = 256  # residues an example has at most
+    power: float = 0.6  # a family is drawn as its rows ** power
+    background: float = 0.1  # share of crops from anywhere in a full-length protein
+    alone: float = 0.4  # share of isolated domains given as they stand
     substitutions: float = 0.06
     masked: float = 0.0
-    by_length: bool = True     # examples drawn for several batches are sorted before they are cut into these
-    soft: float = 0.5          # share of the target that a teacher, if there is one, has
+    by_length: bool = True  # examples drawn for several batches are sorted before they are cut into these
+    soft: float = 0.5  # share of the target that a teacher, if there is one, has
 
 
 def block_range(start: int, end: int, block: int) -> tuple[int, int]:
@@ -105,8 +105,7 @@ def block_range(start: int, end: int, block: int) -> tuple[int, int]:
 class Sampler:
     """Draws batches from a corpus; `block` is the network's block size."""
 
-    def __init__(self, corpus: Corpus, families: int, block: int, settings: SamplerSettings,
-                 seed: int = 0):
+    def __init__(self, corpus: Corpus, families: int, block: int, settings: SamplerSettings, seed: int = 0):
         self.corpus, self.families, self.block = corpus, families, block
         self.settings, self.seed = settings, seed
         families = corpus.domains[:, 3]
@@ -143,8 +142,7 @@ class Sampler:
         cuts = np.searchsorted(ends, total * places / pool) + 1
         # no batch without an example, where batches are hardly longer than these
         cuts = np.minimum(np.maximum.accumulate(cuts - places), len(examples) - pool) + places
-        batches = [self.collate(examples[a:b], rng)
-                   for a, b in zip([0, *cuts], [*cuts, len(examples)])]
+        batches = [self.collate(examples[a:b], rng) for a, b in zip([0, *cuts], [*cuts, len(examples)])]
         return [batches[i] for i in rng.permutation(len(batches))]
 
     def example(self, rng) -> Example:
@@ -157,8 +155,12 @@ class Sampler:
         if not self.corpus.whole[index]:
             return self.isolated(row, rng)
         size = self.settings.crop
-        low, high = sorted((start - size // 4 if end - start > size else end - size,
-                            end - size + size // 4 if end - start > size else start))
+        low, high = sorted(
+            (
+                start - size // 4 if end - start > size else end - size,
+                end - size + size // 4 if end - start > size else start,
+            )
+        )
         room = max(len(self.corpus.sequence(index)) - size, 0)
         return self.crop(index, int(np.clip(rng.integers(low, high + 1), 0, room)))
 
@@ -169,9 +171,12 @@ class Sampler:
     def crop(self, index: int, start: int) -> Example:
         """`settings.crop` residues of sequence `index` from `start`."""
         end = start + self.settings.crop
-        spans = [(max(s, start) - start, min(e, end) - start, row)
-                 for row in self.corpus.domains_of(index)
-                 for s, e in [self.corpus.domains[row, 1:3]] if s < end and e > start]
+        spans = [
+            (max(s, start) - start, min(e, end) - start, row)
+            for row in self.corpus.domains_of(index)
+            for s, e in [self.corpus.domains[row, 1:3]]
+            if s < end and e > start
+        ]
         return Example(self.corpus.sequence(index)[start:end].copy(), spans)
 
     def isolated(self, row: int, rng) -> Example:
@@ -180,7 +185,7 @@ class Sampler:
         size = self.settings.crop
         if len(domain) > size:
             start = int(rng.integers(0, len(domain) - size + 1))
-            return Example(domain[start:start + size].copy(), [(0, size, row)], row)
+            return Example(domain[start : start + size].copy(), [(0, size, row)], row)
         if rng.random() < self.settings.alone:
             return Example(domain.copy(), [(0, len(domain), row)], row)
         left = int(rng.integers(0, size - len(domain) + 1))
@@ -215,15 +220,21 @@ class Sampler:
         tokens = np.full((len(examples), length), PAD, np.int64)
         lengths = np.array([len(e.tokens) for e in examples], np.int64)
         for row, example in enumerate(examples):
-            tokens[row, :lengths[row]] = example.tokens
+            tokens[row, : lengths[row]] = example.tokens
         self.disturb(tokens, rng)
         blocks, weights = [], []
         for row, example in enumerate(examples):
             self.targets(row, example, blocks, weights)
-        pooled = [(row, self.corpus.domains[e.alone, 3] + 1)
-                  for row, e in enumerate(examples) if e.alone >= 0]
-        return Batch(tokens, lengths, np.array(blocks, np.int64).reshape(-1, 3),
-                     np.array(weights, np.float32), np.array(pooled, np.int64).reshape(-1, 2))
+        pooled = [
+            (row, self.corpus.domains[e.alone, 3] + 1) for row, e in enumerate(examples) if e.alone >= 0
+        ]
+        return Batch(
+            tokens,
+            lengths,
+            np.array(blocks, np.int64).reshape(-1, 3),
+            np.array(weights, np.float32),
+            np.array(pooled, np.int64).reshape(-1, 2),
+        )
 
     def disturb(self, tokens: np.ndarray, rng) -> None:
         """Substitute and mask a share of the residues, in place."""
@@ -242,7 +253,7 @@ class Sampler:
             if end == len(example.tokens):  # the last block may be short, but it is full
                 end = count * self.block
             first, last = block_range(start, end, self.block)
-            for claim in claims[first:min(last, count)]:
+            for claim in claims[first : min(last, count)]:
                 claim.append(domain)
         for block, claim in enumerate(claims):
             classes = [c for domain in dict.fromkeys(claim) for c in self.classes(domain)]

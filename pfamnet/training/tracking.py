@@ -14,18 +14,18 @@ import json
 import os
 import resource
 import uuid
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable
 
 import torch
 
 from ..errors import PfamnetError
 
 KINDS = ("none", "tensorboard", "wandb")
-EVERY = 20           # steps
+EVERY = 20  # steps
 STATE = "track.json"
-SHOWN = 500          # rows of a table
+SHOWN = 500  # rows of a table
 
 
 def check_tracker(kind: str) -> None:
@@ -37,7 +37,7 @@ def check_tracker(kind: str) -> None:
 def memory(device: torch.device) -> float:
     """The most memory used so far, in MiB: of the GPU, or of this process."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2 ** 20
+        return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -105,6 +105,7 @@ class TensorBoard:
 
     def __init__(self, folder: Path):
         from torch.utils.tensorboard import SummaryWriter
+
         self.writer = SummaryWriter(str(folder))
 
     def log(self, network, step, values) -> None:
@@ -128,33 +129,48 @@ class Wandb:
 
     def __init__(self, folder: Path, run: str, name: str, config: dict):
         import wandb
+
         folder.mkdir(parents=True, exist_ok=True)
         self.wandb = wandb
         self.run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT") or "pfamnet", name=name, id=run, dir=str(folder), config=config,
+            project=os.environ.get("WANDB_PROJECT") or "pfamnet",
+            name=name,
+            id=run,
+            dir=str(folder),
+            config=config,
             resume=None if os.environ.get("WANDB_MODE") == "offline" else "allow",
-            settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False))
+            settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
+        )
         for network in ("esm", "light"):
             self.run.define_metric(f"{network}/step", hidden=True)
             self.run.define_metric(f"{network}/*", step_metric=f"{network}/step")
 
     def log(self, network, step, values) -> None:
-        self.run.log({f"{network}/step": step} | {f"{network}/{name}": value for name, value in values.items()})
+        self.run.log(
+            {f"{network}/step": step} | {f"{network}/{name}": value for name, value in values.items()}
+        )
 
     def finish(self, summary, tables) -> None:
         self.run.summary.update({f"final/{name}": value for name, value in summary.items()})
-        self.run.log({name: self.wandb.Table(columns=columns, data=rows[:SHOWN])
-                      for name, (columns, rows) in tables.items()})
+        self.run.log(
+            {
+                name: self.wandb.Table(columns=columns, data=rows[:SHOWN])
+                for name, (columns, rows) in tables.items()
+            }
+        )
 
     def close(self) -> None:
         self.run.finish()
 
 
-def open_tracker(kind: str, folder: Path, state: Path, name: str, config: dict,
-                 warn: Callable[[str], None]) -> Untracked:
+def open_tracker(
+    kind: str, folder: Path, state: Path, name: str, config: dict, warn: Callable[[str], None]
+) -> Untracked:
     """The tracker of a build, which writes to `folder`; `state` is a file of its work directory."""
     if kind == "none":
         return Untracked()
-    backends = {"tensorboard": lambda run: TensorBoard(folder),
-                "wandb": lambda run: Wandb(folder, run, name, config)}
+    backends = {
+        "tensorboard": lambda run: TensorBoard(folder),
+        "wandb": lambda run: Wandb(folder, run, name, config),
+    }
     return Tracker(backends[kind], state, warn)

@@ -53,9 +53,7 @@ def refuse_two_labels(entries):
         if entry.whole:
             first = proteins.setdefault(entry.name, entry)
             if first is not entry:
-                raise PfamnetError(
-                    f"{entry.where}: protein '{entry.name}' stands already in {first.where}"
-                )
+                raise PfamnetError(f"{entry.where}: protein '{entry.name}' stands already in {first.where}")
             continue
         first = domains.setdefault((entry.name, entry.sequence), entry)
         if first.labels != entry.labels:

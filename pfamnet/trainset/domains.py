@@ -90,9 +90,7 @@ def read_domains(path, rivals=False):
     table = DomainTable(str(path), rivals=rivals)
     for number, fields in lines:
         if len(fields) != len(header):
-            raise PfamnetError(
-                f"{path}: line {number}: {len(fields)} fields, the header has {len(header)}"
-            )
+            raise PfamnetError(f"{path}: line {number}: {len(fields)} fields, the header has {len(header)}")
         protein, start, end, accession, name, score = [
             "" if place is None else fields[place].strip() for place in places
         ]

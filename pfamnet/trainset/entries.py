@@ -48,12 +48,20 @@ def cut_domains(entries):
             cut.append(entry)
             continue
         if first.setdefault(entry.name, entry) is not entry:
-            raise PfamnetError(f"{entry.where}: protein '{entry.name}' stands already in "
-                               f"{first[entry.name].where}")
+            raise PfamnetError(
+                f"{entry.where}: protein '{entry.name}' stands already in {first[entry.name].where}"
+            )
         for start, end, key in entry.labels:
             domain = entry.sequence[start:end]
-            cut.append(replace(entry, name=f"{entry.name}/{start + 1}-{end}", sequence=domain,
-                               labels=[(0, len(domain), key)], whole=False))
+            cut.append(
+                replace(
+                    entry,
+                    name=f"{entry.name}/{start + 1}-{end}",
+                    sequence=domain,
+                    labels=[(0, len(domain), key)],
+                    whole=False,
+                )
+            )
     return cut
 
 

@@ -95,9 +95,7 @@ def read_shard(path, fold, book):
             continue
         fields = _fields(line)
         if len(fields) != len(header):
-            raise PfamnetError(
-                f"{source} {number}: {len(fields)} fields, the header has {len(header)}"
-            )
+            raise PfamnetError(f"{source} {number}: {len(fields)} fields, the header has {len(header)}")
         texts = ["" if place is None else fields[place].strip() for place in places]
         yield _shard_entry(source, number, texts, fold, book)
 

@@ -28,15 +28,30 @@ class Recipe:
     power: float = 0.6
 
 
-RECIPES = {recipe.name: recipe for recipe in (
-    Recipe("specialist", "the 1,000 largest families, at most 200 rows of each, "
-           "and each family drawn equally often", ((1000, 200),), power=0.0),
-    Recipe("generalist-70k", "70,000 rows of the 5,000 largest families in proportion to their "
-           "size, at least 5 of each", ((5000, None),), total=70_000, least=5),
-    Recipe("generalist-400k", "200 rows of each of the 1,000 largest families, "
-           "50 of each of the next 4,000", ((1000, 200), (4000, 50))),
-    Recipe("full", "every row, families drawn in proportion to their size", ((None, None),), power=1.0),
-)}  # fmt: skip
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            "specialist",
+            "the 1,000 largest families, at most 200 rows of each, and each family drawn equally often",
+            ((1000, 200),),
+            power=0.0,
+        ),
+        Recipe(
+            "generalist-70k",
+            "70,000 rows of the 5,000 largest families in proportion to their size, at least 5 of each",
+            ((5000, None),),
+            total=70_000,
+            least=5,
+        ),
+        Recipe(
+            "generalist-400k",
+            "200 rows of each of the 1,000 largest families, 50 of each of the next 4,000",
+            ((1000, 200), (4000, 50)),
+        ),
+        Recipe("full", "every row, families drawn in proportion to their size", ((None, None),), power=1.0),
+    )
+}
 
 
 def with_defaults(options: dict) -> dict:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pfamnet.trainset.recipes import Recipe
-from pfamnet.trainset.trainset import Fold, TrainSet
 from pfamnet.trainset.entries import clean_row
 from pfamnet.trainset.holdout import draw_number
+from pfamnet.trainset.recipes import Recipe
+from pfamnet.trainset.trainset import Fold, TrainSet
 
 CLASSES = (200, 50, 20, 10, 5, 1, 0)  # least rows of a family in each class of the plan
 
@@ -51,13 +51,19 @@ class Plan:
 
     def as_dict(self) -> dict:
         """The plan as it is stored in model.json."""
-        return {"recipe": self.recipe.name, "says": self.recipe.says, "seed": self.seed,
-                "power": self.power, "families_there": self.there,
-                "families": sum(stratum.families for stratum in self.strata),
-                "rows": sum(stratum.taken for stratum in self.strata),
-                "strata": [vars(stratum) for stratum in self.strata],
-                "dev_rows_there": self.dev, "dev_rows": self.dev_taken,
-                "instead": self.instead()}  # fmt: skip
+        return {
+            "recipe": self.recipe.name,
+            "says": self.recipe.says,
+            "seed": self.seed,
+            "power": self.power,
+            "families_there": self.there,
+            "families": sum(stratum.families for stratum in self.strata),
+            "rows": sum(stratum.taken for stratum in self.strata),
+            "strata": [vars(stratum) for stratum in self.strata],
+            "dev_rows_there": self.dev,
+            "dev_rows": self.dev_taken,
+            "instead": self.instead(),
+        }
 
     def instead(self) -> list[str]:
         """What is taken in place of what the data do not have, one line each."""
@@ -66,8 +72,10 @@ class Plan:
             said.append(f"{sum(numbers):,} families asked for, {self.there:,} there: all of them are taken")
         for stratum in self.strata:
             if stratum.short:
-                said.append(f"families {stratum.name}: {stratum.short:,} have fewer rows than asked for: "
-                            "all of theirs are taken")
+                said.append(
+                    f"families {stratum.name}: {stratum.short:,} have fewer rows than asked for: "
+                    "all of theirs are taken"
+                )
         taken = sum(stratum.taken for stratum in self.strata)
         if self.recipe.total is not None and taken < self.recipe.total:
             said.append(f"{self.recipe.total:,} rows asked for, {taken:,} there: all of them are taken")
@@ -76,17 +84,36 @@ class Plan:
     def lines(self) -> list[str]:
         """The plan for people."""
         rows = [("families", "number", "rows there", "rows taken", "of a family")]
-        rows += [(stratum.name, f"{stratum.families:,}", f"{stratum.rows:,}", f"{stratum.taken:,}",
-                  f"{stratum.fewest:,} to {stratum.most:,}") for stratum in self.strata if stratum.families]
-        sums = [sum(getattr(stratum, part) for stratum in self.strata) for part in ("families", "rows", "taken")]
+        rows += [
+            (
+                stratum.name,
+                f"{stratum.families:,}",
+                f"{stratum.rows:,}",
+                f"{stratum.taken:,}",
+                f"{stratum.fewest:,} to {stratum.most:,}",
+            )
+            for stratum in self.strata
+            if stratum.families
+        ]
+        sums = [
+            sum(getattr(stratum, part) for stratum in self.strata) for part in ("families", "rows", "taken")
+        ]
         rows.append(("together", *(f"{number:,}" for number in sums), ""))
         widths = [max(map(len, column)) for column in zip(*rows)]
-        table = ["  ".join(text.rjust(width) if i else text.ljust(width)
-                           for i, (text, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
-        return [f"recipe {self.recipe.name}: {self.recipe.says}",
-                *(f"  {line}" for line in table), *(f"  {line}" for line in self.instead()),
-                f"  families left out: {self.there - sums[0]:,}; dev: {self.dev_taken:,} of {self.dev:,} rows; "
-                f"families drawn as rows ** {self.power:g}; seed {self.seed}"]  # fmt: skip
+        table = [
+            "  ".join(
+                text.rjust(width) if i else text.ljust(width)
+                for i, (text, width) in enumerate(zip(row, widths))
+            ).rstrip()
+            for row in rows
+        ]
+        return [
+            f"recipe {self.recipe.name}: {self.recipe.says}",
+            *(f"  {line}" for line in table),
+            *(f"  {line}" for line in self.instead()),
+            f"  families left out: {self.there - sums[0]:,}; dev: {self.dev_taken:,} of {self.dev:,} rows; "
+            f"families drawn as rows ** {self.power:g}; seed {self.seed}",
+        ]
 
 
 def plan(recipe: Recipe, trainset: TrainSet, seed: int, power: float | None = None):
@@ -105,15 +132,23 @@ def plan(recipe: Recipe, trainset: TrainSet, seed: int, power: float | None = No
         chosen += part
         quotas += (sizes if most is None else np.minimum(sizes, most)).tolist()
         if most is not None:
-            strata.append(_stratum(f"{first + 1:,} to {first + number:,}" if number else "others", sizes,
-                                   np.array(quotas[first:], np.int64), int((sizes < most).sum())))
+            strata.append(
+                _stratum(
+                    f"{first + 1:,} to {first + number:,}" if number else "others",
+                    sizes,
+                    np.array(quotas[first:], np.int64),
+                    int((sizes < most).sum()),
+                )
+            )
     taken, sizes = np.array(quotas, np.int64), rows[chosen]
     if recipe.total is not None:
         taken = allot(sizes, recipe.total, recipe.least)
     strata = strata or _classes(sizes, taken)
     kept = np.argsort(chosen)
     restricted = restrict(trainset, np.array(chosen, np.int64)[kept])
-    dev = [0 if fold is None else int((fold.domains[:, 3] >= 0).sum()) for fold in (trainset.dev, restricted.dev)]
+    dev = [
+        0 if fold is None else int((fold.domains[:, 3] >= 0).sum()) for fold in (trainset.dev, restricted.dev)
+    ]
     made = Plan(recipe, seed, recipe.power if power is None else power, len(rows), tuple(strata), *dev)
     return restricted, taken[kept], made
 
@@ -151,8 +186,11 @@ def sample(trainset: TrainSet, quotas: np.ndarray, seed: int) -> TrainSet:
     domains[known[~taken[known]], 3] = -1
     sampled = _without(Fold(fold.sequences, fold.names, domains, fold.whole), gone)
     names = {(name, sequence) for name, sequence in zip(sampled.names, sampled.sequences)}
-    alignments = {family: rows for family, aligned in trainset.alignments.items()
-                  if (rows := [(name, row) for name, row in aligned if (name, clean_row(name, row)) in names])}
+    alignments = {
+        family: rows
+        for family, aligned in trainset.alignments.items()
+        if (rows := [(name, row) for name, row in aligned if (name, clean_row(name, row)) in names])
+    }
     counts = _rows(sampled, len(trainset.families))
     families = [replace(family, rows=int(count)) for family, count in zip(trainset.families, counts)]
     return replace(trainset, families=families, train=sampled, alignments=alignments)
@@ -163,9 +201,13 @@ def restrict(trainset: TrainSet, families: np.ndarray) -> TrainSet:
     new = np.full(len(trainset.families) + 1, -1, np.int32)  # the last place is that of -1
     new[families] = np.arange(len(families))
     dev = trainset.dev and _relabelled(trainset.dev, new)
-    return replace(trainset, families=[trainset.families[i] for i in families],
-                   train=_relabelled(trainset.train, new), dev=dev if dev and dev.sequences else None,
-                   alignments={int(new[i]): rows for i, rows in trainset.alignments.items() if new[i] >= 0})
+    return replace(
+        trainset,
+        families=[trainset.families[i] for i in families],
+        train=_relabelled(trainset.train, new),
+        dev=dev if dev and dev.sequences else None,
+        alignments={int(new[i]): rows for i, rows in trainset.alignments.items() if new[i] >= 0},
+    )
 
 
 def _relabelled(fold, new):
@@ -182,7 +224,9 @@ def _without(fold, gone):
     domains = fold.domains[keep[fold.domains[:, 0]]]
     domains[:, 0] = (np.cumsum(keep) - 1)[domains[:, 0]]
     places = np.flatnonzero(keep).tolist()
-    return Fold([fold.sequences[i] for i in places], [fold.names[i] for i in places], domains, fold.whole[keep])
+    return Fold(
+        [fold.sequences[i] for i in places], [fold.names[i] for i in places], domains, fold.whole[keep]
+    )
 
 
 def _rows(fold, families):
@@ -190,8 +234,15 @@ def _rows(fold, families):
 
 
 def _stratum(name, sizes, taken, short=0):
-    return Stratum(name, len(sizes), int(sizes.sum()), int(taken.sum()),
-                   int(taken.min()) if len(taken) else 0, int(taken.max(initial=0)), short)
+    return Stratum(
+        name,
+        len(sizes),
+        int(sizes.sum()),
+        int(taken.sum()),
+        int(taken.min()) if len(taken) else 0,
+        int(taken.max(initial=0)),
+        short,
+    )
 
 
 def _classes(sizes, taken):
@@ -199,8 +250,13 @@ def _classes(sizes, taken):
     strata, above = [], None
     for least in CLASSES:
         inside = (sizes >= least) if above is None else (sizes >= least) & (sizes < above)
-        name = (f"of {least:,} rows and more" if above is None else
-                f"of {least:,} to {above - 1:,} rows" if least else "without rows")  # fmt: skip
+        name = (
+            f"of {least:,} rows and more"
+            if above is None
+            else f"of {least:,} to {above - 1:,} rows"
+            if least
+            else "without rows"
+        )
         strata.append(_stratum(name, sizes[inside], taken[inside]))
         above = least
     return tuple(strata)

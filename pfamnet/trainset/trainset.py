@@ -79,8 +79,18 @@ class TrainSet:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_trainset(paths, domains=None, families=None, holdout=0.1, seed=42, top=None, only=None,
-                  also=(), cut=False, similarity=None):
+def read_trainset(
+    paths,
+    domains=None,
+    families=None,
+    holdout=0.1,
+    seed=42,
+    top=None,
+    only=None,
+    also=(),
+    cut=False,
+    similarity=None,
+):
     """Read train sets of any layout, merge them, and return one TrainSet.
 
     Args:
@@ -158,8 +168,9 @@ def _held_out(entries, holdout, seed, similarity, warnings):
 
 def _report_unused(table, warnings):
     if table.beaten:
-        warnings.append(f"{table.path}: {table.beaten} domains not cut, as better ones "
-                        "claim the same residues")
+        warnings.append(
+            f"{table.path}: {table.beaten} domains not cut, as better ones claim the same residues"
+        )
     unused = table.unused()
     if len(unused) == len(table.domains):
         raise PfamnetError(f"{table.path}: none of its proteins is in the train sets")

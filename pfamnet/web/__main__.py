@@ -1,5 +1,6 @@
 """`python -m pfamnet.web`."""
 
-from .app import leave, run, web
+from ..cli.common import leave, run
+from .app import web
 
 leave(run(web))

@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 
 from .. import __version__
+from ..cli.common import CONTEXT, GroupedCommand, complain, default_cpus, grouped, os_reason, version_option
 from ..errors import PfamnetError
-from ..cli.common import CONTEXT, GroupedCommand, complain, default_cpus, grouped, leave, os_reason, run, version_option
 from ..signals import stopping_in_order
 
 UPLOADS = "64mb"  # what is larger is not even taken in; what is taken has a limit of its own
@@ -34,10 +34,32 @@ option = grouped("Basic options")
 
 @click.command("pfamnet-web", cls=GroupedCommand, context_settings=CONTEXT)
 @version_option()
-@option("--host", default="127.0.0.1", show_default=True, metavar="<s>", help="Address to listen on; 0.0.0.0 lets others in.")
-@option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True, metavar="<n>", help="Port to listen on; 0 takes any that is free.")
-@option("--model", metavar="<s>", help="A model directory, or an HMM database.  [the model that ships with pfamnet]")
-@option("--cpu", type=click.IntRange(min=0), metavar="<n>", help="Number of threads (0: 1).  [HMMER_NCPU, or all processors]")
+@option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="<s>",
+    help="Address to listen on; 0.0.0.0 lets others in.",
+)
+@option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7860,
+    show_default=True,
+    metavar="<n>",
+    help="Port to listen on; 0 takes any that is free.",
+)
+@option(
+    "--model",
+    metavar="<s>",
+    help="A model directory, or an HMM database.  [the model that ships with pfamnet]",
+)
+@option(
+    "--cpu",
+    type=click.IntRange(min=0),
+    metavar="<n>",
+    help="Number of threads (0: 1).  [HMMER_NCPU, or all processors]",
+)
 def web(host, port, model, cpu):
     """Serve a page on which proteins are pasted or uploaded and their domains shown."""
     if importlib.util.find_spec("gradio") is None:
@@ -72,20 +94,35 @@ def free_port(host: str, port: int) -> int:
             probe.listen()
             return probe.getsockname()[1]
     except OSError as error:
-        raise PfamnetError(f"cannot listen on {host} port {port}: {os_reason(error)}; "
-                           "--host and --port name others") from None
+        raise PfamnetError(
+            f"cannot listen on {host} port {port}: {os_reason(error)}; --host and --port name others"
+        ) from None
 
 
 def serve(app, host: str, port: int) -> None:
     """Serve until a signal ends it."""
     import gradio
 
-    theme = gradio.themes.Base(primary_hue="teal", neutral_hue="slate", radius_size="md",
-                               font=["system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"],
-                               font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"])
+    theme = gradio.themes.Base(
+        primary_hue="teal",
+        neutral_hue="slate",
+        radius_size="md",
+        font=["system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"],
+        font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"],
+    )
     try:
-        app.launch(server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True,
-                   max_file_size=UPLOADS, ssr_mode=False, theme=theme, css=STYLE, footer_links=["api"])
+        app.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            max_file_size=UPLOADS,
+            ssr_mode=False,
+            theme=theme,
+            css=STYLE,
+            footer_links=["api"],
+        )
     except OSError as error:
         raise PfamnetError(f"cannot listen on {host} port {port}: {os_reason(error)}") from None
     shown = f"[{host}]" if ":" in host else host
@@ -106,12 +143,20 @@ def make_app(scanner):
 
     answer = answering(scanner)
     with gradio.Blocks(title="pfamnet", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
-        gradio.Markdown(f"# pfamnet\nThe domains of your proteins: model {scanner.model.name}, "
-                        f"{len(scanner.model.families):,} families. Nothing leaves the machine on which this runs.")
+        gradio.Markdown(
+            f"# pfamnet\nThe domains of your proteins: model {scanner.model.name}, "
+            f"{len(scanner.model.families):,} families. Nothing leaves the machine on which this runs."
+        )
         with gradio.Row():
             with gradio.Column(scale=3):
-                text = gradio.Textbox(label=f"Proteins as FASTA, up to {LIMIT // 1_000_000} MB", lines=14, max_lines=14,
-                                      elem_id="sequences", placeholder=">name description\nMKV\u2026", value="")
+                text = gradio.Textbox(
+                    label=f"Proteins as FASTA, up to {LIMIT // 1_000_000} MB",
+                    lines=14,
+                    max_lines=14,
+                    elem_id="sequences",
+                    placeholder=">name description\nMKV\u2026",
+                    value="",
+                )
             with gradio.Column(scale=2):
                 upload = gradio.File(label="or a file, plain or gzip", type="filepath", height=150)
                 effort = gradio.Radio(EFFORTS, value="default", label="Sensitivity")
@@ -121,14 +166,27 @@ def make_app(scanner):
                     go = gradio.Button("Find domains", variant="primary", size="md", elem_id="go")
         status = gradio.HTML(elem_id="status")
         picture = gradio.HTML(elem_id="picture")
-        files = gradio.File(label="Downloads", file_count="multiple", interactive=False, visible=False, elem_id="files")
+        files = gradio.File(
+            label="Downloads", file_count="multiple", interactive=False, visible=False, elem_id="files"
+        )
         # of a text that is too long the browser sends no more than shows that
         cut = f"(text, file, effort) => [(text || '').slice(0, {LIMIT + 1}), file, effort]"
-        go.click(answer, [text, upload, effort], [status, picture, files], js=cut, api_name="scan",
-                 concurrency_limit=1, scroll_to_output=True)
+        go.click(
+            answer,
+            [text, upload, effort],
+            [status, picture, files],
+            js=cut,
+            api_name="scan",
+            concurrency_limit=1,
+            scroll_to_output=True,
+        )
         example.click(lambda: (example_text(), None), None, [text, upload], api_visibility="private")
-        clear.click(lambda: ("", None, "", "", gradio.File(visible=False)), None, [text, upload, status, picture, files],
-                    api_visibility="private")
+        clear.click(
+            lambda: ("", None, "", "", gradio.File(visible=False)),
+            None,
+            [text, upload, status, picture, files],
+            api_visibility="private",
+        )
     return app.queue(max_size=20)
 
 

@@ -23,19 +23,19 @@ from .. import __version__
 from ..cli.scan import make_scanner, open_any
 from ..errors import PfamnetError
 from ..io.fasta import text_chunks
-from ..records import Record, shown
-from ..output.gff3 import Gff3Writer, today
-from ..output.json_lines import JsonLinesWriter
-from ..output.html import HtmlWriter
-from ..scan.workers import in_order
-from ..scan.scanner import MODES
-from ..profiles.search import Thresholds
 from ..io.sequences import no_nucleotides, read_sequences
-from ..output.table_headers import Trailer
+from ..output.gff3 import Gff3Writer, today
 from ..output.hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from ..output.html import HtmlWriter
+from ..output.json_lines import JsonLinesWriter
+from ..output.table_headers import Trailer
+from ..profiles.search import Thresholds
+from ..records import Record, shown
+from ..scan.scanner import MODES
+from ..scan.workers import in_order
 
 LIMIT = 2_000_000  # bytes of sequences taken at once, inflated: about 5,000 proteins
-KEPT = 20          # results whose files stay, for downloads
+KEPT = 20  # results whose files stay, for downloads
 PASTED = "the pasted text"
 
 
@@ -67,7 +67,9 @@ def read_input(text: str | None, path: str | None) -> list[Record]:
         try:
             records = list(read_sequences("-", stdin=io.BytesIO(limited(stream, size, name))))
         except PfamnetError as error:
-            raise PfamnetError(f"{name}:{str(error)[2:]}" if str(error).startswith("-:") else str(error)) from None
+            raise PfamnetError(
+                f"{name}:{str(error)[2:]}" if str(error).startswith("-:") else str(error)
+            ) from None
     if not records:
         raise PfamnetError(f"{name}: no sequences")
     return records
@@ -82,8 +84,10 @@ def limited(stream, size: int, name: str) -> bytes:
         if size > LIMIT:
             break
     if size > LIMIT:
-        raise PfamnetError(f"{name} is longer than the {LIMIT // 1_000_000} MB that this page takes at once; "
-                           "pfamnet-scan takes any amount")
+        raise PfamnetError(
+            f"{name} is longer than the {LIMIT // 1_000_000} MB that this page takes at once; "
+            "pfamnet-scan takes any amount"
+        )
     return bytes(data)
 
 
@@ -113,11 +117,15 @@ class WebScanner:
             for number, (record, hits) in enumerate(in_order(checked, scan_some, self.threads), 1):
                 for writer in writers:
                     writer.write(record, hits)
-                found += sum(domain.included for hit in hits if hit.reported for domain in hit.reported_domains)
+                found += sum(
+                    domain.included for hit in hits if hit.reported for domain in hit.reported_domains
+                )
                 yield number
         files = [writer.path for writer in writers]
-        summary = (f"{len(records):,} protein{'s' * (len(records) != 1)}, {found:,} domain{'s' * (found != 1)}, "
-                   f"{time.monotonic() - begun:.1f} s.")
+        summary = (
+            f"{len(records):,} protein{'s' * (len(records) != 1)}, {found:,} domain{'s' * (found != 1)}, "
+            f"{time.monotonic() - begun:.1f} s."
+        )
         yield Result(files, " ".join([summary, *warnings]))
 
     def _scanner(self, effort):
@@ -126,8 +134,16 @@ class WebScanner:
             raise PfamnetError(f"sensitivity {shown(str(effort))}: it is one of {', '.join(MODES)}")
         with self._lock:
             if effort not in self._scanners:
-                options = {"mode": "hybrid", "which": None, "device": None, "clan_overlaps": "all", "report": "html", "top": False,
-                           "fast": effort == "fast", "sensitive": effort == "sensitive"}
+                options = {
+                    "mode": "hybrid",
+                    "which": None,
+                    "device": None,
+                    "clan_overlaps": "all",
+                    "report": "html",
+                    "top": False,
+                    "fast": effort == "fast",
+                    "sensitive": effort == "sensitive",
+                }
                 self._scanners[effort] = make_scanner(self.model, options, Thresholds())
             return self._scanners[effort]
 
@@ -143,13 +159,21 @@ class WebScanner:
 
     def _writers(self, folder, effort, thresholds):
         """Every output, the page first."""
-        command = " ".join(["pfamnet-scan", *([] if effort == "default" else [f"--{effort}"]), self.model.name, "query.fa"])
+        command = " ".join(
+            ["pfamnet-scan", *([] if effort == "default" else [f"--{effort}"]), self.model.name, "query.fa"]
+        )
         trailer = Trailer("pfamnet-scan", __version__, "query.fa", self.model.name, command)
-        about = [("Model", f"{self.model.name} ({len(self.model.families):,} families)"), ("Sensitivity", effort),
-                 ("Written by", f"pfamnet {__version__}"), ("Command for the same", command),
-                 ("Date", time.strftime("%d %B %Y, %H:%M"))]
+        about = [
+            ("Model", f"{self.model.name} ({len(self.model.families):,} families)"),
+            ("Sensitivity", effort),
+            ("Written by", f"pfamnet {__version__}"),
+            ("Command for the same", command),
+            ("Date", time.strftime("%d %B %Y, %H:%M")),
+        ]
         named = lambda end: str(folder / f"pfamnet.{end}")
-        yield HtmlWriter(named("html"), "your proteins", about, [family.clan for family in self.model.families])
+        yield HtmlWriter(
+            named("html"), "your proteins", about, [family.clan for family in self.model.families]
+        )
         yield TsvWriter(named("tsv"))
         yield DomtblWriter(named("domtblout"), trailer)
         yield TblWriter(named("tblout"), trailer)
@@ -164,8 +188,10 @@ def framed(page: str) -> str:
     Braces and dollars are escaped too: the page that takes it in may be a template.
     """
     inert = html.escape(page).translate({ord(character): f"&#{ord(character)};" for character in "{}$`"})
-    return (f'<iframe title="Domains" sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox" '
-            f'style="width:100%;height:82vh;border:0;border-radius:10px" srcdoc="{inert}"></iframe>')
+    return (
+        f'<iframe title="Domains" sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox" '
+        f'style="width:100%;height:82vh;border:0;border-radius:10px" srcdoc="{inert}"></iframe>'
+    )
 
 
 def told(message: str, failed: bool = False) -> str:

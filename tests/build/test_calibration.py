@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 
-import synthetic
 from pfamnet.build.calibration import (
     DECOY_LENGTHS,
     calibrate,
@@ -50,8 +50,10 @@ def watch(items, total):
 
 def make_fold(count=20):
     rng = np.random.default_rng(0)
-    sequences = [letter + synthetic.random_sequence(rng, 30 + 20 * i)
-                 for i, letter in zip(range(count), "ACDEFGHIKL" * count)]  # fmt: skip
+    sequences = [
+        letter + synthetic.random_sequence(rng, 30 + 20 * i)
+        for i, letter in zip(range(count), "ACDEFGHIKL" * count)
+    ]
     domains = [(i, 0, len(sequence), i % 10) for i, sequence in enumerate(sequences)]
     return Fold(sequences, [str(i) for i in range(count)], np.array(domains, np.int32), np.ones(count, bool))
 
@@ -59,8 +61,11 @@ def make_fold(count=20):
 # Threshold
 
 
-@given(st.lists(st.tuples(st.integers(0, 20), st.floats(-10, 10)), min_size=1, max_size=60),
-       st.integers(1, 20), st.floats(0.5, 1))  # fmt: skip
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.floats(-10, 10)), min_size=1, max_size=60),
+    st.integers(1, 20),
+    st.floats(0.5, 1),
+)
 def test_the_threshold_keeps_the_recall_and_is_the_highest_that_does(pairs, most, recall):
     ranks, peaks = np.array(pairs, float).T
     threshold = choose_threshold(ranks, peaks, most, recall)
@@ -169,7 +174,9 @@ def test_what_lies_in_a_window_may_not_be_named_nor_its_clan(length):
 
 
 def test_windows_depend_on_the_seed_alone():
-    once, again, other = ([window for window, _ in others(long_fold(), [""] * 10, 90, 8, seed)] for seed in (1, 1, 2))
+    once, again, other = (
+        [window for window, _ in others(long_fold(), [""] * 10, 90, 8, seed)] for seed in (1, 1, 2)
+    )
     assert once == again != other
 
 
@@ -185,7 +192,7 @@ class Sure(Runtime):
     def logits(self, sequence):
         logits = super().logits(sequence)
         for place in range(len(logits)):
-            block = sequence[16 * place:16 * place + 16]
+            block = sequence[16 * place : 16 * place + 16]
             for family, letter in enumerate(LETTERS):
                 if block.count(letter + "WY") > 3:
                     logits[place, 1 + family] += 60
@@ -206,7 +213,9 @@ def test_families_that_a_network_does_not_know_make_it_less_sure():
     assert without < 0.01 < 0.1 < evalue
 
 
-@given(st.lists(st.floats(-5, 50), min_size=12, max_size=12), st.lists(st.floats(-5, 50), min_size=6, max_size=6))
+@given(
+    st.lists(st.floats(-5, 50), min_size=12, max_size=12), st.lists(st.floats(-5, 50), min_size=6, max_size=6)
+)
 def test_p_is_that_of_the_sort_of_decoys_that_scores_higher(order, strange):
     rows = np.array(order).reshape(2, 3, 2)
     found = {"shuffled": rows[0], "reversed": rows[1], "others": np.array(strange).reshape(3, 2)}

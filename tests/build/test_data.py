@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
 import synthetic
-from pfamnet.build.hmms import build_profile
+
 from pfamnet.build.data import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
+from pfamnet.build.hmms import build_profile
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.profiles.files import write_profiles
@@ -24,18 +24,23 @@ def read(tmp_path):
 
 def profiles(trainset):
     rng = np.random.default_rng(0)
-    return [build_profile(family, [synthetic.domain(i, rng) for _ in range(5)])
-            for i, family in enumerate(trainset.families)]  # fmt: skip
+    return [
+        build_profile(family, [synthetic.domain(i, rng) for _ in range(5)])
+        for i, family in enumerate(trainset.families)
+    ]
 
 
 # Given profiles
 
 
-@pytest.mark.parametrize("what, accessions, names", (
-    ("accession of profile 1: PF00002", ("PF00002.1", "PF00001.1", "PF00002.2"), "abc"),
-    ("accession of profile 2: b", ("PF00001.1", None, "b"), "abc"),
-    ("name of profile 1: a", ("PF00001.1", "PF00002.1", "PF00003.1"), "aba"),
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "what, accessions, names",
+    (
+        ("accession of profile 1: PF00002", ("PF00002.1", "PF00001.1", "PF00002.2"), "abc"),
+        ("accession of profile 2: b", ("PF00001.1", None, "b"), "abc"),
+        ("name of profile 1: a", ("PF00001.1", "PF00002.1", "PF00003.1"), "aba"),
+    ),
+)
 def test_two_profiles_of_one_family_are_refused(what, accessions, names, read, tmp_path):
     hmms = profiles(read())
     for hmm, accession, name in zip(hmms, accessions, names):
@@ -71,7 +76,9 @@ def check(dev, train):
     for i, (name, sequence) in enumerate(zip(dev.names, dev.sequences, strict=True)):
         there = places[name]
         assert train.sequences[there] == sequence and train.whole[there] == dev.whole[i]
-        assert (dev.domains[dev.domains[:, 0] == i, 1:] == train.domains[train.domains[:, 0] == there, 1:]).all()
+        assert (
+            dev.domains[dev.domains[:, 0] == i, 1:] == train.domains[train.domains[:, 0] == there, 1:]
+        ).all()
     assert len(dev.domains) == sum((train.domains[:, 0] == places[name]).sum() for name in dev.names)
 
 
@@ -101,7 +108,9 @@ def test_not_more_sequences_stand_in_than_it_takes():
 
 
 def test_a_family_learns_from_its_profile():
-    hmm = build_profile(Family("PF1.2", "One", ga=(20.0, 19.0), description="from the profile"), [synthetic.ancestor(0)])
+    hmm = build_profile(
+        Family("PF1.2", "One", ga=(20.0, 19.0), description="from the profile"), [synthetic.ancestor(0)]
+    )
     described = describe(Family("PF1", "PF1", rows=7, clan="CL1"), hmm)
     assert described == Family("PF1.2", "One", 60, "CL1", "from the profile", ga=(20.0, 19.0), rows=7)
     assert describe(Family("PF1", "PF1", description="mine"), hmm).description == "mine"

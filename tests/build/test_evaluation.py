@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from pfamnet.build.evaluation import LENGTHS, Evaluation, evaluate, read_table, write_evaluations
-from pfamnet.training.sampler import Corpus
 from pfamnet.families import Family
+from pfamnet.training.sampler import Corpus
 from pfamnet.trainset.trainset import Fold
 
-FAMILIES = [Family("PF1", "One", clan="CL1", rows=2), Family("PF2", "Two", clan="CL1", rows=5),
-            Family("PF3", "Three", rows=200), Family("PF4", "Four", rows=7)]  # fmt: skip
+FAMILIES = [
+    Family("PF1", "One", clan="CL1", rows=2),
+    Family("PF2", "Two", clan="CL1", rows=5),
+    Family("PF3", "Three", rows=200),
+    Family("PF4", "Four", rows=7),
+]
 
 
 class Runtime:
@@ -31,7 +35,9 @@ class Runtime:
 def evaluation():
     sequences = ["A" * 20] * 3 + ["C" * 20] * 2 + ["F" * 16, "D" * 20]
     families = [0, 0, 1, 1, 0, 2, 2]
-    domains = np.array([(i, 0, len(s), family) for i, (s, family) in enumerate(zip(sequences, families))], np.int32)
+    domains = np.array(
+        [(i, 0, len(s), family) for i, (s, family) in enumerate(zip(sequences, families))], np.int32
+    )
     fold = Fold(sequences, list("abcdefg"), domains, np.zeros(7, bool))
     return evaluate(Runtime(), Corpus(fold), 100, 1, lambda items, total: items)
 
@@ -51,9 +57,12 @@ def test_the_counts_are_those_by_hand(evaluation, tmp_path):
     assert [row[1] for row in rows] == ["PF1", "PF2", "PF3"]  # the fourth has no dev domain
     assert [(int(row[5]), int(row[6])) for row in rows] == [(3, right[0]), (2, right[1]), (2, right[2])]
     assert evaluation.summary() == {
-        "regions": 7, "accuracy": round(sum(right.values()) / 7, 5),
+        "regions": 7,
+        "accuracy": round(sum(right.values()) / 7, 5),
         "family_mean": round((right[0] / 3 + right[1] / 2 + right[2] / 2) / 3, 5),
-        "families": 3, "macro_f1": round(evaluation.macro_f1(), 5)}  # fmt: skip
+        "families": 3,
+        "macro_f1": round(evaluation.macro_f1(), 5),
+    }
     _, rows = read_table(tmp_path / "e" / "accuracy_by_size.tsv")
     assert [row[1:5] for row in rows] == [["1", "3", "1", "3"], ["4", "10", "1", "2"], ["101", "-", "1", "2"]]
 
@@ -71,8 +80,10 @@ def test_no_more_residues_are_looked_at_than_asked_for():
     sequences = ["A" * 20, "C" * 40, "D" * 60]
     domains = np.array([(i, 0, len(s), i) for i, s in enumerate(sequences)], np.int32)
     corpus = Corpus(Fold(sequences, list("abc"), domains, np.zeros(3, bool)))
-    looked = [len(evaluate(Runtime(), corpus, 100, 1, lambda items, total: items, residues).family)
-              for residues in (1, 119, 120, None)]  # fmt: skip
+    looked = [
+        len(evaluate(Runtime(), corpus, 100, 1, lambda items, total: items, residues).family)
+        for residues in (1, 119, 120, None)
+    ]
     assert looked == [1, 2, 3, 3]
 
 
@@ -97,7 +108,10 @@ def test_every_length_has_its_time_unless_it_takes_long(evaluation, monkeypatch)
 def test_a_model_has_the_tables_of_its_networks(esm_model):
     import json
 
-    dev = {name: network["dev"] for name, network in json.loads((esm_model / "model.json").read_text())["networks"].items()}
+    dev = {
+        name: network["dev"]
+        for name, network in json.loads((esm_model / "model.json").read_text())["networks"].items()
+    }
     _, rows = read_table(esm_model / "evaluation" / "accuracy_by_family.tsv")
     for network in ("light", "esm"):
         own = [row for row in rows if row[0] == network]

@@ -7,13 +7,23 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 
-import synthetic
 from pfamnet.build import gathering as module
+from pfamnet.build.gathering import (
+    STEP,
+    Evidence,
+    Material,
+    Rule,
+    bits,
+    pieces,
+    score_at,
+    set_gathering,
+    to_block,
+)
 from pfamnet.build.hmms import build_profiles
-from pfamnet.build.gathering import STEP, Evidence, Material, Rule, bits, pieces, score_at, set_gathering, to_block
 from pfamnet.profiles.search import Thresholds
 from pfamnet.trainset.trainset import Fold, read_trainset
 
@@ -121,8 +131,12 @@ def test_relatives_are_not_among_the_others(trainset):
 
 
 def test_what_overlaps_a_family_or_one_left_out():
-    fold = Fold(["ACDEFGHIKLMNPQRSTVWY"], ["p"],
-                np.array([[0, 0, 8, 0], [0, 6, 12, 1], [0, 12, 16, 2], [0, 15, 20, -1]]), np.ones(1, bool))  # fmt: skip
+    fold = Fold(
+        ["ACDEFGHIKLMNPQRSTVWY"],
+        ["p"],
+        np.array([[0, 0, 8, 0], [0, 6, 12, 1], [0, 12, 16, 2], [0, 15, 20, -1]]),
+        np.ones(1, bool),
+    )
     assert pieces(fold) == [("ACDEFGHI", 0, (0, 1)), ("HIKLMN", 1, (0, 1))]
 
 
@@ -148,7 +162,9 @@ def test_members_pass_and_others_do_not(trainset, profiles, tmp_path):
     sequences = [synthetic.domain(family, rng) for family in range(4) for _ in range(20)]
     strangers = to_block([synthetic.random_sequence(rng, 150) for _ in range(200)])
     for family, (hmm, pair) in enumerate(zip(profiles, pairs)):
-        called = (bits(hmm, to_block(sequences), Thresholds().unfiltered()) >= pair).all(1).reshape(4, 20).mean(1)
+        called = (
+            (bits(hmm, to_block(sequences), Thresholds().unfiltered()) >= pair).all(1).reshape(4, 20).mean(1)
+        )
         assert called[family] >= 0.95 and called.sum() == called[family]
         assert not (bits(hmm, strangers, Thresholds()) >= pair).any()
 
@@ -172,7 +188,9 @@ def test_neither_threads_nor_the_order_of_rows_matter(trainset, profiles, tmp_pa
         order = random.Random(1).sample(range(len(fold.sequences)), len(fold.sequences))
         domains = fold.domains[::-1].copy()
         domains[:, 0] = np.argsort(order)[domains[:, 0]]
-        return Fold([fold.sequences[i] for i in order], [fold.names[i] for i in order], domains, fold.whole[order])
+        return Fold(
+            [fold.sequences[i] for i in order], [fold.names[i] for i in order], domains, fold.whole[order]
+        )
 
     other = replace(trainset, train=mixed(trainset.train), dev=mixed(trainset.dev))
     assert made(other, profiles, tmp_path, cpus=3)[0] == one

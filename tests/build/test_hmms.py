@@ -16,9 +16,7 @@ from pfamnet.families import Family
 
 AMINO = Alphabet.amino()
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
-FAMILY = Family(
-    "PF99999.3", "Made", description="A made family", ga=(25.5, 24.0), nc=(23.25, 22.0)
-)
+FAMILY = Family("PF99999.3", "Made", description="A made family", ga=(25.5, 24.0), nc=(23.25, 22.0))
 
 
 def relatives(number, length=90, changed=0.4, seed=1):
@@ -95,7 +93,7 @@ def test_the_same_input_gives_the_same_bytes(rows, aligner, monkeypatch):
 def test_a_family_of_one_sequence_has_a_profile_of_it(aligner, copies):
     (text,) = plain(relatives(1))
     hmm = build_profile(FAMILY, [text] * copies, aligner=aligner)
-    assert hmm.M == len(text) and hmm.consensus.upper() == text
+    assert len(text) == hmm.M and hmm.consensus.upper() == text
     assert found(hmm, [text]) == 1
     assert h3m(build_profile(FAMILY, rows=[text])) == h3m(hmm)
 

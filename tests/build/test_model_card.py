@@ -3,27 +3,53 @@
 import json
 
 import pytest
+from conftest import scan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import scan
-from pfamnet.model.directory import open_model
 from pfamnet.build.model_card import LICENSES, metadata, model_card, yaml_lines
+from pfamnet.model.directory import open_model
 
-OPTIONS = {"trainsets": ["/home/me/Pfam-A.seed.gz", "more.fa"], "domains": None, "hmm": None, "base": None, "emit": 50,
-           "seed": 42, "license": None}  # fmt: skip
-NETWORK = {"block": 16, "modes": {"fast": {"candidates": 32, "recall": 0.98, "threshold": 1.0}},
-           "check": [{"nominal": 0.1, "observed": 0.092}],
-           "dev": {"domains": 3380, "recall": {"1": 0.42396, "32": 0.93166}, "accuracy": 0.8125, "regions": 1600,
-                   "family_mean": 0.7}}  # fmt: skip
+OPTIONS = {
+    "trainsets": ["/home/me/Pfam-A.seed.gz", "more.fa"],
+    "domains": None,
+    "hmm": None,
+    "base": None,
+    "emit": 50,
+    "seed": 42,
+    "license": None,
+}
+NETWORK = {
+    "block": 16,
+    "modes": {"fast": {"candidates": 32, "recall": 0.98, "threshold": 1.0}},
+    "check": [{"nominal": 0.1, "observed": 0.092}],
+    "dev": {
+        "domains": 3380,
+        "recall": {"1": 0.42396, "32": 0.93166},
+        "accuracy": 0.8125,
+        "regions": 1600,
+        "family_mean": 0.7,
+    },
+}
 
 
 def describe(provenance=None, networks=None, **options):
     """A description as a build makes it."""
-    made = {"options": OPTIONS | options, "digests": {"/home/me/Pfam-A.seed.gz": "ab" * 32}, "python": "3.11.7",
-            "versions": {"torch": "2.13.0"}, "base": None, "warnings": []}  # fmt: skip
-    return {"pfamnet": "0.1.0", "profiles": "profiles.h3m", "networks": networks or {"light": NETWORK}, "families": 1500,
-            "provenance": made | (provenance or {})}  # fmt: skip
+    made = {
+        "options": OPTIONS | options,
+        "digests": {"/home/me/Pfam-A.seed.gz": "ab" * 32},
+        "python": "3.11.7",
+        "versions": {"torch": "2.13.0"},
+        "base": None,
+        "warnings": [],
+    }
+    return {
+        "pfamnet": "0.1.0",
+        "profiles": "profiles.h3m",
+        "networks": networks or {"light": NETWORK},
+        "families": 1500,
+        "provenance": made | (provenance or {}),
+    }
 
 
 def read_yaml(text):
@@ -43,7 +69,10 @@ def test_the_cards_figures_are_those_of_the_build(esm_model):
     assert text.startswith("---\nlicense: unknown\nlibrary_name: pfamnet\n")
     card = read_yaml(text.split("---\n")[1])
     assert card["tags"][-1] == "esm" and card["datasets"] == ["domains.fa"]
-    values = {(row["type"], row["name"].split()[0]): row["value"] for row in card["model-index"][0]["results"][0]["metrics"]}
+    values = {
+        (row["type"], row["name"].split()[0]): row["value"]
+        for row in card["model-index"][0]["results"][0]["metrics"]
+    }
     for name, network in description["networks"].items():
         assert values["accuracy", name] == network["dev"]["accuracy"] and 0 < network["dev"]["accuracy"] <= 1
         assert values["f1", name] == network["dev"]["macro_f1"]
@@ -54,23 +83,36 @@ def test_the_cards_figures_are_those_of_the_build(esm_model):
 
 
 def test_what_network_and_profiles_make_together_is_told_where_it_is_known():
-    entry = {"weights": {"profile": 0.501187, "prototype": 2.0}, "domains": 400, "more_of_few_rows": 3,
-             "errors": {"network": 31, "profiles": 12, "both": 2}}  # fmt: skip
-    assert "| `light` | 400 | 31 | 12 | 2 | 0.501187 | 2 |" in model_card(describe() | {"combination": {"light": entry}})
+    entry = {
+        "weights": {"profile": 0.501187},
+        "domains": 400,
+        "errors": {"network": 31, "profiles": 12, "both": 2},
+    }
+    assert "| `light` | 400 | 31 | 12 | 2 | 0.501187 |" in model_card(
+        describe() | {"combination": {"light": entry}}
+    )
     for other in ({}, {"combination": {}}, {"combination": {"light": {"weights": entry["weights"]}}}):
         assert "together" not in model_card(describe() | other)
 
 
 def test_calls_of_each_kind_of_decoy_are_told_where_they_are_known():
-    check = [{"nominal": 0.1, "observed": 0.11, "kinds": {"shuffled": 0.02, "reversed": 0.06, "others": 0.11}}]
-    assert "| 0.1 | 0.11 | 0.02 | 0.06 | 0.11 |" in model_card(describe(networks={"light": NETWORK | {"check": check}}))
+    check = [
+        {"nominal": 0.1, "observed": 0.11, "kinds": {"shuffled": 0.02, "reversed": 0.06, "others": 0.11}}
+    ]
+    assert "| 0.1 | 0.11 | 0.02 | 0.06 | 0.11 |" in model_card(
+        describe(networks={"light": NETWORK | {"check": check}})
+    )
     assert "| 0.1 | 0.092 |" in model_card(describe())
 
 
 def test_the_hubs_client_reads_the_metadata(esm_model):
     cards = pytest.importorskip("huggingface_hub").ModelCard
     read = cards(model_card(describe(license="CC0-1.0"))).data
-    assert read.license == "cc0-1.0" and read.library_name == "pfamnet" and read.metrics == ["accuracy", "recall"]
+    assert (
+        read.license == "cc0-1.0"
+        and read.library_name == "pfamnet"
+        and read.metrics == ["accuracy", "recall"]
+    )
     results = {(row.metric_type, row.metric_value) for row in read.eval_results}
     assert results == {("accuracy", 0.8125), ("recall", 0.42396), ("recall", 0.93166)}
     assert cards(esm_model.joinpath("README.md").read_text()).data.eval_results
@@ -96,7 +138,9 @@ def test_a_base_hands_on_its_terms_and_is_named_where_it_is_on_the_hub():
 
 
 def test_directories_of_the_machine_are_not_told():
-    assert "/home" not in model_card(describe(base="/home/me/x", hmm="/home/me/p.hmm", domains="/home/me/d.tsv"))
+    assert "/home" not in model_card(
+        describe(base="/home/me/x", hmm="/home/me/p.hmm", domains="/home/me/d.tsv")
+    )
 
 
 def test_warnings_of_the_build_are_among_the_limits():
@@ -113,15 +157,21 @@ def test_an_older_model_without_these_figures_has_a_card():
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-                    lambda inner: st.lists(inner, min_size=1, max_size=3)
-                    | st.dictionaries(st.from_regex("[a-z_]{3,8}", fullmatch=True), inner, min_size=1, max_size=3)))  # fmt: skip
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+        lambda inner: (
+            st.lists(inner, min_size=1, max_size=3)
+            | st.dictionaries(st.from_regex("[a-z_]{3,8}", fullmatch=True), inner, min_size=1, max_size=3)
+        ),
+    )
+)
 def test_yaml_says_what_it_was_given(value):
     value = {"key": value}
     assert json.loads(json.dumps(read_yaml("\n".join(yaml_lines(value))))) == json.loads(json.dumps(value))
 
 
-@pytest.mark.parametrize("value", [1e-05, 1e+16, -1e-07, 1.5e-09, 0.0, 1e300, {"off": 1, "null": "yes"}])
+@pytest.mark.parametrize("value", [1e-05, 1e16, -1e-07, 1.5e-09, 0.0, 1e300, {"off": 1, "null": "yes"}])
 def test_yaml_knows_numbers_and_reserved_words(value):
     assert read_yaml("\n".join(yaml_lines({"key": value}))) == {"key": value}
 
@@ -133,7 +183,8 @@ def test_names_of_others_add_nothing_to_the_card(name):
     odd = model_card(describe(trainsets=["x" + name], license="b" + name))
     assert len(odd.splitlines()) - len(plain.splitlines()) in (0, 1)  # license_name
     assert [line.count("|") for line in odd.splitlines() if line.startswith("|")] == [
-        line.count("|") for line in plain.splitlines() if line.startswith("|")]  # fmt: skip
+        line.count("|") for line in plain.splitlines() if line.startswith("|")
+    ]
     assert read_yaml(odd.split("---\n")[1])["library_name"] == "pfamnet"
 
 

@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_calibration import FAMILIES, Runtime, make_fold, watch
 
 from pfamnet.build.modes import MOST, choose_modes, mode_settings, peaks_of_all, usual_threshold
-from test_calibration import FAMILIES, Runtime, make_fold, watch
 
 
 def some_peaks(seed, sequences=30, families=200):
     """Sequences that resemble few families or many."""
     rng = np.random.default_rng(seed)
-    return [(int(rng.integers(1, 4)), np.sort(rng.normal(rng.normal(0, 2), 2, families))[::-1])
-            for _ in range(sequences)]  # fmt: skip
+    return [
+        (int(rng.integers(1, 4)), np.sort(rng.normal(rng.normal(0, 2), 2, families))[::-1])
+        for _ in range(sequences)
+    ]
 
 
 def passing(all_peaks, threshold, most):

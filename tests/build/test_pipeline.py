@@ -12,20 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 import torch
+from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 import pfamnet.build.pipeline as module
 import pfamnet.build.write_model as output
-import synthetic
-from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
-from pfamnet.model import combination as combine
 from pfamnet.cli.build import build as command
-from pfamnet.network.light import LightConfig
-from pfamnet.model.directory import open_model
 from pfamnet.cli.common import run
-from pfamnet.model.prototypes import MOST_ROWS
+from pfamnet.model.directory import open_model
+from pfamnet.network.light import LightConfig
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -33,7 +31,9 @@ DATA = Path(__file__).parents[1] / "data"
 @pytest.fixture
 def quick(monkeypatch, capfd, tmp_path):
     """pfamnet-build in this process, of a very small light network: (status, stderr)."""
-    monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
+    monkeypatch.setattr(
+        module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16)
+    )
     monkeypatch.setattr(output, "calibrate", functools.partial(fewer, output.calibrate))
     threads = torch.get_num_threads()
 
@@ -54,8 +54,11 @@ def fewer(calibrate, runtime, fold, families, residues, *rest):
 
 def tables(model):
     """Files of a model whose bytes the same build always makes."""
-    return {str(path.relative_to(model)): path.read_bytes() for path in model.rglob("*")
-            if path.is_file() and path.name not in ("training.tsv", "model.json", "latency.tsv")}  # fmt: skip
+    return {
+        str(path.relative_to(model)): path.read_bytes()
+        for path in model.rglob("*")
+        if path.is_file() and path.name not in ("training.tsv", "model.json", "latency.tsv")
+    }
 
 
 def log(model):
@@ -73,7 +76,12 @@ def test_a_build_leaves_the_model_and_no_work(esm_model):
 
 def test_work_is_kept_where_that_is_asked_for(light_model):
     work = light_model.with_name("made.work")
-    assert sorted(path.name for path in work.iterdir()) == ["inputs.json", "light", "options.json", "profiles"]
+    assert sorted(path.name for path in work.iterdir()) == [
+        "inputs.json",
+        "light",
+        "options.json",
+        "profiles",
+    ]
 
 
 def test_a_build_says_on_stderr_what_it_did(light_model, esm_model):
@@ -81,7 +89,10 @@ def test_a_build_says_on_stderr_what_it_did(light_model, esm_model):
     assert said[0].startswith("8 families, ") and said[-1].endswith("made: a model of 8 families")
     assert any(line.startswith("light: dev accuracy") for line in said)
     assert not any("Warning" in line or "%|" in line for line in said)
-    assert any(line.startswith("esm: dev accuracy") for line in (esm_model.parent / "stderr").read_text().splitlines())
+    assert any(
+        line.startswith("esm: dev accuracy")
+        for line in (esm_model.parent / "stderr").read_text().splitlines()
+    )
 
 
 def test_the_training_log_is_a_table_of_both_networks(esm_model):
@@ -247,7 +258,9 @@ def test_damaged_options_are_refused(quick, tmp_path, labelled):
     assert "options.json is damaged" in one_line(quick("--resume", labelled))
 
 
-@pytest.mark.parametrize("change", [["--seed", 7], ["--lr", 0.1], ["--top", 3], ["--compress"], ["--recall", 0.9]])
+@pytest.mark.parametrize(
+    "change", [["--seed", 7], ["--lr", 0.1], ["--top", 3], ["--compress"], ["--recall", 0.9]]
+)
 def test_other_options_are_refused_when_resuming(quick, tmp_path, labelled, change):
     begin(tmp_path, labelled)
     assert "was begun with other options" in one_line(quick("--resume", *change, labelled))
@@ -287,7 +300,9 @@ def test_work_of_before_inputs_were_remembered_goes_on(quick, tmp_path, labelled
 
 def begin(tmp_path, labelled):
     """The work directory of a build that was killed at once."""
-    module.Build(tmp_path / "made", module.BuildOptions((str(labelled),), light_residues=70_000), device="cpu").begin()
+    module.Build(
+        tmp_path / "made", module.BuildOptions((str(labelled),), light_residues=70_000), device="cpu"
+    ).begin()
 
 
 def test_cpu_device_and_checkpoint_are_not_of_the_build(quick, tmp_path, labelled):
@@ -308,12 +323,21 @@ REFUSED = {
     "no such table of families": (["--families", "none.tsv", "d.fa"], "none.tsv"),
     "no such profiles": (["--hmm", "none.hmm", "d.fa"], "none.hmm"),
     "profiles that are none": (["--hmm", "d.fa", "d.fa"], "d.fa"),
-    "profiles of other families": (["--hmm", str(DATA / "golden.hmm.gz"), "d.fa"], "none of the train sets' families"),
-    "one accession twice": (["--hmm", "twice.hmm", "d.fa"], "profile 3 'other': has the accession of profile 1: PF"),
+    "profiles of other families": (
+        ["--hmm", str(DATA / "golden.hmm.gz"), "d.fa"],
+        "none of the train sets' families",
+    ),
+    "one accession twice": (
+        ["--hmm", "twice.hmm", "d.fa"],
+        "profile 3 'other': has the accession of profile 1: PF",
+    ),
     "no such base": (["--base", "./none", "d.fa"], "./none: no such directory"),
     "a base that is a file": (["--base", "d.fa", "d.fa"], "not a directory in Hugging Face layout"),
     "a base without a configuration": (["--base", ".", "d.fa"], "config.json"),
-    "letters outside the alphabet": (["digits.fa"], "digits.fa: record 2 'b': illegal character '1' at position 3"),
+    "letters outside the alphabet": (
+        ["digits.fa"],
+        "digits.fa: record 2 'b': illegal character '1' at position 3",
+    ),
     "one residue": (["single.fa"], "no family has a training row"),
     "eight-bit AdamW on a CPU": (["--optim", "adamw8bit", "d.fa"], "--optim adamw8bit needs a CUDA device"),
     "half precision on a CPU": (["--precision", "fp16", "d.fa"], "--precision fp16 needs a CUDA device"),
@@ -347,16 +371,30 @@ def test_bad_input_is_refused_before_anything_is_made(quick, tmp_path, monkeypat
 
 def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
     words = ["--device", "cuda:77", str(tmp_path / "made"), str(labelled)]
-    assert "--device cuda:77: there is no such device here" in one_line((run(command, words), capfd.readouterr().err))
+    assert "--device cuda:77: there is no such device here" in one_line(
+        (run(command, words), capfd.readouterr().err)
+    )
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["only_out"], ["--batch", "0", "out", "d.fa"], ["--holdout", "0.9", "out", "d.fa"], ["--lr", "-1", "out", "d.fa"],
-    ["--lora", "4", "out", "d.fa"], ["--checkpoint-activations", "out", "d.fa"], ["--lora", "-1", "--base", "b", "out", "d.fa"],
-    ["--freeze", "2", "out", "d.fa"], ["--freeze", "x", "--base", "b", "out", "d.fa"],
-    ["--aligner", "clustal", "out", "d.fa"], ["--nonsense", "out", "d.fa"], ["--top", "x", "out", "d.fa"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["only_out"],
+        ["--batch", "0", "out", "d.fa"],
+        ["--holdout", "0.9", "out", "d.fa"],
+        ["--lr", "-1", "out", "d.fa"],
+        ["--lora", "4", "out", "d.fa"],
+        ["--checkpoint-activations", "out", "d.fa"],
+        ["--lora", "-1", "--base", "b", "out", "d.fa"],
+        ["--freeze", "2", "out", "d.fa"],
+        ["--freeze", "x", "--base", "b", "out", "d.fa"],
+        ["--aligner", "clustal", "out", "d.fa"],
+        ["--nonsense", "out", "d.fa"],
+        ["--top", "x", "out", "d.fa"],
+    ],
+)
 def test_wrong_use_is_status_2_and_one_line(capfd, monkeypatch, tmp_path, arguments):
     monkeypatch.chdir(tmp_path)
     message = one_line((run(command, arguments), capfd.readouterr().err), 2)
@@ -376,8 +414,12 @@ def test_where_the_model_cannot_be_written_there_is_one_line(quick, tmp_path, la
 
 def test_without_torch_it_says_what_to_install(tmp_path, labelled):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')")
-    done = subprocess.run([*program("pfamnet-build"), str(tmp_path / "made"), str(labelled)], text=True,
-                          capture_output=True, env=environment() | {"PYTHONPATH": str(tmp_path)})  # fmt: skip
+    done = subprocess.run(
+        [*program("pfamnet-build"), str(tmp_path / "made"), str(labelled)],
+        text=True,
+        capture_output=True,
+        env=environment() | {"PYTHONPATH": str(tmp_path)},
+    )
     assert "torch is not installed" in refused(done) and "pfamnet[build]" in done.stderr
 
 
@@ -432,8 +474,11 @@ def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
 
     hmms = {hmm.accession: hmm for hmm in read_hmms(DATA / "golden.hmm.gz")}
     chosen = sorted(hmms)[:3]
-    records = [(f"{accession}_{i} {accession}", sequence) for accession in chosen
-               for i, sequence in enumerate(emit_sequences(hmms[accession], 5, 1))]  # fmt: skip
+    records = [
+        (f"{accession}_{i} {accession}", sequence)
+        for accession in chosen
+        for i, sequence in enumerate(emit_sequences(hmms[accession], 5, 1))
+    ]
     records += [(f"other{i} PF77777.1", synthetic.domain(0, np.random.default_rng(i))) for i in range(4)]
     (tmp_path / "d.fa").write_text(synthetic.fasta(records))
     status, said = quick("--hmm", DATA / "golden.hmm.gz", "--top", 3, tmp_path / "d.fa")
@@ -451,7 +496,9 @@ def test_a_family_without_rows_is_learnt_from_its_profile(quick, tmp_path):
     from pfamnet.profiles.files import emit_sequences, read_hmms
 
     hmms = sorted(read_hmms(DATA / "golden.hmm.gz"), key=lambda hmm: hmm.accession)
-    records = [(f"{i} {hmms[0].accession}", sequence) for i, sequence in enumerate(emit_sequences(hmms[0], 5, 1))]
+    records = [
+        (f"{i} {hmms[0].accession}", sequence) for i, sequence in enumerate(emit_sequences(hmms[0], 5, 1))
+    ]
     (tmp_path / "d.fa").write_text(synthetic.fasta(records))
     status, said = quick("--hmm", DATA / "golden.hmm.gz", tmp_path / "d.fa")
     assert status == 0, said
@@ -459,7 +506,9 @@ def test_a_family_without_rows_is_learnt_from_its_profile(quick, tmp_path):
     assert [family.accession for family in families] == [hmm.accession for hmm in hmms]
     assert [family.rows > 0 for family in families] == [True] + [False] * (len(hmms) - 1)
     # nothing can be learnt without rows and without emission
-    status, said = quick("--hmm", DATA / "golden.hmm.gz", "--emit", 0, tmp_path / "d.fa", out=tmp_path / "two")
+    status, said = quick(
+        "--hmm", DATA / "golden.hmm.gz", "--emit", 0, tmp_path / "d.fa", out=tmp_path / "two"
+    )
     assert status == 0, said
     assert [family.accession for family in open_model(tmp_path / "two").families] == [hmms[0].accession]
 
@@ -470,19 +519,32 @@ def test_the_most_frequent_families_are_taken(quick, tmp_path):
     text = (tmp_path / "b.fa").read_text().replace(">d", ">e")
     (tmp_path / "b.fa").write_text(text)
     assert quick("--top", 2, tmp_path / "a.fa", tmp_path / "b.fa")[0] == 0
-    assert [f.accession for f in open_model(tmp_path / "made").families] == [synthetic.accession(i) for i in (0, 1)]
+    assert [f.accession for f in open_model(tmp_path / "made").families] == [
+        synthetic.accession(i) for i in (0, 1)
+    ]
 
 
 def test_names_come_from_a_table(quick, tmp_path):
     synthetic.write_labelled(tmp_path / "d.fa", families=2, rows=4)
-    (tmp_path / "f.tsv").write_text(f"accession\tname\tclan\tdescription\n{synthetic.accession(1)}\tSecond\tCL7\tIt is\n")
+    (tmp_path / "f.tsv").write_text(
+        f"accession\tname\tclan\tdescription\n{synthetic.accession(1)}\tSecond\tCL7\tIt is\n"
+    )
     assert quick("--families", tmp_path / "f.tsv", tmp_path / "d.fa")[0] == 0
     family = open_model(tmp_path / "made").families[1]
     assert (family.name, family.clan, family.description) == ("Second", "CL7", "It is")
 
 
-@pytest.mark.parametrize("options", [["--balance", "inverse"], ["--balance", "logit"], ["--precision", "bf16"],
-                                     ["--emit", "0"], ["--candidates", "1"], ["--recall", "1"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--balance", "inverse"],
+        ["--balance", "logit"],
+        ["--precision", "bf16"],
+        ["--emit", "0"],
+        ["--candidates", "1"],
+        ["--recall", "1"],
+    ],
+)
 def test_options_of_training_make_a_model(quick, tmp_path, labelled, options):
     status, said = quick(*options, labelled)
     assert status == 0, said
@@ -491,41 +553,41 @@ def test_options_of_training_make_a_model(quick, tmp_path, labelled, options):
 
 def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, base, labelled):
     """Batches shorter than a crop: none of them may be empty."""
-    status, said = quick("--base", base, "--batch", 256, "--crop", 512, "--accumulate", 3, "--esm-residues", 9000, labelled)
+    status, said = quick(
+        "--base", base, "--batch", 256, "--crop", 512, "--accumulate", 3, "--esm-residues", 9000, labelled
+    )
     assert status == 0, said
     assert sorted(open_model(tmp_path / "made").networks) == ["esm", "light"]
-
-
-def test_families_of_few_rows_have_prototypes_and_are_named_with_their_help(quick, tmp_path, base, monkeypatch):
-    path, made = tmp_path / "few.fa", tmp_path / "made"
-    synthetic.write_labelled(path, rows=MOST_ROWS)
-    monkeypatch.setattr(combine, "PROTOTYPES", (4.0,))
-    status, said = quick("--base", base, "--batch", 256, "--crop", 64, "--esm-residues", 9000, path)
-    assert status == 0, said
-    model = open_model(made)
-    stored, rows = model.prototypes("esm"), [family.rows for family in model.families]
-    assert np.bincount(stored.families).tolist() == rows and max(rows) <= MOST_ROWS
-    assert np.allclose(np.linalg.norm(stored.vectors, axis=1), 1, atol=1e-2)
-    assert model.combination("esm").prototype == 4 and model.combination("light").prototype == 0
-    assert model.prototypes("light") is None
-    assert f"errors in naming {model.description['combination']['esm']['domains']} dev domains" in said
-    done = scan("--top", "--sensitive", made, path)
-    named = [line.split("\t")[1] for line in done.stdout.splitlines()[1:]]
-    wanted = [line.split()[1] for line in path.read_text().splitlines() if line[0] == ">"]
-    assert len(named) == len(wanted) and sum(map(str.__eq__, named, wanted)) >= len(wanted) - 3
 
 
 def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, base, labelled, monkeypatch):
     """Its files are those of any ESM-2; query and value alone have changed."""
     monkeypatch.setattr(module, "start_head", knowing_nothing)
-    status, said = quick("--base", base, "--lora", 2, "--checkpoint-activations", "--batch", 256, "--crop", 64,
-                         "--esm-residues", 9000, labelled)  # fmt: skip
+    status, said = quick(
+        "--base",
+        base,
+        "--lora",
+        2,
+        "--checkpoint-activations",
+        "--batch",
+        256,
+        "--crop",
+        64,
+        "--esm-residues",
+        9000,
+        labelled,
+    )
     assert status == 0, said
-    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made" / "encoder"))
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made" / "encoder")
+    )
     assert before.keys() == after.keys()
     changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
-    assert changed == {f"encoder.layer.{number}.attention.self.{which}.weight"
-                       for number in range(2) for which in ("query", "value")}  # fmt: skip
+    assert changed == {
+        f"encoder.layer.{number}.attention.self.{which}.weight"
+        for number in range(2)
+        for which in ("query", "value")
+    }
     options = open_model(tmp_path / "made").description["provenance"]["options"]
     assert options["lora"] == 2 and options["checkpoint_activations"] is True
 
@@ -537,9 +599,13 @@ def knowing_nothing(network, *_):
 
 def test_frozen_layers_stay_as_they_were(quick, tmp_path, base, labelled, monkeypatch):
     monkeypatch.setattr(module, "start_head", knowing_nothing)
-    status, said = quick("--base", base, "--freeze", 1, "--batch", 256, "--crop", 64, "--esm-residues", 9000, labelled)
+    status, said = quick(
+        "--base", base, "--freeze", 1, "--batch", 256, "--crop", 64, "--esm-residues", 9000, labelled
+    )
     assert status == 0, said
-    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made" / "encoder"))
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made" / "encoder")
+    )
     same = {name for name, tensor in after.items() if torch.equal(tensor, before[name])}
     assert {name for name in after if "layer.0." in name or "embeddings" in name} <= same
     assert not any("layer.1." in name and name.endswith(".weight") for name in same)
@@ -557,12 +623,28 @@ def test_adapters_of_too_high_a_rank_are_refused_before_anything_is_made(quick, 
 
 def test_equal_builds_make_equal_models_at_any_number_of_threads(tmp_path, monkeypatch, labelled):
     """As far as profiles and families go: the arithmetic of training may differ by threads."""
-    monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
+    monkeypatch.setattr(
+        module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16)
+    )
     monkeypatch.setattr(output, "calibrate", functools.partial(fewer, output.calibrate))
     threads = torch.get_num_threads()
     for cpus in ("1", "2"):
-        assert run(command, ["--cpu", cpus, "--device", "cpu", "--light-residues", "20000",
-                             str(tmp_path / cpus), str(labelled)]) == 0  # fmt: skip
+        assert (
+            run(
+                command,
+                [
+                    "--cpu",
+                    cpus,
+                    "--device",
+                    "cpu",
+                    "--light-residues",
+                    "20000",
+                    str(tmp_path / cpus),
+                    str(labelled),
+                ],
+            )
+            == 0
+        )
     torch.set_num_threads(threads)
     one, two = (tables(tmp_path / cpus) for cpus in ("1", "2"))
     assert one["profiles.h3m"] == two["profiles.h3m"] and one["families.tsv"] == two["families.tsv"]

@@ -10,12 +10,12 @@ import sys
 
 import numpy as np
 import pytest
-
 import synthetic
 from conftest import environment, program, refused, scan
+
+from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan as command
 from pfamnet.model.directory import open_model
-from pfamnet.cli.common import run
 from pfamnet.output.hmmscan_tables import TSV_COLUMNS
 
 QUERIES = synthetic.queries()
@@ -72,9 +72,15 @@ def found(table):
 def missed(queries, table):
     """Domains of which no row holds more than two thirds."""
     places = found(table)
-    return [(name, family) for name, _, domains in queries for start, end, family in domains
-            if not any(min(e, end) - max(s, start) > (end - start) * 2 / 3
-                       for s, e in places.get((name, int(family)), []))]  # fmt: skip
+    return [
+        (name, family)
+        for name, _, domains in queries
+        for start, end, family in domains
+        if not any(
+            min(e, end) - max(s, start) > (end - start) * 2 / 3
+            for s, e in places.get((name, int(family)), [])
+        )
+    ]
 
 
 # What is found
@@ -86,13 +92,18 @@ def test_the_domains_of_new_proteins_are_found(which, request, queries, here):
     table = here(request.getfixturevalue(which), queries)
     total = sum(len(domains) for _, _, domains in QUERIES)
     assert len(missed(QUERIES, table)) <= (total // 4 if which == "light_model" else total // 2)
-    wrong = {key for key in found(table)} - {(name, int(d[2])) for name, _, domains in QUERIES for d in domains}
+    wrong = {key for key in found(table)} - {
+        (name, int(d[2])) for name, _, domains in QUERIES for d in domains
+    }
     significant = [row for row in table if float(row["evalue"]) < 1e-3]
     assert not wrong & set(found(significant))
 
 
 def test_rows_are_those_of_every_profile(light_model, queries, here):
-    every = {(r["query_name"], r["target_name"], r["domain"]): r for r in here("--mode", "profiles", light_model, queries)}
+    every = {
+        (r["query_name"], r["target_name"], r["domain"]): r
+        for r in here("--mode", "profiles", light_model, queries)
+    }
     for row in here(light_model, queries):
         if row["source"] != "network":
             other = every[row["query_name"], row["target_name"], row["domain"]]
@@ -131,15 +142,21 @@ def test_a_protein_longer_than_hmmer_takes_is_scanned(light_model, tmp_path, her
 
 
 def all_tables(folder, name):
-    return [word for kind in ("domtblout", "tblout", "pfamtblout")
-            for word in (f"--{kind}", folder / f"{name}.{kind}")]  # fmt: skip
+    return [
+        word
+        for kind in ("domtblout", "tblout", "pfamtblout")
+        for word in (f"--{kind}", folder / f"{name}.{kind}")
+    ]
 
 
 def test_tables_are_the_same_at_any_number_of_threads(light_model, queries, tmp_path, here):
     made = {}
     for cpu in (1, 2, 4):
         table = here("--no-date", "--cpu", cpu, *EVERYTHING, *all_tables(tmp_path, cpu), light_model, queries)
-        made[cpu] = [table, *(body(tmp_path / f"{cpu}.{kind}") for kind in ("domtblout", "tblout", "pfamtblout"))]
+        made[cpu] = [
+            table,
+            *(body(tmp_path / f"{cpu}.{kind}") for kind in ("domtblout", "tblout", "pfamtblout")),
+        ]
     assert made[1] == made[2] == made[4]
     assert len(made[1][0]) > 20
 
@@ -179,7 +196,9 @@ def test_a_second_scan_gives_the_same_bytes(light_model, queries, tmp_path, here
 def test_proteins_without_residues_or_with_odd_letters_do_no_harm(light_model, tmp_path, here):
     name, sequence, _ = QUERIES[0]
     odd = sequence[:20].lower() + "*BJZXUO" + sequence[20:]
-    (tmp_path / "odd.fa").write_text(f">empty\n>{name}\n{sequence}\n>empty2 nothing\n\n>odd\n{odd}\n>x\nX\n>end\n")
+    (tmp_path / "odd.fa").write_text(
+        f">empty\n>{name}\n{sequence}\n>empty2 nothing\n\n>odd\n{odd}\n>x\nX\n>end\n"
+    )
     table = here(light_model, tmp_path / "odd.fa")
     assert {row["query_name"] for row in table} == {name, "odd"}
 
@@ -202,17 +221,28 @@ def test_plain_and_gzip_from_a_file_and_from_a_pipe_are_the_same(light_model, qu
 def test_head_ends_a_scan_quietly(light_model, tmp_path):
     (tmp_path / "many.fa").write_text("".join(f">p{i}\n{QUERIES[2][1]}\n" for i in range(300)))
     words = shlex.join([*program("pfamnet-scan"), "--cpu", "2", str(light_model), "-"])
-    done = subprocess.run(f"set -o pipefail; cat many.fa | {words} | head -2; echo ${{PIPESTATUS[*]}} >&2", shell=True,
-                          executable="/bin/bash", cwd=tmp_path, env=environment(), capture_output=True, text=True,
-                          timeout=300)  # fmt: skip
+    done = subprocess.run(
+        f"set -o pipefail; cat many.fa | {words} | head -2; echo ${{PIPESTATUS[*]}} >&2",
+        shell=True,
+        executable="/bin/bash",
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.stdout.startswith("#target_name\t") and done.stdout.count("\n") == 2
     assert done.stderr.split()[1] in ("141", "0") and len(done.stderr.splitlines()) == 1
 
 
 def test_rows_come_as_soon_as_they_are_found(light_model):
     """A pipe that stays open: the rows of all but the record under way are there."""
-    with subprocess.Popen([*program("pfamnet-scan"), "--line-buffered", "--cpu", "2", str(light_model), "-"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:  # fmt: skip
+    with subprocess.Popen(
+        [*program("pfamnet-scan"), "--line-buffered", "--cpu", "2", str(light_model), "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+    ) as process:
         process.stdin.write(fasta(QUERIES[:2]).encode())
         process.stdin.flush()
         lines = [process.stdout.readline() for _ in range(2)]
@@ -240,9 +270,19 @@ def test_rows_of_the_network_alone_have_every_field(network_rows):
     sources = {row["source"] for row in table}
     assert sources == {"network", "both"}
     for row in (row for row in table if row["source"] == "network"):
-        numbers = {name: float(value) for name, value in row.items()
-                   if name not in ("target_name", "target_accession", "query_name", "query_accession",
-                                   "description", "source")}  # fmt: skip
+        numbers = {
+            name: float(value)
+            for name, value in row.items()
+            if name
+            not in (
+                "target_name",
+                "target_accession",
+                "query_name",
+                "query_accession",
+                "description",
+                "source",
+            )
+        }
         assert all(map(math.isfinite, numbers.values()))
         assert row["description"].startswith("Made-up family")
         assert row["query_accession"] == "-" and row["target_accession"].startswith("PF9")
@@ -262,18 +302,28 @@ def test_biopython_reads_every_row_of_domtblout(network_rows):
         for hit in result:
             for hsp in hit:
                 seen.append((result.id, hit.id, hsp.domain_index, hsp.env_start + 1, hsp.env_end))
-                assert all(map(math.isfinite, (hsp.evalue, hsp.evalue_cond, hsp.bitscore, hsp.bias, hit.evalue)))
-            sources = {r["source"] for r in table if (r["query_name"], r["target_name"]) == (result.id, hit.id)}
+                assert all(
+                    map(math.isfinite, (hsp.evalue, hsp.evalue_cond, hsp.bitscore, hsp.bias, hit.evalue))
+                )
+            sources = {
+                r["source"] for r in table if (r["query_name"], r["target_name"]) == (result.id, hit.id)
+            }
             assert hit.description.startswith("[network] ") == (sources == {"network"})
-    expected = [(r["query_name"], r["target_name"], int(r["domain"]), int(r["env_from"]), int(r["env_to"])) for r in table]
+    expected = [
+        (r["query_name"], r["target_name"], int(r["domain"]), int(r["env_from"]), int(r["env_to"]))
+        for r in table
+    ]
     assert sorted(seen) == sorted(expected) and len(seen) > 30
 
 
 def test_biopython_reads_tblout_too(network_rows):
     from Bio import SearchIO
 
-    hits = [(result.id, hit.id) for result in SearchIO.parse(str(network_rows / "all.tblout"), "hmmer3-tab")
-            for hit in result]  # fmt: skip
+    hits = [
+        (result.id, hit.id)
+        for result in SearchIO.parse(str(network_rows / "all.tblout"), "hmmer3-tab")
+        for hit in result
+    ]
     table = rows((network_rows / "tsv").read_bytes())
     assert sorted(hits) == sorted({(row["query_name"], row["target_name"]) for row in table})
 
@@ -336,7 +386,8 @@ def test_gathering_cutoffs_of_a_model_of_plain_fasta(esm_model, queries, here):
     model = open_model(esm_model)
     assert model.description["provenance"]["gathering"]["made"] == len(model.families)
     assert [family.ga for family in model.families] == [
-        tuple(model.store.hmm(i).cutoffs.gathering) for i in range(len(model.families))]  # fmt: skip
+        tuple(model.store.hmm(i).cutoffs.gathering) for i in range(len(model.families))
+    ]
     cutoffs = {family.accession: family.ga[0] for family in model.families}
     table = here("--cut_ga", esm_model, queries)
     assert table and all(float(row["score"]) >= cutoffs[row["target_accession"]] - 0.06 for row in table)
@@ -366,15 +417,18 @@ def test_no_row_where_nothing_is_found(light_model, tmp_path, here):
 # Faults
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["{model}", "none.fa"], "none.fa: no such file or directory"),
-    (["none", "{queries}"], "none: no such"),
-    (["{folder}", "{queries}"], "not a model directory"),
-    (["{model}", "empty.fa"], "empty.fa: empty file"),
-    (["{model}", "{model}"], "is a directory"),
-    (["--network", "esm", "{model}", "{queries}"], "has no esm network"),
-    (["-o", "no/such/dir", "{model}", "{queries}"], "no/such/dir"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["{model}", "none.fa"], "none.fa: no such file or directory"),
+        (["none", "{queries}"], "none: no such"),
+        (["{folder}", "{queries}"], "not a model directory"),
+        (["{model}", "empty.fa"], "empty.fa: empty file"),
+        (["{model}", "{model}"], "is a directory"),
+        (["--network", "esm", "{model}", "{queries}"], "has no esm network"),
+        (["-o", "no/such/dir", "{model}", "{queries}"], "no/such/dir"),
+    ],
+)
 def test_faults_are_told_in_one_line(light_model, queries, tmp_path, arguments, message):
     (tmp_path / "empty.fa").touch()
     (tmp_path / "folder").mkdir()
@@ -382,11 +436,19 @@ def test_faults_are_told_in_one_line(light_model, queries, tmp_path, arguments, 
     assert message in refused(scan(*words, check=False, cwd=tmp_path))
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["a", "b", "c"], ["-E", "1", "-T", "2", "{model}", "{queries}"], ["-E", "x", "{model}", "{queries}"],
-    ["--fast", "--sensitive", "{model}", "{queries}"], ["--cut_ga", "--cut_tc", "{model}", "{queries}"],
-    ["--network", "large", "{model}", "{queries}"], ["--cpu", "-1", "{model}", "{queries}"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["a", "b", "c"],
+        ["-E", "1", "-T", "2", "{model}", "{queries}"],
+        ["-E", "x", "{model}", "{queries}"],
+        ["--fast", "--sensitive", "{model}", "{queries}"],
+        ["--cut_ga", "--cut_tc", "{model}", "{queries}"],
+        ["--network", "large", "{model}", "{queries}"],
+        ["--cpu", "-1", "{model}", "{queries}"],
+    ],
+)
 def test_wrong_use_is_status_2(light_model, queries, capfd, arguments):
     words = [a.format(model=light_model, queries=queries) for a in arguments]
     assert run(command, words) == 2
@@ -416,11 +478,18 @@ HEAVY = {"torch", "transformers", "pyhmmer", "onnxruntime", "onnx", "numpy", "sa
 
 def loaded(name, *arguments):
     """Heavy modules in memory when a program of the package has ended."""
-    code = (f"import sys, json\nfrom pfamnet.cli.{name} import {name}\nfrom pfamnet.cli.common import run\n"
-            f"status = run({name}, sys.argv[1:])\n"
-            "print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=environment(),
-                          capture_output=True, text=True, timeout=300)  # fmt: skip
+    code = (
+        f"import sys, json\nfrom pfamnet.cli.{name} import {name}\nfrom pfamnet.cli.common import run\n"
+        f"status = run({name}, sys.argv[1:])\n"
+        "print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     status, modules = json.loads(done.stderr.splitlines()[-1])
     assert status == 0, done.stderr
     return HEAVY & set(modules)

@@ -8,8 +8,7 @@ import time
 import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here, start
 
-from pfamnet.output import outputs
-from pfamnet.output import writer
+from pfamnet.output import outputs, writer
 from pfamnet.output.hmmscan_tables import TsvWriter
 
 GOOD = records("P15056", "P06213")
@@ -53,8 +52,21 @@ def test_rows_before_the_bad_record_appear(tmp_path, capfdbinary):
     assert said.err == b"pfamnet-scan: " + reason + b"\n"
     assert said.out.splitlines()[-1] == b"# incomplete: " + reason
     assert {row.split(b"\t")[3] for row in rows(said.out)} == {b"P15056", b"P06213"}
-    assert scan_here("-o", files["out"], "--domtblout", files["dom"], "--tblout", files["tbl"],
-                     "--pfamtblout", files["pfam"], LIBRARY, bad) == 1  # fmt: skip
+    assert (
+        scan_here(
+            "-o",
+            files["out"],
+            "--domtblout",
+            files["dom"],
+            "--tblout",
+            files["tbl"],
+            "--pfamtblout",
+            files["pfam"],
+            LIBRARY,
+            bad,
+        )
+        == 1
+    )
     assert files["out"].read_bytes() == said.out
     for name in names[1:]:
         text = files[name].read_bytes()
@@ -93,8 +105,9 @@ def test_closed_pipe_is_quiet(tmp_path):
 
 def test_rows_come_query_by_query(tmp_path):
     for options in ([], ["--line-buffered"]):
-        process = start("--mode", "profiles", LIBRARY, "-", *options, "--domtblout", tmp_path / "d",
-                        stdin=subprocess.PIPE)  # fmt: skip
+        process = start(
+            "--mode", "profiles", LIBRARY, "-", *options, "--domtblout", tmp_path / "d", stdin=subprocess.PIPE
+        )
         process.stdin.write(GOOD + b">next\n")
         process.stdin.flush()
         lines = [process.stdout.readline() for _ in range(4)]
@@ -110,8 +123,18 @@ def test_rows_come_query_by_query(tmp_path):
 @pytest.mark.parametrize("number, status", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
 def test_signals_end_a_run_in_order(tmp_path, number, status):
     out, table = tmp_path / "out", tmp_path / "table"
-    process = start("--mode", "profiles", "--line-buffered", "-o", out, "--domtblout", table, LIBRARY,
-                    "-", stdin=subprocess.PIPE)  # fmt: skip
+    process = start(
+        "--mode",
+        "profiles",
+        "--line-buffered",
+        "-o",
+        out,
+        "--domtblout",
+        table,
+        LIBRARY,
+        "-",
+        stdin=subprocess.PIPE,
+    )
     process.stdin.write(GOOD + b">next\n")
     process.stdin.flush()
     deadline = time.monotonic() + 30
@@ -124,8 +147,10 @@ def test_signals_end_a_run_in_order(tmp_path, number, status):
 
 
 def test_a_signal_in_the_start_is_quiet():
-    code = ("from pfamnet.signals import stop_at_once; stop_at_once(); print(flush=True); "
-            "import time; time.sleep(60)")  # fmt: skip
+    code = (
+        "from pfamnet.signals import stop_at_once; stop_at_once(); print(flush=True); "
+        "import time; time.sleep(60)"
+    )
     process = subprocess.Popen([PROGRAM[0], "-c", code], stdout=-1, stderr=-1, env=ENVIRONMENT)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -154,7 +179,10 @@ def test_a_full_disk_under_stdout():
 def test_closed_streams(good):
     shell = 'exec "$@" {}'
     command = ["sh", "-c", None, "sh", *PROGRAM, "--mode", "profiles", str(LIBRARY)]
-    for redirection, query, said in ((">&-", str(good), b"stdout is closed"), ("<&-", "-", b"stdin is closed")):
+    for redirection, query, said in (
+        (">&-", str(good), b"stdout is closed"),
+        ("<&-", "-", b"stdin is closed"),
+    ):
         command[2] = shell.format(redirection)
         done = subprocess.run([*command, query], capture_output=True)
         assert done.returncode == 1 and said in done.stderr and done.stderr.count(b"\n") == 1
@@ -174,7 +202,9 @@ def test_outputs_that_cannot_be_opened(tmp_path, good, capfd):
 def test_outputs_over_each_other_are_refused(tmp_path, good, capfd):
     before = good.read_bytes()
     assert scan_here(LIBRARY, good, "-o", good) == 2
-    assert scan_here(LIBRARY, good, "-o", tmp_path / "x", "--tblout", tmp_path / ".." / tmp_path.name / "x") == 2
+    assert (
+        scan_here(LIBRARY, good, "-o", tmp_path / "x", "--tblout", tmp_path / ".." / tmp_path.name / "x") == 2
+    )
     assert good.read_bytes() == before and not (tmp_path / "x").exists()
     assert capfd.readouterr().err.count("\n") == 2
     assert scan_here(LIBRARY, good, "-o", "/dev/null", "--tblout", "/dev/null") == 0

@@ -12,10 +12,14 @@ from pfamnet.io.sequences import read_sequences
 
 TEXTS = st.one_of(
     st.binary(max_size=300),
-    st.lists(st.sampled_from([*fuzz.WORDS, b"ACDEFGHIKLMNPQRSTVWY", b"name", b" ", b"\n"]), max_size=30).map(b"".join),
-    st.lists(st.tuples(st.sampled_from([b"", b"a", b"b c d"]), st.text("ACDEFGacdefg*\n\r XBZJUO", max_size=60)), max_size=6)
-    .map(lambda records: b"".join(b">" + name + b"\n" + text.encode() + b"\n" for name, text in records)),
-)  # fmt: skip
+    st.lists(st.sampled_from([*fuzz.WORDS, b"ACDEFGHIKLMNPQRSTVWY", b"name", b" ", b"\n"]), max_size=30).map(
+        b"".join
+    ),
+    st.lists(
+        st.tuples(st.sampled_from([b"", b"a", b"b c d"]), st.text("ACDEFGacdefg*\n\r XBZJUO", max_size=60)),
+        max_size=6,
+    ).map(lambda records: b"".join(b">" + name + b"\n" + text.encode() + b"\n" for name, text in records)),
+)
 FORMATS = st.sampled_from([None, None, "fasta", "embl", "genbank", "stockholm", "afa"])
 
 

@@ -7,25 +7,60 @@ import pytest
 from scanning import DATA, ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here
 
 from pfamnet.cli import scan_options
-from pfamnet.cli.scan import scan
-from pfamnet.cli.scan import FORMATS
 from pfamnet.cli.common import Number, complete, default_cpus, os_reason
+from pfamnet.cli.scan import FORMATS, scan
 from pfamnet.profiles.search import Thresholds
 
 # What hmmscan 3.4 says are the options it has.
-HMMSCANS = (
-    "-h -o --tblout --domtblout --pfamtblout --acc --noali --notextw --textw -E -T --domE --domT "
-    "--incE --incT --incdomE --incdomT --cut_ga --cut_nc --cut_tc --max --F1 --F2 --F3 --nobias "
-    "--nonull2 -Z --domZ --seed --qformat --cpu"
-).split()
+HMMSCANS = [
+    "-h",
+    "-o",
+    "--tblout",
+    "--domtblout",
+    "--pfamtblout",
+    "--acc",
+    "--noali",
+    "--notextw",
+    "--textw",
+    "-E",
+    "-T",
+    "--domE",
+    "--domT",
+    "--incE",
+    "--incT",
+    "--incdomE",
+    "--incdomT",
+    "--cut_ga",
+    "--cut_nc",
+    "--cut_tc",
+    "--max",
+    "--F1",
+    "--F2",
+    "--F3",
+    "--nobias",
+    "--nonull2",
+    "-Z",
+    "--domZ",
+    "--seed",
+    "--qformat",
+    "--cpu",
+]
 # Pairs that hmmscan 3.4 refuses, found by trying all pairs with the program.
 REFUSED_THERE = {
     *itertools.combinations(("cut_ga", "cut_nc", "cut_tc"), 2),
-    *itertools.product(("cut_ga", "cut_nc", "cut_tc"),
-                       ("E", "T", "domE", "domT", "incE", "incT", "incdomE", "incdomT")),
-    ("E", "T"), ("domE", "domT"), ("incE", "incT"), ("incdomE", "incdomT"),
-    ("max", "F1"), ("max", "F2"), ("max", "F3"), ("max", "nobias"), ("notextw", "textw"),
-}  # fmt: skip
+    *itertools.product(
+        ("cut_ga", "cut_nc", "cut_tc"), ("E", "T", "domE", "domT", "incE", "incT", "incdomE", "incdomT")
+    ),
+    ("E", "T"),
+    ("domE", "domT"),
+    ("incE", "incT"),
+    ("incdomE", "incdomT"),
+    ("max", "F1"),
+    ("max", "F2"),
+    ("max", "F3"),
+    ("max", "nobias"),
+    ("notextw", "textw"),
+}
 VALUES = {"textw": "130"}
 FLAGS = {"cut_ga", "cut_nc", "cut_tc", "max", "nobias", "notextw", "fast", "sensitive", "top"}
 
@@ -73,24 +108,62 @@ def test_conflicts_are_refused(pair, capfd):
         assert all(scan_options.flag(name) in said.err for name in pair)
 
 
-@pytest.mark.parametrize("arguments", (
-    ["-E", "0"], ["-E", "-1"], ["-E", "abc"], ["-E", "nan"], ["--domE", "0"], ["--incE", "0"],
-    ["--incdomE", "-2"], ["-T", "x"], ["-Z", "0"], ["-Z", "-3"], ["--domZ", "0"], ["--seed", "-1"],
-    ["--seed", "1.5"], ["--cpu", "-1"], ["--cpu", "1.5"], ["--textw", "119"], ["--qformat", "xx"],
-    ["--dom", "1"], ["--E", "1"], ["-E", "1", "-E", "2"], ["--acc", "--acc"], ["-T"], ["--mode", "x"],
-    ["--F1", "x"], ["--nobias", "--nob"], ["-x"], ["a.fa", "b.fa"],
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    (
+        ["-E", "0"],
+        ["-E", "-1"],
+        ["-E", "abc"],
+        ["-E", "nan"],
+        ["--domE", "0"],
+        ["--incE", "0"],
+        ["--incdomE", "-2"],
+        ["-T", "x"],
+        ["-Z", "0"],
+        ["-Z", "-3"],
+        ["--domZ", "0"],
+        ["--seed", "-1"],
+        ["--seed", "1.5"],
+        ["--cpu", "-1"],
+        ["--cpu", "1.5"],
+        ["--textw", "119"],
+        ["--qformat", "xx"],
+        ["--dom", "1"],
+        ["--E", "1"],
+        ["-E", "1", "-E", "2"],
+        ["--acc", "--acc"],
+        ["-T"],
+        ["--mode", "x"],
+        ["--F1", "x"],
+        ["--nobias", "--nob"],
+        ["-x"],
+        ["a.fa", "b.fa"],
+    ),
+)
 def test_what_hmmscan_refuses_is_refused(arguments, capfd):
     assert scan_here(LIBRARY, "none.fa", *arguments) == 2
     said = capfd.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", (
-    ["-T", "-5"], ["-E", "1e400"], ["-E3"], ["--F1", "2"], ["--F1", "-1"], ["-Z", ".5"],
-    ["--seed", "0"], ["--cpu", "0"], ["--nonu"], ["--nonull2", "--nobias"], ["--domE=1e-3"],
-    ["--qformat", "fasta"], ["--"],
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    (
+        ["-T", "-5"],
+        ["-E", "1e400"],
+        ["-E3"],
+        ["--F1", "2"],
+        ["--F1", "-1"],
+        ["-Z", ".5"],
+        ["--seed", "0"],
+        ["--cpu", "0"],
+        ["--nonu"],
+        ["--nonull2", "--nobias"],
+        ["--domE=1e-3"],
+        ["--qformat", "fasta"],
+        ["--"],
+    ),
+)
 def test_what_hmmscan_takes_is_taken(arguments, one, capfd):
     assert scan_here(*arguments, LIBRARY, one) == 0
     assert capfd.readouterr().err == ""
@@ -101,7 +174,14 @@ def test_complete():
     with pytest.raises(Exception, match="-E is given twice"):
         complete(args, scan.params)
     assert complete(args[:-1], scan.params) == [
-        "--domtblout", "--cut_ga", "x", "--nobias", "--domE=3", "-E", "--acc"]  # fmt: skip
+        "--domtblout",
+        "--cut_ga",
+        "x",
+        "--nobias",
+        "--domE=3",
+        "-E",
+        "--acc",
+    ]
     assert complete(["--vers", "--", "--nob"], scan.params) == ["--version", "--", "--nob"]
     assert complete(["-", "--none"], scan.params) == ["-", "--none"]
 
@@ -112,13 +192,27 @@ def test_number():
 
 
 def test_thresholds():
-    nothing = dict.fromkeys((*scan_options.LIMITS, *scan_options.CUTOFFS, "Z", "domZ", "seed", "F1",
-                             "F2", "F3", "nobias", "nonull2", "max"))  # fmt: skip
+    nothing = dict.fromkeys(
+        (
+            *scan_options.LIMITS,
+            *scan_options.CUTOFFS,
+            "Z",
+            "domZ",
+            "seed",
+            "F1",
+            "F2",
+            "F3",
+            "nobias",
+            "nonull2",
+            "max",
+        )
+    )
     assert scan_options.make_thresholds(nothing) == Thresholds()
     assert scan_options.make_thresholds(nothing | {"max": True}) == Thresholds().unfiltered()
     given = {"E": 1.0, "domT": -3.0, "Z": 5.0, "seed": 0, "F1": 0.5, "nobias": True, "nonull2": True}
     assert scan_options.make_thresholds(nothing | given) == Thresholds(
-        E=1.0, domT=-3.0, Z=5.0, seed=0, F1=0.5, bias_filter=False, null2=False)  # fmt: skip
+        E=1.0, domT=-3.0, Z=5.0, seed=0, F1=0.5, bias_filter=False, null2=False
+    )
     assert scan_options.make_thresholds(nothing | {"cut_nc": True}).bit_cutoffs == "noise"
 
 
@@ -150,15 +244,28 @@ def test_idle_options_by_mode():
     idle = scan_options.idle_options
     assert idle({"E", "max", "seed"}, "profiles") == []
     assert idle({"max", "seed"}, "network") == [
-        "note: --max --seed: nothing changes by that with --mode network"]  # fmt: skip
+        "note: --max --seed: nothing changes by that with --mode network"
+    ]
     assert idle({"which", "fast"}, "profiles") == [
-        "note: --fast --network: nothing changes by that with --mode profiles"]  # fmt: skip
+        "note: --fast --network: nothing changes by that with --mode profiles"
+    ]
 
 
 def test_no_date_and_header(tmp_path, one, capfdbinary):
     for tables in ("a", "b"):
-        assert scan_here("--no-date", "--no-header", "--domtblout", tmp_path / "table", "--tblout",
-                         tmp_path / f"{tables}.tbl", LIBRARY, one) == 0  # fmt: skip
+        assert (
+            scan_here(
+                "--no-date",
+                "--no-header",
+                "--domtblout",
+                tmp_path / "table",
+                "--tblout",
+                tmp_path / f"{tables}.tbl",
+                LIBRARY,
+                one,
+            )
+            == 0
+        )
         text = (tmp_path / "table").read_bytes()
         assert b"# Date:" not in text and b"# Current dir:" not in text and text.endswith(b"# [ok]\n")
     out = capfdbinary.readouterr().out

@@ -8,10 +8,16 @@ import pytest
 from pfamnet.explore.powerlaw import PowerLaw, _inverse, chance, fit, zeta
 
 
-@pytest.mark.parametrize(("s", "q", "value"), [
-    (2, 1, math.pi**2 / 6), (4, 1, math.pi**4 / 90), (3, 1, 1.2020569031595942),
-    (2, 3, math.pi**2 / 6 - 1.25), (1.5, 1, 2.612375348685488),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("s", "q", "value"),
+    [
+        (2, 1, math.pi**2 / 6),
+        (4, 1, math.pi**4 / 90),
+        (3, 1, 1.2020569031595942),
+        (2, 3, math.pi**2 / 6 - 1.25),
+        (1.5, 1, 2.612375348685488),
+    ],
+)
 def test_zeta(s, q, value):
     assert zeta(s, q) == pytest.approx(value, rel=1e-9)
 

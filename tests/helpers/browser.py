@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-         *(["--no-sandbox"] if os.geteuid() == 0 else [])]  # fmt: skip
+QUIET = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
 
 
 def needed():
@@ -24,8 +31,15 @@ def needed():
 def opened(path, profile, fragment=""):
     """The document of a page on disk, as a `Document`; `profile` is an empty directory's name."""
     address = Path(path).resolve().as_uri() + fragment
-    command = [needed(), "--headless", *QUIET, f"--user-data-dir={profile}", "--virtual-time-budget=3000",
-               "--dump-dom", address]  # fmt: skip
+    command = [
+        needed(),
+        "--headless",
+        *QUIET,
+        f"--user-data-dir={profile}",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+        address,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return Document(done.stdout)
@@ -63,13 +77,19 @@ class Document(HTMLParser):
 
     def of_class(self, name):
         """Texts of the elements of a class."""
-        return ["".join(text) for _, attributes, text in self.elements
-                if name in (attributes.get("class") or "").split()]  # fmt: skip
+        return [
+            "".join(text)
+            for _, attributes, text in self.elements
+            if name in (attributes.get("class") or "").split()
+        ]
 
     def by_id(self, name):
         """Attributes and text of an element."""
-        return next((attributes, "".join(text)) for _, attributes, text in self.elements
-                    if attributes.get("id") == name)  # fmt: skip
+        return next(
+            (attributes, "".join(text))
+            for _, attributes, text in self.elements
+            if attributes.get("id") == name
+        )
 
     def rows(self):
         """The texts of the cells of each row of tables' bodies."""
@@ -82,5 +102,8 @@ class Document(HTMLParser):
         return [row for row in table if row]
 
     def links(self):
-        return [attributes["href"] for tag, attributes, _ in self.elements
-                if tag == "a" and attributes["href"].startswith("http")]  # fmt: skip
+        return [
+            attributes["href"]
+            for tag, attributes, _ in self.elements
+            if tag == "a" and attributes["href"].startswith("http")
+        ]

@@ -22,19 +22,45 @@ from pathlib import Path
 import golden
 import untrained
 
-from pfamnet.errors import PfamnetError
-from pfamnet.model.hmm_database import open_library
-from pfamnet.model.directory import as_text, description_digest, open_model
 from pfamnet.cli.common import one_line
-from pfamnet.profiles.files import write_profiles
-from pfamnet.scan.scanner import ProfileScanner, Scanner
-from pfamnet.profiles.search import Thresholds
+from pfamnet.errors import PfamnetError
 from pfamnet.io.sequences import read_sequences
+from pfamnet.model.directory import as_text, description_digest, open_model
+from pfamnet.model.hmm_database import open_library
 from pfamnet.output.hmmscan_tables import TsvWriter
+from pfamnet.profiles.files import write_profiles
+from pfamnet.profiles.search import Thresholds
+from pfamnet.scan.scanner import ProfileScanner, Scanner
 
-WORDS = [b">", b"\n>", b"\r\n", b"\0", b"\1", b"*", b"-", b"//\n", b"\x1f\x8b\x08", b"ID   ", b"\xef\xbb\xbf",
-         b"# STOCKHOLM 1.0\n", b"LOCUS       ", b"\xff", b"\t", b"nan", b"-1", b"1e999", b"null", b"[]", b"{}",
-         b"\xe2\x80\xa8", b"99999999999", b"HMMER3/f", b"LENG  ", b"0", b"\"\""]  # fmt: skip
+WORDS = [
+    b">",
+    b"\n>",
+    b"\r\n",
+    b"\0",
+    b"\1",
+    b"*",
+    b"-",
+    b"//\n",
+    b"\x1f\x8b\x08",
+    b"ID   ",
+    b"\xef\xbb\xbf",
+    b"# STOCKHOLM 1.0\n",
+    b"LOCUS       ",
+    b"\xff",
+    b"\t",
+    b"nan",
+    b"-1",
+    b"1e999",
+    b"null",
+    b"[]",
+    b"{}",
+    b"\xe2\x80\xa8",
+    b"99999999999",
+    b"HMMER3/f",
+    b"LENG  ",
+    b"0",
+    b'""',
+]
 PROTEIN = golden.record("P15056")
 
 
@@ -65,12 +91,17 @@ def mutated(data, rng):
 
 def sequence_files():
     """What sequence files are made from."""
-    fasta = (">a first\nMKVLAC*\nDEFGH\n\n>b\n>c é\tx\nacdefgBZXJUO\r\n" + f">k\n{PROTEIN.sequence[400:]}\n").encode()
+    fasta = (
+        ">a first\nMKVLAC*\nDEFGH\n\n>b\n>c é\tx\nacdefgBZXJUO\r\n" + f">k\n{PROTEIN.sequence[400:]}\n"
+    ).encode()
     embl = b"ID   A_X  Reviewed; 12 AA.\nAC   P1; Q2;\nDE   some.\nSQ   SEQUENCE 12 AA;\n     ACDEFGHIKL MN\n//\n"
     genbank = b"LOCUS       XX  10 aa\nDEFINITION  d\nVERSION     XX.1\nORIGIN\n        1 acdefghikl\n//\n"
     stockholm = b"# STOCKHOLM 1.0\n#=GF ID x\n#=GS a DE the a\na ACDEF-GHI\nb AC..FKGH*\n//\n"
     texts = [fasta, embl * 2, genbank * 2, stockholm * 2]
-    return texts + [gzip.compress(fasta, mtime=0), gzip.compress(fasta[:60], mtime=0) + gzip.compress(fasta[60:], mtime=0)]
+    return texts + [
+        gzip.compress(fasta, mtime=0),
+        gzip.compress(fasta[:60], mtime=0) + gzip.compress(fasta[60:], mtime=0),
+    ]
 
 
 class Fuzz:

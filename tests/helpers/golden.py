@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pfamnet.families import Family
 from pfamnet.io.fasta import read_fasta
+from pfamnet.output.hmmscan_tables import Trailer
 from pfamnet.profiles.files import optimize, read_hmms
 from pfamnet.profiles.search import ProfileSearch, Thresholds
-from pfamnet.output.hmmscan_tables import Trailer
 
 DATA = Path(__file__).parent.parent / "data"
 SETS = {"default": Thresholds(), "cut_ga": Thresholds(bit_cutoffs="gathering")}

@@ -11,23 +11,23 @@ import synthetic
 import torch
 
 from pfamnet.network.esm import EncoderConfig, EsmEncoder, EsmNetwork, parameter_groups
-from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.training.lora import add_adapters
 from pfamnet.training.distributed import join
 from pfamnet.training.loop import Training, TrainSettings
+from pfamnet.training.lora import add_adapters
+from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 4
 # name -> (network, batch in residues, accumulate, pool, resumed at this step)
 CASES = {
-    "light": ("light", 5 * 64, 2, 1, None),           # five rows for three processes
+    "light": ("light", 5 * 64, 2, 1, None),  # five rows for three processes
     "resumed": ("light", 5 * 64, 2, 1, 3),
-    "few": ("light", 2 * 64, 1, 1, None),             # one process has no row at all
+    "few": ("light", 2 * 64, 1, 1, None),  # one process has no row at all
     "esm": ("esm", 512, 1, 4, None),
     "inverse": ("esm", 512, 2, 4, None),
-    "adapters": ("esm", 512, 1, 4, None),             # LoRA: most of the encoder has no gradient
-    "frozen": ("esm", 512, 1, 4, None),               # its lowest layer has none
+    "adapters": ("esm", 512, 1, 4, None),  # LoRA: most of the encoder has no gradient
+    "frozen": ("esm", 512, 1, 4, None),  # its lowest layer has none
 }
 
 
@@ -57,15 +57,43 @@ def training(name, folder, group):
         return EsmNetwork(encoder, FAMILIES)
 
     network = group.share(make)
-    settings = TrainSettings(6 * batch * accumulate, batch, accumulate, pool, lr=3e-3, evaluate=2, precision="fp32",
-                             balance="inverse" if name == "inverse" else "none", checkpoint_seconds=0)  # fmt: skip
+    settings = TrainSettings(
+        6 * batch * accumulate,
+        batch,
+        accumulate,
+        pool,
+        lr=3e-3,
+        evaluate=2,
+        precision="fp32",
+        balance="inverse" if name == "inverse" else "none",
+        checkpoint_seconds=0,
+    )
     sampler = Sampler(corpus(), FAMILIES, network.block, SamplerSettings(crop=64), 7)
-    measure = lambda network: 1 / (1 + float(network.head.weight.abs().sum() if kind == "light" else
-                                             network.head[-1].weight.abs().sum()))  # fmt: skip
-    groups = parameter_groups(network, 1e-3, 3e-3) if kind == "esm" else [
-        {"params": list(network.parameters()), "lr": 3e-3, "weight_decay": 0.01}]  # fmt: skip
-    return Training(name, network, groups, sampler, measure if group.first else None, settings, folder / name,
-                    torch.device("cpu"), group=group)  # fmt: skip
+    measure = lambda network: (
+        1
+        / (
+            1
+            + float(
+                network.head.weight.abs().sum() if kind == "light" else network.head[-1].weight.abs().sum()
+            )
+        )
+    )
+    groups = (
+        parameter_groups(network, 1e-3, 3e-3)
+        if kind == "esm"
+        else [{"params": list(network.parameters()), "lr": 3e-3, "weight_decay": 0.01}]
+    )
+    return Training(
+        name,
+        network,
+        groups,
+        sampler,
+        measure if group.first else None,
+        settings,
+        folder / name,
+        torch.device("cpu"),
+        group=group,
+    )
 
 
 def stop_at(made, last):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pfamnet.cli.scan import scan
 from pfamnet.cli.common import run
+from pfamnet.cli.scan import scan
 
 DATA = Path(__file__).parent.parent / "data"
 PROGRAM = [sys.executable, str(DATA.parent.parent / "bin" / "pfamnet-scan")]

@@ -9,5 +9,7 @@ from pfamnet.network.light import LightConfig
 
 calibrate = output.calibrate
 module.LightConfig = functools.partial(LightConfig, embedding=8, width=16, context=16)
-output.calibrate = lambda runtime, fold, families, residues, *rest: calibrate(runtime, fold, families, residues // 20, *rest)
+output.calibrate = lambda runtime, fold, families, residues, *rest: calibrate(
+    runtime, fold, families, residues // 20, *rest
+)
 main_build()

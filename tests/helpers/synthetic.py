@@ -10,8 +10,9 @@ import numpy as np
 
 RESIDUES = np.array(list("ACDEFGHIKLMNPQRSTVWY"))
 # about the composition of Swiss-Prot
-SHARES = np.array([8.3, 1.4, 5.5, 6.7, 3.9, 7.1, 2.3, 5.9, 5.8, 9.7, 2.4, 4.1, 4.7, 3.9, 5.5, 6.6,
-                   5.3, 6.9, 1.1, 2.9])  # fmt: skip
+SHARES = np.array(
+    [8.3, 1.4, 5.5, 6.7, 3.9, 7.1, 2.3, 5.9, 5.8, 9.7, 2.4, 4.1, 4.7, 3.9, 5.5, 6.6, 5.3, 6.9, 1.1, 2.9]
+)
 SHARES = SHARES / SHARES.sum()
 FAMILIES = 8
 GA = 22.0
@@ -76,8 +77,12 @@ def write_stockholm(path, families=FAMILIES, rows=24, ga=GA, seed=2):
     """Aligned rows with GA cutoffs; the first two families are of one clan."""
     rng, lines = np.random.default_rng(seed), []
     for family in range(families):
-        lines += ["# STOCKHOLM 1.0", f"#=GF ID   Made_{family}", f"#=GF AC   {accession(family)}",
-                  f"#=GF DE   Made-up family {family}"]  # fmt: skip
+        lines += [
+            "# STOCKHOLM 1.0",
+            f"#=GF ID   Made_{family}",
+            f"#=GF AC   {accession(family)}",
+            f"#=GF DE   Made-up family {family}",
+        ]
         lines += [f"#=GF GA   {ga:.2f} {ga:.2f};"] if ga else []
         lines += ["#=GF CL   CL9000"] if family < 2 else []
         lines += [f"s{family}_{i}/1-9  {member(family, rng)}" for i in range(rows)]
@@ -88,8 +93,13 @@ def write_stockholm(path, families=FAMILIES, rows=24, ga=GA, seed=2):
 def write_labelled(path, families=FAMILIES, rows=16, seed=3):
     """Isolated domains, not aligned, as FASTA whose descriptions begin with the accession."""
     rng = np.random.default_rng(seed)
-    Path(path).write_text(fasta((f"d{family}_{i} {accession(family)}", domain(family, rng))
-                                for family in range(families) for i in range(rows)))  # fmt: skip
+    Path(path).write_text(
+        fasta(
+            (f"d{family}_{i} {accession(family)}", domain(family, rng))
+            for family in range(families)
+            for i in range(rows)
+        )
+    )
 
 
 def write_proteins(path, table, families=FAMILIES, count=40, seed=4):
@@ -100,8 +110,9 @@ def write_proteins(path, table, families=FAMILIES, count=40, seed=4):
         chosen = rng.choice(families, min(1 + i % 2, families), replace=False)
         sequence, places = protein(chosen, rng)
         records.append((f"p{i}", sequence))
-        lines += [f"p{i}\t{start + 1}\t{end}\t{accession(family)}\tMade_{family}"
-                  for start, end, family in places]  # fmt: skip
+        lines += [
+            f"p{i}\t{start + 1}\t{end}\t{accession(family)}\tMade_{family}" for start, end, family in places
+        ]
     Path(path).write_text(fasta(records))
     Path(table).write_text("\n".join(lines) + "\n")
 

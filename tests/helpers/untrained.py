@@ -10,9 +10,9 @@ import golden
 import torch
 
 from pfamnet.families import write_families
+from pfamnet.model.directory import ModelWriter
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light
-from pfamnet.model.directory import ModelWriter
 from pfamnet.profiles.files import write_profiles
 
 CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
@@ -24,18 +24,34 @@ def write_model(path, candidates=12, weights=None):
     torch.manual_seed(1)
     network = LightNetwork(LightConfig(len(families), embedding=8, width=16, context=16)).eval()
     network.head.weight.data *= 40  # untrained logits are all but equal
-    modes = {mode: {"threshold": -1e9, "candidates": n, "recall": 1.0}
-             for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))}
-    calibration = [{"residues": residues, "scores": [score], "log_p": [-3.7], "scale": 0.3}
-                   for residues, score in ((64.0, 0.0), (1024.0, 1.0))]
+    modes = {
+        mode: {"threshold": -1e9, "candidates": n, "recall": 1.0}
+        for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))
+    }
+    calibration = [
+        {"residues": residues, "scores": [score], "log_p": [-3.7], "scale": 0.3}
+        for residues, score in ((64.0, 0.0), (1024.0, 1.0))
+    ]
     light = {"block": network.block, "modes": modes, "calibration": calibration, "check": []}
     with ModelWriter(path) as writer:
         offsets = write_profiles(str(writer.folder / "profiles.h3m"), golden.hmms())
-        write_families(writer.folder / "families.tsv",
-                       [replace(family, offset=offset, clan=CLANS.get(family.name, ""))
-                        for family, offset in zip(families, offsets)])
+        write_families(
+            writer.folder / "families.tsv",
+            [
+                replace(family, offset=offset, clan=CLANS.get(family.name, ""))
+                for family, offset in zip(families, offsets)
+            ],
+        )
         export_light(network, writer.folder)
         combination = {"combination": {"light": {"weights": weights}}} if weights else {}
-        writer.finish({"pfamnet": "test", "profiles": "profiles.h3m", "networks": {"light": light},
-                       "families": len(families), "provenance": {}} | combination)
+        writer.finish(
+            {
+                "pfamnet": "test",
+                "profiles": "profiles.h3m",
+                "networks": {"light": light},
+                "families": len(families),
+                "provenance": {},
+            }
+            | combination
+        )
     return path

@@ -14,8 +14,8 @@ from pyhmmer.easel import Alphabet, SequenceFile
 
 from pfamnet.errors import PfamnetError
 from pfamnet.io.fasta import read_fasta
-from pfamnet.records import Record, shown
 from pfamnet.profiles.search import to_digital
+from pfamnet.records import Record, shown
 
 
 def read(data, stdin=None):
@@ -96,8 +96,9 @@ REFUSED = {
     b"\x89PNG\r\n\x1a\n": r"-: line 1: not FASTA: '>' expected, '\x89' found",
     b">" + b"x" * (1 << 21): "-: record 1: header line of more than 1048576 bytes",
     gzip.compress(b">a\nMKV\n")[:-3]: "-: record 1 'a': truncated gzip data after 3 residues",
-    (gzip.compress(b">a\nMKV\n") + gzip.compress(b">b c\nAC\n"))[:-2]:
-        "-: record 2 'b': truncated gzip data after 2 residues",
+    (gzip.compress(b">a\nMKV\n") + gzip.compress(b">b c\nAC\n"))[
+        :-2
+    ]: "-: record 2 'b': truncated gzip data after 2 residues",
     gzip.compress(b">a\nMKV\n>b", 0)[:-8]: "-: record 2: truncated gzip data after 0 residues",
     gzip.compress(b">a\nMKV\n")[:2]: "-: truncated gzip data",
     gzip.compress(b">a\nMKV\n")[:-1] + b"\x01": "-: corrupt gzip data",
@@ -115,8 +116,11 @@ def test_refuses_files(tmp_path):
     directory.mkdir()
     empty = tmp_path / "empty"
     empty.write_bytes(b"")
-    for path, reason in ((directory, "is a directory"), (missing, "no such file or directory"),
-                         (empty, "empty file")):  # fmt: skip
+    for path, reason in (
+        (directory, "is a directory"),
+        (missing, "no such file or directory"),
+        (empty, "empty file"),
+    ):
         with pytest.raises(PfamnetError, match=f"^{re.escape(str(path))}: {reason}$"):
             list(read_fasta(path))
 
@@ -150,8 +154,12 @@ def test_files_gzip_of_several_members_and_bgzip(tmp_path):
     parts = [b">a one\nMK", b"V\n>b\n", b"", b"LAT\n"]
     expected = [Record("a", "one", "MKV", 1), Record("b", "", "LAT", 2)]
     members = b"".join(map(gzip.compress, parts))
-    for name, data in (("plain", b"".join(parts)), ("members.gz", members), ("padded", members + b"\0" * 99),
-                       ("bgzip.gz", b"".join(map(bgzf_block, [*parts, b""])))):  # fmt: skip
+    for name, data in (
+        ("plain", b"".join(parts)),
+        ("members.gz", members),
+        ("padded", members + b"\0" * 99),
+        ("bgzip.gz", b"".join(map(bgzf_block, [*parts, b""]))),
+    ):
         path = tmp_path / name
         path.write_bytes(data)
         assert list(read_fasta(path)) == list(read_fasta(str(path))) == expected
@@ -209,9 +217,7 @@ def test_a_long_sequence():
     sequence = "MKVLATDE" * 40_000
     data = ">a\n" + "\n".join(sequence[i : i + 60] for i in range(0, len(sequence), 60))
     assert read(data.encode()) == [Record("a", "", sequence, 1)]
-    assert refusal(data.encode() + b"\n9") == (
-        "-: record 1 'a': illegal character '9' at position 320001"
-    )
+    assert refusal(data.encode() + b"\n9") == ("-: record 1 'a': illegal character '9' at position 320001")
 
 
 def test_names_in_messages_are_one_printable_line():
@@ -222,10 +228,33 @@ def test_names_in_messages_are_one_printable_line():
 
 
 PIECES = [
-    b">", b">a", b">b c", b"\n", b"\n", b"\r\n", b"\r", b" ", b"\t", b"ACDE", b"acdefy", b"*",
-    b"BZXJUO", b"-", b".", b"_", b"~", b"1", b"\x00", b"\x01", b"\x0b", "é".encode(), b"x y",
-    b"\n>", b"\n>n d e\n", b"MKV\n",
-]  # fmt: skip
+    b">",
+    b">a",
+    b">b c",
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b" ",
+    b"\t",
+    b"ACDE",
+    b"acdefy",
+    b"*",
+    b"BZXJUO",
+    b"-",
+    b".",
+    b"_",
+    b"~",
+    b"1",
+    b"\x00",
+    b"\x01",
+    b"\x0b",
+    "é".encode(),
+    b"x y",
+    b"\n>",
+    b"\n>n d e\n",
+    b"MKV\n",
+]
 FASTALIKE = st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join)
 
 
@@ -250,8 +279,11 @@ def test_reads_what_easel_reads(data):
         refusal(data)
 
 
-@given(st.one_of(FASTALIKE, st.binary(max_size=200), st.binary(max_size=200).map(lambda b: b">" + b)),
-       st.integers(1, 50), st.booleans())  # fmt: skip
+@given(
+    st.one_of(FASTALIKE, st.binary(max_size=200), st.binary(max_size=200).map(lambda b: b">" + b)),
+    st.integers(1, 50),
+    st.booleans(),
+)
 @settings(max_examples=500, deadline=None)
 def test_records_or_one_line_and_the_same_in_any_pieces(data, size, packed):
     if packed:

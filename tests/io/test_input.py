@@ -9,8 +9,8 @@ import pytest
 import untrained
 from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
-from pfamnet.cli.scan import scan
 from pfamnet.cli.common import run
+from pfamnet.cli.scan import scan
 
 KINASE = golden.record("P15056").sequence
 LONG = "n" * 1000
@@ -47,7 +47,7 @@ READ_BY_BOTH = {
     "empty sequences": b">e1\n" + PLAIN + b">e2 nothing\n>e3\n\n",
     "duplicate names": PLAIN * 3,
     "long name": PLAIN.replace(b">k", b">" + LONG.encode()),
-    "tabs and UTF-8": PLAIN.replace(b"B-Raf", "a\tb é 名 \"x".encode()),
+    "tabs and UTF-8": PLAIN.replace(b"B-Raf", 'a\tb é 名 "x'.encode()),
     "no final newline": PLAIN.rstrip(b"\n"),
     "one line": f">k\n{KINASE}\n".encode(),
     "spaces": f">k\n{wrapped(KINASE, 10, ' ')}\n".encode(),
@@ -66,8 +66,13 @@ def test_rows_are_hmmscans(name, tmp_path, capfdbinary):
     assert capfdbinary.readouterr().err == b""
 
 
-PACKED = {"gzip": member(PLAIN), "members": member(PLAIN[:500]) + member(PLAIN[500:]), "bgzip": bgzip(PLAIN),
-          "plain": PLAIN, "byte order mark": b"\xef\xbb\xbf" + PLAIN}  # fmt: skip
+PACKED = {
+    "gzip": member(PLAIN),
+    "members": member(PLAIN[:500]) + member(PLAIN[500:]),
+    "bgzip": bgzip(PLAIN),
+    "plain": PLAIN,
+    "byte order mark": b"\xef\xbb\xbf" + PLAIN,
+}
 
 
 @pytest.mark.parametrize("name", PACKED)
@@ -106,8 +111,12 @@ def test_one_line_names_file_record_and_position(name, tmp_path, capfd):
 
 
 def test_no_file_and_no_right(tmp_path, capfd):
-    for path, said in ((tmp_path / "none", "no such file"), (tmp_path, "is a directory"),
-                       (tmp_path / ("x" * 300), "name too long"), ("/proc/self/mem", "")):  # fmt: skip
+    for path, said in (
+        (tmp_path / "none", "no such file"),
+        (tmp_path, "is a directory"),
+        (tmp_path / ("x" * 300), "name too long"),
+        ("/proc/self/mem", ""),
+    ):
         assert scan_here(LIBRARY, path) == 1
         err = capfd.readouterr().err
         assert f"{path}: " in err and said in err and err.count("\n") == 1

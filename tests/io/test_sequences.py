@@ -9,8 +9,8 @@ import pytest
 from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
 from pfamnet.errors import PfamnetError
-from pfamnet.records import Record
 from pfamnet.io.sequences import no_nucleotides, read_sequences, sniff
+from pfamnet.records import Record
 
 NAMES = ("P15056", "P06213")
 
@@ -47,7 +47,14 @@ def afa(records):
         yield f">{record.name} {record.description}\n{record.sequence.ljust(width, '-')}\n"
 
 
-FORMATS = {"embl": embl, "uniprot": embl, "genbank": genbank, "stockholm": stockholm, "pfam": stockholm, "afa": afa}
+FORMATS = {
+    "embl": embl,
+    "uniprot": embl,
+    "genbank": genbank,
+    "stockholm": stockholm,
+    "pfam": stockholm,
+    "afa": afa,
+}
 
 
 def written(format):
@@ -82,10 +89,20 @@ def test_accessions_and_numbers():
     assert second.number == 2 and second.sequence == golden.record("P06213").sequence
 
 
-@pytest.mark.parametrize("text, format", (
-    (b">a\nAC", "fasta"), (b"\n\n >a", "fasta"), (b"# STOCKHOLM 1.0\n", "stockholm"), (b"\nID   x", "embl"),
-    (b"LOCUS       x", "genbank"), (b"# STO", "fasta"), (b"", "fasta"), (b"LOC", "fasta"), (b"IDx", "fasta"),
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "text, format",
+    (
+        (b">a\nAC", "fasta"),
+        (b"\n\n >a", "fasta"),
+        (b"# STOCKHOLM 1.0\n", "stockholm"),
+        (b"\nID   x", "embl"),
+        (b"LOCUS       x", "genbank"),
+        (b"# STO", "fasta"),
+        (b"", "fasta"),
+        (b"LOC", "fasta"),
+        (b"IDx", "fasta"),
+    ),
+)
 def test_sniff(text, format):
     for size in (1, 3, 100):
         chunks = iter([text[i : i + size] for i in range(0, len(text), size)])
@@ -102,15 +119,18 @@ def test_fasta_of_a_pipe_is_not_waited_for():
     assert found == "fasta" and next(again) == b">"
 
 
-@pytest.mark.parametrize("text, format, said", (
-    (b">a\nACD\n", "embl", "record 1: not embl"),
-    (b"# STOCKHOLM 1.0\na ACD\n", None, "record 1: not stockholm: missing // terminator"),
-    (b"# STOCKHOLM 1.0\na ACD\n//\n# STOCKHOLM 1.0\nb ACD\nb AC\n", None, "record 2: not stockholm"),
-    (b"# STOCKHOLM 1.0\na AC1\n//\n", None, "record 1 'a': illegal character '1' at position 3"),
-    (b"\x00\xff\x80" * 50, "genbank", None),
-    (b">a\nAC\n>b\nACD\n", "afa", "record 1: not afa"),
-    (b"", "stockholm", "empty file"),
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "text, format, said",
+    (
+        (b">a\nACD\n", "embl", "record 1: not embl"),
+        (b"# STOCKHOLM 1.0\na ACD\n", None, "record 1: not stockholm: missing // terminator"),
+        (b"# STOCKHOLM 1.0\na ACD\n//\n# STOCKHOLM 1.0\nb ACD\nb AC\n", None, "record 2: not stockholm"),
+        (b"# STOCKHOLM 1.0\na AC1\n//\n", None, "record 1 'a': illegal character '1' at position 3"),
+        (b"\x00\xff\x80" * 50, "genbank", None),
+        (b">a\nAC\n>b\nACD\n", "afa", "record 1: not afa"),
+        (b"", "stockholm", "empty file"),
+    ),
+)
 def test_what_is_refused(text, format, said, tmp_path, capfd):
     path = tmp_path / "x"
     path.write_bytes(text)
@@ -139,8 +159,14 @@ def test_records_come_before_the_bad_one():
 
 def test_nucleotides_are_warned_of_once():
     said = []
-    records = [Record("short", "", "ACGT" * 12, 1), Record("protein", "", "MKLVWHERT" * 10, 2),
-               Record("gene\n", "", "ACGTN" * 12, 3), Record("rna", "", "ACGU" * 20, 4)]  # fmt: skip
+    records = [
+        Record("short", "", "ACGT" * 12, 1),
+        Record("protein", "", "MKLVWHERT" * 10, 2),
+        Record("gene\n", "", "ACGTN" * 12, 3),
+        Record("rna", "", "ACGU" * 20, 4),
+    ]
     assert list(no_nucleotides(records, "x.fa", said.append)) == records
-    assert said == [r"warning: x.fa: record 3 'gene\n': 100% of it is A, C, G, T, U or N: nucleotides? "
-                    "proteins are wanted"]  # fmt: skip
+    assert said == [
+        r"warning: x.fa: record 3 'gene\n': 100% of it is A, C, G, T, U or N: nucleotides? "
+        "proteins are wanted"
+    ]

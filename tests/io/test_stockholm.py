@@ -87,10 +87,7 @@ def test_wrapped_rows_are_put_together(tmp_path_factory, written, width):
     [
         ("one ACD\n", "line 1: not in an alignment (# STOCKHOLM 1.0)"),
         ("# STOCKHOLM 1.0\n#=GF AC PF1\n//\n", "alignment 1 'PF1': no rows"),
-        (
-            "# STOCKHOLM 1.0\n#=GF ID a\nx AC\n",
-            "alignment 1 'a': no // at its end (truncated file)",
-        ),
+        ("# STOCKHOLM 1.0\n#=GF ID a\nx AC\n", "alignment 1 'a': no // at its end (truncated file)"),
         ("# STOCKHOLM 1.0\nx AC D\n//\n", "line 2: 3 words, a row has a name and residues"),
         ("# STOCKHOLM 1.0\nx\n//\n", "line 2: 1 words, a row has a name and residues"),
         ("# STOCKHOLM 1.0\nx AC\nx AC\n//\n", "line 3: row 'x' comes twice"),

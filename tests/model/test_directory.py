@@ -5,9 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
-
 import untrained
 from conftest import ROOT, refused, scan
+
 from pfamnet.errors import PfamnetError
 from pfamnet.model.directory import FORMAT, ModelWriter, description_digest, file_digest, open_model
 
@@ -40,23 +40,41 @@ def rewrite(model, **changes):
 
 # What a build writes
 
-EVALUATION = [f"evaluation/{name}.tsv" for name in ("accuracy_by_family", "accuracy_by_size", "confusion_in_clans",
-                                                    "latency")]  # fmt: skip
+EVALUATION = [
+    f"evaluation/{name}.tsv"
+    for name in ("accuracy_by_family", "accuracy_by_size", "confusion_in_clans", "latency")
+]
 
 
 def test_a_light_model_holds_what_the_module_says(light_model):
     assert files_of(light_model) == [
-        "README.md", *EVALUATION, "families.tsv", "light.onnx", "light.safetensors", "model.json", "profiles.h3m",
+        "README.md",
+        *EVALUATION,
+        "families.tsv",
+        "light.onnx",
+        "light.safetensors",
+        "model.json",
+        "profiles.h3m",
         "training.tsv",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_model_with_esm_holds_the_encoder_too(esm_model):
     assert files_of(esm_model) == [
-        "README.md", "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer_config.json", "encoder/vocab.txt",
-        *EVALUATION, "families.tsv", "head.safetensors", "light.onnx", "light.safetensors", "model.json", "profiles.h3m.gz",
+        "README.md",
+        "encoder/config.json",
+        "encoder/model.safetensors",
+        "encoder/tokenizer_config.json",
+        "encoder/vocab.txt",
+        *EVALUATION,
+        "families.tsv",
+        "head.safetensors",
+        "light.onnx",
+        "light.safetensors",
+        "model.json",
+        "profiles.h3m.gz",
         "training.tsv",
-    ]  # fmt: skip
+    ]
 
 
 def test_anyone_may_read_a_model(light_model, esm_model):
@@ -75,9 +93,20 @@ def test_an_opened_model_has_families_profiles_and_networks(which, request):
     for name, info in model.networks.items():
         assert info.block == model.runtime(name).block == 16
         assert sorted(info.modes) == ["default", "fast", "sensitive"]
-        assert info.modes["fast"].candidates < info.modes["default"].candidates < info.modes["sensitive"].candidates
-        assert info.modes["fast"].threshold >= info.modes["default"].threshold >= info.modes["sensitive"].threshold
-        assert np.isfinite(info.calibration.log_p([0.0, 9.0, 99.0], 300)).all() and len(info.calibration.tails) == 5
+        assert (
+            info.modes["fast"].candidates
+            < info.modes["default"].candidates
+            < info.modes["sensitive"].candidates
+        )
+        assert (
+            info.modes["fast"].threshold
+            >= info.modes["default"].threshold
+            >= info.modes["sensitive"].threshold
+        )
+        assert (
+            np.isfinite(info.calibration.log_p([0.0, 9.0, 99.0], 300)).all()
+            and len(info.calibration.tails) == 5
+        )
         assert model.runtime(name).logits("ACDEFGHIKLMNPQRSTVWY").shape == (2, 9)
 
 
@@ -157,7 +186,9 @@ def test_no_byte_of_model_json_can_be_another(copy):
             assert "model.json" in refusal(copy) or "format" in refusal(copy)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "17", '{"digest": 3}', "\xff", '{"digest": "00"} x', "[" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", "17", '{"digest": 3}', "\xff", '{"digest": "00"} x', "[" * 5000]
+)
 def test_rubbish_in_model_json_is_damage(copy, text):
     (copy / "model.json").write_bytes(text.encode("latin-1"))
     assert "model.json is damaged" in refusal(copy)
@@ -187,11 +218,20 @@ def test_another_format_is_named(copy):
 UNSOUND = {"residues": 0.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
 
 
-@pytest.mark.parametrize("change", (
-    {"calibration": [UNSOUND]}, {"calibration": []}, {"block": 0},
-    {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": float("nan"), "candidates": 9})},
-    {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0})},
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    (
+        {"calibration": [UNSOUND]},
+        {"calibration": []},
+        {"block": 0},
+        {
+            "modes": dict.fromkeys(
+                ("fast", "default", "sensitive"), {"threshold": float("nan"), "candidates": 9}
+            )
+        },
+        {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0})},
+    ),
+)
 def test_numbers_by_which_nothing_can_be_scanned_are_refused(tmp_path, change):
     untrained.write_model(tmp_path / "model")
     light = json.loads((tmp_path / "model/model.json").read_text())["networks"]["light"]

@@ -13,8 +13,8 @@ from conftest import scan
 from scanning import PROTEINS, scan_here
 from untrained import write_model
 
-from pfamnet.model import hub
 from pfamnet.errors import PfamnetError
+from pfamnet.model import hub
 from pfamnet.model.directory import description_digest, open_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -34,11 +34,16 @@ class Handler(BaseHTTPRequestHandler):
         found = re.fullmatch(r"/api/models/org/model/revision/(.+)", self.path)
         if found:
             commit = state["commits"].get(unquote(found[1]))
-            return self.yes(json.dumps({"id": "org/model", "sha": commit}).encode()) if commit else self.no(
-                404, "RevisionNotFound")  # fmt: skip
+            return (
+                self.yes(json.dumps({"id": "org/model", "sha": commit}).encode())
+                if commit
+                else self.no(404, "RevisionNotFound")
+            )
         found = re.fullmatch(f"/(org|moved)/model/resolve/{COMMIT}/(.+)", self.path)
         if not found:
-            return self.no(*((404, "EntryNotFound") if "/model/resolve/" in self.path else (401, "RepoNotFound")))
+            return self.no(
+                *((404, "EntryNotFound") if "/model/resolve/" in self.path else (401, "RepoNotFound"))
+            )
         if state["moved"] and found[1] == "org":
             self.send_response(302)
             self.send_header("Location", state["moved"] + f"/moved/model/resolve/{COMMIT}/{found[2]}")
@@ -80,8 +85,15 @@ def model(tmp_path_factory):
 @pytest.fixture
 def served(model, tmp_path, monkeypatch):
     """A server with one model; what it does can be changed."""
-    state = {"folder": model, "commits": {"main": COMMIT, "v1.0": COMMIT, "refs/pr/1": COMMIT}, "asked": [],
-             "status": None, "token": None, "moved": None, "change": {}}  # fmt: skip
+    state = {
+        "folder": model,
+        "commits": {"main": COMMIT, "v1.0": COMMIT, "refs/pr/1": COMMIT},
+        "asked": [],
+        "status": None,
+        "token": None,
+        "moved": None,
+        "change": {},
+    }
     server, address = start_server(state)
     for name in [name for name in os.environ if name.startswith("HF_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
@@ -124,7 +136,10 @@ def test_a_scan_of_a_model_on_the_hub_is_that_of_the_model(served, model, tmp_pa
     here = scan("--no-date", model, PROTEINS).stdout
     done = scan("--no-date", "hf:org/model", PROTEINS)
     assert done.stdout == here and len(here.splitlines()) > 3
-    assert done.stderr == f"pfamnet-scan: fetching hf:org/model: {len(open_model(model).description['files'])} files\n"
+    assert (
+        done.stderr
+        == f"pfamnet-scan: fetching hf:org/model: {len(open_model(model).description['files'])} files\n"
+    )
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         served["asked"].clear()
@@ -135,7 +150,9 @@ def test_a_scan_of_a_model_on_the_hub_is_that_of_the_model(served, model, tmp_pa
 
 
 def test_the_outputs_name_the_model_and_its_commit(served, tmp_path):
-    assert scan_here("--domtblout", tmp_path / "dom", "-o", tmp_path / "out", "hf:org/model@v1.0", PROTEINS) == 0
+    assert (
+        scan_here("--domtblout", tmp_path / "dom", "-o", tmp_path / "out", "hf:org/model@v1.0", PROTEINS) == 0
+    )
     assert f"hf:org/model@{COMMIT[:12]}" in (tmp_path / "dom").read_text()
 
 
@@ -156,8 +173,9 @@ def test_the_cache_is_laid_out_as_the_hubs_own(served, tmp_path):
     client = pytest.importorskip("huggingface_hub")
     for revision in ("v1.0", "refs/pr/1"):
         path = fetch(f"hf:org/model@{revision}")[0].path
-        theirs = client.snapshot_download("org/model", revision=revision, cache_dir=tmp_path / "home" / "hub",
-                                          local_files_only=True)  # fmt: skip
+        theirs = client.snapshot_download(
+            "org/model", revision=revision, cache_dir=tmp_path / "home" / "hub", local_files_only=True
+        )
         assert Path(theirs) == path
 
 
@@ -210,8 +228,10 @@ def refusal_with(state, status, said=""):
 
 
 def test_a_file_cut_short_or_changed_is_not_kept(served, model, tmp_path):
-    for change, why in [(lambda data: data[: len(data) // 2], "hf:org/model: "),
-                        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "light.onnx: arrived damaged")]:
+    for change, why in [
+        (lambda data: data[: len(data) // 2], "hf:org/model: "),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "light.onnx: arrived damaged"),
+    ]:
         served["change"]["light.onnx"] = change
         assert why in refusal()
         snapshot = tmp_path / "home" / "hub" / "models--org--model" / "snapshots" / COMMIT
@@ -259,16 +279,30 @@ def test_a_cache_that_cannot_be_made_is_told(served, tmp_path):
 # Refusals
 
 
-@pytest.mark.parametrize("name", ["hf:", "hf:model", "hf:a/b/c", "hf:org/model@", "hf:../x", "hf:org/..", "hf:org/mo del",
-                                  "hf:org/model@a..b", "hf:org/model@-x", "hf:org/model?x"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hf:",
+        "hf:model",
+        "hf:a/b/c",
+        "hf:org/model@",
+        "hf:../x",
+        "hf:org/..",
+        "hf:org/mo del",
+        "hf:org/model@a..b",
+        "hf:org/model@-x",
+        "hf:org/model?x",
+    ],
+)
 def test_names_that_are_none_are_refused(served, name):
     assert "is named hf:ORG/NAME" in refusal(name) and not asked(served)
 
 
 def test_what_the_hub_does_not_have_is_told(served, model, tmp_path):
-    assert refusal("hf:org/none") == ("hf:org/none: no such model on the hub, or a private one "
-                                      "(then set HF_TOKEN)")  # fmt: skip
-    assert "hf:org/model@v9: the model is there, but not this revision" == refusal("hf:org/model@v9")
+    assert refusal("hf:org/none") == (
+        "hf:org/none: no such model on the hub, or a private one (then set HF_TOKEN)"
+    )
+    assert refusal("hf:org/model@v9") == "hf:org/model@v9: the model is there, but not this revision"
     assert "access is granted by its owner" in refusal_with(served, 403, "GatedRepo")
     assert "the hub answers 418" in refusal_with(served, 418)
     served["folder"] = tmp_path
@@ -286,8 +320,9 @@ def test_a_file_missing_on_the_hub_is_named(served, model, tmp_path):
 def test_without_network_and_cache_there_is_one_line(served, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert refusal() == "hf:org/model: not in the cache, and HF_HUB_OFFLINE is set"
-    assert refusal(f"hf:org/model@{COMMIT}") == (f"hf:org/model@{COMMIT}: not whole in the cache, "
-                                                 "and HF_HUB_OFFLINE is set")  # fmt: skip
+    assert refusal(f"hf:org/model@{COMMIT}") == (
+        f"hf:org/model@{COMMIT}: not whole in the cache, and HF_HUB_OFFLINE is set"
+    )
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert "not in the cache, and the hub cannot be reached (Connection refused)" in refusal()
@@ -300,7 +335,9 @@ def test_another_server_than_the_hub_is_told(served):
     assert "does not answer as the hub does" in refusal()
 
 
-@pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside", "a\\outside", "./a", "c:x"])
+@pytest.mark.parametrize(
+    "name", ["../outside", "/etc/outside", "a/../../outside", "a\\outside", "./a", "c:x"]
+)
 def test_a_model_cannot_write_outside_of_its_directory(served, model, tmp_path, name):
     fields = json.loads((model / "model.json").read_text())
     del fields["digest"]

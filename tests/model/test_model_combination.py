@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pfamnet.model import combination as combine
-from pfamnet.model.combination import NEVER, PROTOTYPES, WEIGHTS, Combination, Terms, evidence, log_probabilities, padded
+from pfamnet.model.combination import NEVER, WEIGHTS, Combination, Terms, evidence, log_probabilities, padded
 
 
 def mask(*labels, families=3):
@@ -17,8 +17,7 @@ def mask(*labels, families=3):
 
 
 def fit(*terms):
-    terms = Terms(*terms)
-    return terms.fit_prototypes(terms.fit_profiles())
+    return Terms(*terms).fit()
 
 
 def errors(combination, *terms):
@@ -30,8 +29,8 @@ def test_examples_in_the_docstrings():
 
 
 def test_the_score_is_a_sum_of_evidence():
-    scores = Combination(0.5, 3.0).scores(np.array([-1.0, -2.0]), np.array([4.0, 8.0]), np.array([0.0, 1.0]))
-    assert scores.tolist() == [1.0, 5.0]
+    scores = Combination(0.5).scores(np.array([-1.0, -2.0]), np.array([4.0, 8.0]))
+    assert scores.tolist() == [1.0, 2.0]
 
 
 @given(arrays(float, (3, 4), elements=st.floats(-500, 500)))
@@ -47,45 +46,42 @@ def test_not_being_found_is_never_better_than_being_found(bits):
     assert all(value <= 0 and value <= nats[family] + 1e-9 for value in missing for family in bits)
 
 
-@given(arrays(float, (6, 3), elements=st.floats(-20, 0)), arrays(float, (6, 3), elements=st.floats(-5, 300)),
-       arrays(float, (6, 3), elements=st.floats(0, 1)), st.lists(st.integers(0, 2), min_size=6, max_size=6))  # fmt: skip
-def test_no_weight_of_the_profiles_alone_makes_fewer_errors(log_p, nats, resemblance, labels):
+@given(
+    arrays(float, (6, 3), elements=st.floats(-20, 0)),
+    arrays(float, (6, 3), elements=st.floats(-5, 300)),
+    st.lists(st.integers(0, 2), min_size=6, max_size=6),
+)
+def test_no_weight_of_the_profiles_alone_makes_fewer_errors(log_p, nats, labels):
     right = mask(*labels)
-    fitted = errors(fit(log_p, nats, resemblance, right), log_p, nats, resemblance, right)
-    assert fitted <= min(errors(Combination(round(weight, 6)), log_p, nats, resemblance, right) for weight in WEIGHTS)
+    fitted = errors(fit(log_p, nats, right), log_p, nats, right)
+    assert fitted <= min(errors(Combination(round(weight, 6)), log_p, nats, right) for weight in WEIGHTS)
 
 
-def test_misleading_profiles_and_prototypes_weigh_nothing():
+def test_misleading_profiles_weigh_nothing():
     log_p = np.log([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
     wrong, right = np.roll(np.eye(3), 1, axis=1), mask(0, 1, 2)
-    assert fit(log_p, 20 * wrong, wrong, right) == Combination(0.0, 0.0)
-
-
-def test_prototypes_count_where_nothing_else_tells():
-    log_p, right = np.log(np.full((3, 3), 1 / 3)), mask(2, 1, 2)
-    fitted = fit(log_p, np.zeros((3, 3)), right * 0.5, right)
-    assert fitted.prototype == max(PROTOTYPES)
-    assert fit(log_p, np.zeros((3, 3)), np.zeros((3, 3)), right).prototype == 0
+    assert fit(log_p, 20 * wrong, right) == Combination(0.0)
 
 
 def test_a_domain_without_its_family_among_the_candidates_does_no_harm():
     log_p = np.log([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1]])
-    assert np.isfinite(fit(log_p, np.zeros((2, 3)), np.zeros((2, 3)), mask(0, -1)).profile)
+    assert np.isfinite(fit(log_p, np.zeros((2, 3)), mask(0, -1)).profile)
 
 
 def test_rows_of_different_lengths_are_filled_up_with_what_never_wins():
     log_p = padded([np.array([-1.0, -2.0]), np.array([-3.0])], NEVER)
     right = np.array([[True, False], [True, False]])
-    fitted = fit(log_p, np.zeros((2, 2)), np.zeros((2, 2)), right)
-    assert errors(fitted, log_p, np.zeros((2, 2)), np.zeros((2, 2)), right) == 0
+    fitted = fit(log_p, np.zeros((2, 2)), right)
+    assert errors(fitted, log_p, np.zeros((2, 2)), right) == 0
 
 
-@pytest.mark.parametrize("fields", ({}, {"profile": 1.0}, {"profile": -1, "prototype": 0}, {"profile": "x", "prototype": 0},
-                                    {"profile": float("nan"), "prototype": 0}, {"profile": 1, "prototype": None}))
+@pytest.mark.parametrize(
+    "fields", ({}, {"profile": -1}, {"profile": "x"}, {"profile": float("nan")}, {"profile": None})
+)
 def test_what_is_no_combination_is_refused(fields):
     with pytest.raises((ValueError, KeyError, TypeError)):
         Combination.from_json(fields)
 
 
 def test_weights_come_back_from_json():
-    assert Combination.from_json(Combination(0.3, 2.0).to_json()) == Combination(0.3, 2.0)
+    assert Combination.from_json(Combination(0.3).to_json()) == Combination(0.3)

@@ -9,7 +9,9 @@ from hypothesis.extra import numpy as arrays
 from pfamnet.network.candidates import CALLED, CHUNK, SPAN, best_blocks, best_runs, propose
 
 # whole numbers and ties, so that sums are exact
-ODDS = arrays.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.integers(-5, 5))
+ODDS = arrays.arrays(
+    np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.integers(-5, 5)
+)
 
 
 @given(ODDS)
@@ -66,7 +68,8 @@ def test_families_are_proposed_by_their_best_block_and_best_first():
     assert proposal.families.tolist() == [3, 1, 0]
     # the mean of log-odds and log-probability: half the logarithm of all odds is taken off
     assert proposal.peaks == pytest.approx(
-        [odds_ - np.log(1 + np.exp(odds_) + 3 * np.exp(-3)) / 2 for odds_ in (6, 5, 1)])
+        [odds_ - np.log(1 + np.exp(odds_) + 3 * np.exp(-3)) / 2 for odds_ in (6, 5, 1)]
+    )
     assert proposal.scores == pytest.approx([6, 9, 1])
     assert proposal.regions.tolist() == [[0, 16], [32, 64], [80, 90]]
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pfamnet.network.devices import autocast, pick_device
 from pfamnet.errors import PfamnetError
+from pfamnet.network.devices import autocast, pick_device
 
 CPU = torch.device("cpu")
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pfamnet.network import esm
-from pfamnet.network import tokens
 from pfamnet.errors import PfamnetError
+from pfamnet.network import esm, tokens
 from pfamnet.training.lora import add_adapters
 
 CONFIG = esm.EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48)
@@ -187,13 +186,19 @@ def test_a_saved_encoder_comes_back_the_same(encoder, saved):
     loaded = esm.load_encoder(saved)
     assert loaded.config == encoder.config
     assert not loaded.training
-    assert all(torch.equal(a, b) for a, b in zip(loaded.state_dict().values(), encoder.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(loaded.state_dict().values(), encoder.state_dict().values(), strict=True)
+    )
 
 
 def test_keys_may_have_the_prefix_and_the_old_names_of_norms(encoder, saved):
     tensors = load_file(saved / "model.safetensors")
     renamed = {
-        "esm." + name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+        "esm."
+        + name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+            "LayerNorm.bias", "LayerNorm.beta"
+        ): tensor
         for name, tensor in tensors.items()
         if "inv_freq" not in name
     }
@@ -365,7 +370,9 @@ def test_a_hub_name_that_is_not_cached_and_without_network_is_refused(monkeypatc
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(PfamnetError, match="facebook/esm2_t6_8M_UR50D: not in the Hugging Face cache") as caught:
+    with pytest.raises(
+        PfamnetError, match="facebook/esm2_t6_8M_UR50D: not in the Hugging Face cache"
+    ) as caught:
         esm.resolve_base("facebook/esm2_t6_8M_UR50D")
     assert "local directory" in str(caught.value)
     assert "\n" not in str(caught.value)

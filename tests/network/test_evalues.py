@@ -126,14 +126,21 @@ def test_calibrations_of_older_models_are_read():
 
 
 UNSOUND = {
-    "no residues": (0, (1.0,), (-1.0,), 1.0), "endless": (np.inf, (1.0,), (-1.0,), 1.0),
-    "nothing known": (64, (), (), 1.0), "score": (64, (np.nan,), (-1.0,), 1.0),
-    "a P-value over one": (64, (1.0,), (0.1,), 1.0), "no P-value": (64, (1.0,), (np.nan,), 1.0),
-    "P of zero": (64, (1.0,), (-np.inf,), 1.0), "no scale": (64, (1.0,), (-1.0,), 0.0),
-    "negative": (64, (1.0,), (-1.0,), -1.0), "scale": (64, (1.0,), (-1.0,), np.nan),
-    "tiny": (64, (1.0,), (-1.0,), 1e-20), "scores fall": (64, (2.0, 1.0), (-1.0, -2.0), 1.0),
-    "P grows": (64, (1.0, 2.0), (-2.0, -1.0), 1.0), "more scores": (64, (1.0, 2.0), (-1.0,), 1.0),
-}  # fmt: skip
+    "no residues": (0, (1.0,), (-1.0,), 1.0),
+    "endless": (np.inf, (1.0,), (-1.0,), 1.0),
+    "nothing known": (64, (), (), 1.0),
+    "score": (64, (np.nan,), (-1.0,), 1.0),
+    "a P-value over one": (64, (1.0,), (0.1,), 1.0),
+    "no P-value": (64, (1.0,), (np.nan,), 1.0),
+    "P of zero": (64, (1.0,), (-np.inf,), 1.0),
+    "no scale": (64, (1.0,), (-1.0,), 0.0),
+    "negative": (64, (1.0,), (-1.0,), -1.0),
+    "scale": (64, (1.0,), (-1.0,), np.nan),
+    "tiny": (64, (1.0,), (-1.0,), 1e-20),
+    "scores fall": (64, (2.0, 1.0), (-1.0, -2.0), 1.0),
+    "P grows": (64, (1.0, 2.0), (-2.0, -1.0), 1.0),
+    "more scores": (64, (1.0, 2.0), (-1.0,), 1.0),
+}
 
 
 @pytest.mark.parametrize("case", UNSOUND)

@@ -37,7 +37,9 @@ def test_rows_of_a_batch_do_not_see_each_other(network):
     tokens = random_tokens(4, 200)
     together = network(tokens)
     for row in range(4):
-        torch.testing.assert_close(together[row : row + 1], network(tokens[row : row + 1]), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            together[row : row + 1], network(tokens[row : row + 1]), atol=1e-5, rtol=1e-5
+        )
 
 
 def test_the_network_sees_less_than_half_a_windows_overlap():

@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, safe_open
+from synthetic import random_sequence
 
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import as_exported, export_light, family_offsets, fold, tensor_places
 from pfamnet.network.runtime import LightRuntime
 from pfamnet.network.tokens import encode
-from synthetic import random_sequence
 
 CONFIGS = {
     "small": LightConfig(families=5, embedding=16, width=32, context=48),
-    "other": LightConfig(families=1, block=8, embedding=8, width=16, kernel=3, stem_kernel=5,
-                         dilations=(1, 3), context=16),
+    "other": LightConfig(
+        families=1, block=8, embedding=8, width=16, kernel=3, stem_kernel=5, dilations=(1, 3), context=16
+    ),
     "silu": LightConfig(families=3, block=8, embedding=8, width=16, stride=2, activation="silu", context=16),
     "gelu": LightConfig(families=3, embedding=8, width=16, stride=8, activation="gelu", context=16),
-}  # fmt: skip
+}
 
 
 def trained(config):
@@ -72,9 +73,15 @@ def test_the_graph_computes_in_single_precision_with_the_stored_weights(exported
     """Set the folded, rounded weights into torch's own layers: hardly a difference is left."""
     network, folder = exported
     stored = as_exported(network)
-    for name, convolution in [("stem", network.stem), ("context", network.context),
-                              *((f"body.{i}.{part}", getattr(residual, part))
-                                for i, residual in enumerate(network.body) for part in ("first", "second"))]:  # fmt: skip
+    for name, convolution in [
+        ("stem", network.stem),
+        ("context", network.context),
+        *(
+            (f"body.{i}.{part}", getattr(residual, part))
+            for i, residual in enumerate(network.body)
+            for part in ("first", "second")
+        ),
+    ]:
         convolution[0].weight.data = torch.from_numpy(stored[f"{name}.weight"])
         norm = convolution[1]
         norm.weight.data.fill_(1)

@@ -5,13 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
-
 import synthetic
+from test_light_onnx import CONFIGS, trained
+
 from pfamnet.network.light_onnx import export_light
 from pfamnet.network.quantize import LONGEST, Samples, quantize_light
 from pfamnet.network.runtime import LightRuntime
 from pfamnet.network.tokens import PAD
-from test_light_onnx import CONFIGS, trained
 
 
 def sequences(count=40):
@@ -58,7 +58,9 @@ def test_integers_are_the_same_each_time_and_near_each_other_alone(runtimes):
 def test_the_graph_holds_its_weights_and_the_stored_ones_stay(folders, tmp_path):
     shutil.copy(folders / "int8" / "light.onnx", tmp_path)
     assert LightRuntime(tmp_path / "light.onnx", 16).logits("ACDEF").shape == (1, 6)
-    assert (folders / "int8" / "light.safetensors").read_bytes() == (folders / "plain" / "light.safetensors").read_bytes()
+    assert (folders / "int8" / "light.safetensors").read_bytes() == (
+        folders / "plain" / "light.safetensors"
+    ).read_bytes()
     assert sorted(path.name for path in (folders / "int8").iterdir()) == ["light.onnx", "light.safetensors"]
 
 

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import synthetic
 import torch
 import untrained
+from conftest import environment, program
 from hypothesis import given
 from hypothesis import strategies as st
 
-import synthetic
-from conftest import environment, program
 from pfamnet.errors import PfamnetError
 from pfamnet.network.esm import EncoderConfig, EsmEncoder, EsmNetwork, save_encoder, save_head
 from pfamnet.network.light import LightConfig, LightNetwork
@@ -73,6 +73,7 @@ def test_the_kept_parts_of_windows_tile_the_protein(length):
 @given(st.integers(1, 300), st.sampled_from([1, 2, 4]))
 def test_every_block_comes_from_one_window(length, block):
     """Run over tokens that tell their own place."""
+
     def run(tokens):
         return np.array([tokens[i] // block for i in range(0, len(tokens), block)])[:, None]
 

@@ -7,11 +7,11 @@ import golden
 import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
-from pfamnet.cli.scan import scan
-from pfamnet.records import Record
-from pfamnet.output.gff3 import Gff3Writer, today
-from pfamnet.hits import network_domain, network_hit
 from pfamnet.cli.common import run
+from pfamnet.cli.scan import scan
+from pfamnet.hits import network_domain, network_hit
+from pfamnet.output.gff3 import Gff3Writer, today
+from pfamnet.records import Record
 
 SEQID = re.compile(r"(?:[a-zA-Z0-9.:^*$@!+_?|-]|%[0-9A-F]{2})+$")
 
@@ -56,14 +56,19 @@ def test_sources(tmp_path, capfd):
     model = untrained.write_model(tmp_path / "model")
     assert run(scan, ["--gff3", str(tmp_path / "gff"), str(model), str(PROTEINS)]) == 0
     assert {pairs["found_by"] for _, pairs in features((tmp_path / "gff").read_bytes())} == {
-        "profile", "network", "both"}  # fmt: skip
+        "profile",
+        "network",
+        "both",
+    }
 
 
 def test_names_are_escaped(tmp_path):
     record = Record("a;b=c%é>\udcff,&", "", "A" * 90, 7)
     import dataclasses
 
-    family = dataclasses.replace(golden.families()[0], accession="", name="x y;z", description="50%, a=b;c\t&")
+    family = dataclasses.replace(
+        golden.families()[0], accession="", name="x y;z", description="50%, a=b;c\t&"
+    )
     hit = network_hit(0, family, record, [network_domain(0, 50, 1e-9, 30.0, (1, 20))])
     with Gff3Writer(str(tmp_path / "gff")) as writer:
         writer.write(record, [hit])

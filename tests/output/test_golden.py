@@ -20,8 +20,9 @@ def test_tables_of_the_profiles_mode_are_hmmscans(name, cpu, tmp_path, capfd):
     for kind in KINDS:
         ours, theirs = (tmp_path / kind).read_bytes(), golden.table(name, kind)
         assert without_trailer(ours) == without_trailer(theirs)
-        heads = [[line[:17] for line in text[len(without_trailer(text)):].splitlines()]
-                 for text in (ours, theirs)]
+        heads = [
+            [line[:17] for line in text[len(without_trailer(text)) :].splitlines()] for text in (ours, theirs)
+        ]
         assert heads[0] == heads[1]
     assert capfd.readouterr().err == ""
 

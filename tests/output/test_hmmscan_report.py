@@ -9,17 +9,17 @@ import untrained
 from Bio import SearchIO
 from scanning import DATA, LIBRARY, PROTEINS, hmmscan, records, scan_here
 
-from pfamnet.output.alignment_blocks import alignment_blocks
+from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.hits import Alignment, network_domain, network_hit
-from pfamnet.cli.common import run
+from pfamnet.output.alignment_blocks import alignment_blocks
 from pfamnet.output.hmmscan_report import ReportWriter
 from pfamnet.profiles.search import Thresholds
 
 
 def body(text):
     """The lines from the first query on, without hmmscan's times."""
-    lines = text[text.index(b"Query:"):].splitlines()
+    lines = text[text.index(b"Query:") :].splitlines()
     return [line for line in lines if not line.startswith((b"# CPU time", b"# Mc/sec"))]
 
 
@@ -37,10 +37,22 @@ def test_lines_are_hmmscans(capfdbinary):
     assert ours.endswith(b"[ok]\n")
 
 
-@pytest.mark.parametrize("options", (
-    "--acc", "--noali", "--notextw", "--textw 200", "--cut_ga", "--max", "--domZ 5 -Z 10.5",
-    "-E 1e-10 --domE 1e-20", "--nobias --F1 .3", "--domT 100 --incT 50", "--nonull2 --seed 7",
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    (
+        "--acc",
+        "--noali",
+        "--notextw",
+        "--textw 200",
+        "--cut_ga",
+        "--max",
+        "--domZ 5 -Z 10.5",
+        "-E 1e-10 --domE 1e-20",
+        "--nobias --F1 .3",
+        "--domT 100 --incT 50",
+        "--nonull2 --seed 7",
+    ),
+)
 def test_options_act_as_in_hmmscan(options, tmp_path, capfdbinary):
     options = options.split()
     few = tmp_path / "few.fa"
@@ -54,8 +66,11 @@ def test_options_act_as_in_hmmscan(options, tmp_path, capfdbinary):
 def test_biopython_reads_it(capfdbinary):
     results = list(SearchIO.parse(io.StringIO(report(capfdbinary).decode()), "hmmer3-text"))
     assert len(results) == len(golden.records())
-    expected = {(record.name, hit.target_name): hit.n_reported
-                for record, hits in zip(golden.records(), golden.hits("default")) for hit in hits}
+    expected = {
+        (record.name, hit.target_name): hit.n_reported
+        for record, hits in zip(golden.records(), golden.hits("default"))
+        for hit in hits
+    }
     found = {(result.id, hit.id): len(hit) for result in results for hit in result}
     assert found == {key: n for key, n in expected.items() if n}
     assert results[0].program == "hmmscan" and results[0].version == "3.4"

@@ -10,9 +10,9 @@ import pytest
 from Bio import SearchIO
 
 from pfamnet.errors import PfamnetError
-from pfamnet.records import Record
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.output.hmmscan_tables import TSV_COLUMNS, DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from pfamnet.records import Record
 
 KINDS = ("domtblout", "tblout", "pfamtblout")
 
@@ -104,9 +104,7 @@ def test_pandas_reads_every_row(tmp_path):
     assert list(table.columns[1:]) == TSV_COLUMNS[1:]
     assert table["evalue"].dtype == float and table["hmm_from"].dtype == int
     # Descriptions have blanks: only the 22 columns before them can be split.
-    cut = "\n".join(
-        " ".join(line.split()[:22]) for line in dom.read_text().splitlines() if line[0] != "#"
-    )
+    cut = "\n".join(" ".join(line.split()[:22]) for line in dom.read_text().splitlines() if line[0] != "#")
     other = pandas.read_csv(io.StringIO(cut), sep=r"\s+", header=None)
     assert len(other) == len(table)
     for i, column in enumerate(TSV_COLUMNS[:22]):
@@ -135,8 +133,10 @@ def test_domains_by_score_and_ties_by_name():
     low, high = replace(domain, log_p=-50.0), replace(domain, score=99.0, ali_from=300)
     hits = [replace(hit, domains=(low, high)), replace(hit, target_name="A", domains=(low,))]
     trailer = golden.trailer("default")
-    for by_score, order in ((False, ["A", hit.target_name] + [hit.target_name]),
-                            (True, [hit.target_name, "A", hit.target_name])):  # fmt: skip
+    for by_score, order in (
+        (False, ["A", hit.target_name] + [hit.target_name]),
+        (True, [hit.target_name, "A", hit.target_name]),
+    ):
         text = written(lambda out: PfamtblWriter(out, trailer, by_score), [(record, hits)])
         rows = text.decode().split("# Domain scores")[1].splitlines()
         assert [row.split()[0] for row in rows if row and row[0] != "#"] == order

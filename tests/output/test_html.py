@@ -12,20 +12,28 @@ import tracemalloc
 import browser
 import golden
 import pytest
+import untrained
 from hypothesis import given
 from hypothesis import strategies as st
 from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
-import untrained
-from pfamnet.cli.scan import scan
-from pfamnet.records import Record
-from pfamnet.hits import network_domain, network_hit
 from pfamnet.cli.common import run
+from pfamnet.cli.scan import scan
+from pfamnet.hits import network_domain, network_hit
 from pfamnet.output.html import END, HtmlWriter, line, page_head
+from pfamnet.records import Record
 
 OPEN = b'<script type="application/x-ndjson" id="data">\n'
-EVIL = ("</script><script>document.title = 'hacked'</script>", "<img src=x onerror=\"document.title='hacked'\">",
-        "<!--<script>", "&lt;b&gt;", "N" * 1000, "\u202eyfdommoc", "a\udcffb", "]]>'\"`\\u003c")  # fmt: skip
+EVIL = (
+    "</script><script>document.title = 'hacked'</script>",
+    "<img src=x onerror=\"document.title='hacked'\">",
+    "<!--<script>",
+    "&lt;b&gt;",
+    "N" * 1000,
+    "\u202eyfdommoc",
+    "a\udcffb",
+    "]]>'\"`\\u003c",
+)
 TEXT = st.text(st.characters(exclude_categories=())) | st.sampled_from(EVIL)
 
 
@@ -78,11 +86,37 @@ def test_it_holds_what_the_table_holds(capfdbinary):
             names.append(name)
             for index, source, evalue, score, domains in hits:
                 family, accession, clan, states, what = families[index]
-                found += [[family, accession, str(states), name, str(length), evalue, score, own, own_score,
-                           *map(str, (h1, h2, a1, a2, e1, e2)), what, source]
-                          for a1, a2, e1, e2, h1, h2, own, own_score, _ in domains]
-    expected = [[*row[:4], row[5], float(row[6]), float(row[7]), float(row[12]), float(row[13]), *row[15:21],
-                 row[22], row[23]] for row in table]
+                found += [
+                    [
+                        family,
+                        accession,
+                        str(states),
+                        name,
+                        str(length),
+                        evalue,
+                        score,
+                        own,
+                        own_score,
+                        *map(str, (h1, h2, a1, a2, e1, e2)),
+                        what,
+                        source,
+                    ]
+                    for a1, a2, e1, e2, h1, h2, own, own_score, _ in domains
+                ]
+    expected = [
+        [
+            *row[:4],
+            row[5],
+            float(row[6]),
+            float(row[7]),
+            float(row[12]),
+            float(row[13]),
+            *row[15:21],
+            row[22],
+            row[23],
+        ]
+        for row in table
+    ]
     assert found == expected and len(found) > 100
     assert names == [record.name for record in golden.records()]  # also those without hits
     assert data_of(said.out)[-1] == ["end", len(names), len(families)]
@@ -95,8 +129,10 @@ def test_it_loads_nothing_and_runs_one_script():
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
     assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
     assert page.count("<script") == page.count("</script") == 2 and "$" not in policy
-    assert not re.search(r"""@import|url\(|\bsrc=|fetch\(|XMLHttp|innerHTML|outerHTML|insertAdjacent|document\.write|eval\(""",
-                         page.replace("img src=x", ""))  # fmt: skip
+    assert not re.search(
+        r"""@import|url\(|\bsrc=|fetch\(|XMLHttp|innerHTML|outerHTML|insertAdjacent|document\.write|eval\(""",
+        page.replace("img src=x", ""),
+    )
     addresses = {re.match(r"https?://[^/]+", found)[0] for found in re.findall(r"https?://[^\s\"'`]+", page)}
     assert addresses == {"https://www.ebi.ac.uk", "http://www.w3.org"}  # links, and the name of SVG's space
 
@@ -111,8 +147,16 @@ def harmless_page(hit):
 def test_no_text_becomes_markup(texts, hit):
     name, description, accession, family, title = texts
     record = Record(name, description, "A" * 90, 1)
-    page = page_of([(record, [called(record, accession=accession, name=family, description=description)] if hit else [])],
-                   title, [("Sequences", title)])  # fmt: skip
+    page = page_of(
+        [
+            (
+                record,
+                [called(record, accession=accession, name=family, description=description)] if hit else [],
+            )
+        ],
+        title,
+        [("Sequences", title)],
+    )
     plain = harmless_page(hit)
     assert page.isascii()
     assert browser.Document(page.decode()).tags() == browser.Document(plain.decode()).tags()
@@ -233,7 +277,11 @@ def test_names_are_text_in_a_browser(tmp_path):
 def test_the_picture_and_a_filter(golden_page, tmp_path):
     page = browser.opened(golden_page, tmp_path / "profile", "#q=P15056")
     assert page.of_class("name") == ["P15056"] and "1 of " in page.by_id("shown")[1]
-    labels = [attributes["aria-label"] for _, attributes, _ in page.elements if attributes.get("class", "").startswith("domain")]
+    labels = [
+        attributes["aria-label"]
+        for _, attributes, _ in page.elements
+        if attributes.get("class", "").startswith("domain")
+    ]
     assert any("Pkinase PF00069" in label and "E-value" in label and "bits" in label for label in labels)
     assert "hidden" in page.by_id("unfinished")[0] and "proteins" in page.by_id("counts")[1]
 

@@ -6,8 +6,8 @@ import math
 import golden
 from scanning import LIBRARY, PROTEINS, scan_here
 
-from pfamnet.records import Record
 from pfamnet.output.json_lines import JsonLinesWriter
+from pfamnet.records import Record
 
 
 def test_values_are_the_hits(tmp_path, capfd):
@@ -27,9 +27,14 @@ def test_values_are_the_hits(tmp_path, capfd):
 def test_names_that_are_no_utf8(tmp_path):
     path = tmp_path / "x"
     with JsonLinesWriter(str(path)) as writer:
-        writer.write(Record("a\udcff\"", "d\té", "", 1), [])
+        writer.write(Record('a\udcff"', "d\té", "", 1), [])
     assert json.loads(path.read_text()) == {
-        "query": 'a?"', "accession": "", "description": "d\té", "length": 0, "hits": []}  # fmt: skip
+        "query": 'a?"',
+        "accession": "",
+        "description": "d\té",
+        "length": 0,
+        "hits": [],
+    }
 
 
 def test_not_whole(tmp_path):

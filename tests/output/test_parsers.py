@@ -16,8 +16,8 @@ from hmmer_tables.tbl import read_tbl
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 from scanning import PROTEINS, rows
 
-from pfamnet.cli.scan import scan
 from pfamnet.cli.common import run
+from pfamnet.cli.scan import scan
 from pfamnet.profiles.search import to_digital
 
 KINDS = ("domtblout", "tblout", "pfamtblout")
@@ -88,8 +88,15 @@ def test_pandas_with_tabs(tables):
 
 def test_pandas_with_blanks(tables):
     expected = split_rows(tables["domtblout"])
-    table = pandas.read_csv(tables["domtblout"], sep=r"\s+", comment="#", header=None, usecols=range(22),
-                            engine="python", names=range(60))  # fmt: skip
+    table = pandas.read_csv(
+        tables["domtblout"],
+        sep=r"\s+",
+        comment="#",
+        header=None,
+        usecols=range(22),
+        engine="python",
+        names=range(60),
+    )
     assert len(table) == len(expected) and table[6].dtype == float and table[20].dtype == int
     assert list(table[0]) == [row[0] for row in expected]
 
@@ -100,22 +107,29 @@ def test_pyhmmers_own_table():
     for name in ("P15056", "P19838"):
         record = golden.record(name)
         pipeline = Pipeline(store.profiles[0].alphabet, Z=len(store.profiles))
-        top = pipeline.scan_seq(to_digital(record), OptimizedProfileBlock(store.profiles[0].alphabet, store.profiles))
+        top = pipeline.scan_seq(
+            to_digital(record), OptimizedProfileBlock(store.profiles[0].alphabet, store.profiles)
+        )
         out = io.BytesIO()
         top.write(out, format="domains", header=False)
         theirs = [row.split() for row in rows(out.getvalue())]
         ours = search.search(record, range(len(store.profiles)))
-        assert [row[0].decode() for row in theirs] == [hit.target_name for hit in ours for _ in hit.reported_domains]
+        assert [row[0].decode() for row in theirs] == [
+            hit.target_name for hit in ours for _ in hit.reported_domains
+        ]
 
 
-@pytest.mark.parametrize("command, column, limit", (
-    ("grep -v '^#' {domtblout} | awk '{{print $1,$2,$4,$18,$19}}'", 5, None),
-    ("awk '!/^#/ && $7 <= 1e-5 {{print $1\"\\t\"$4\"\\t\"$20\"\\t\"$21}}' {domtblout}", 4, 1e-5),
-    ("awk 'BEGIN{{OFS=\"\\t\"}} !/^#/ {{$1=$1; print}}' {tblout}", None, None),
-    ("sed '/^#/d' {domtblout} | tr -s ' ' '\\t' | cut -f 1,4,13", 3, None),
-    ("awk -F'\\t' '$24 != \"network\" && !/^#/ {{print $4,$1}}' {tsv}", 2, None),
-    ("cut -f 4 {tsv} | tail -n +2 | sort | uniq -c", 2, None),
-))  # fmt: skip
+@pytest.mark.parametrize(
+    "command, column, limit",
+    (
+        ("grep -v '^#' {domtblout} | awk '{{print $1,$2,$4,$18,$19}}'", 5, None),
+        ('awk \'!/^#/ && $7 <= 1e-5 {{print $1"\\t"$4"\\t"$20"\\t"$21}}\' {domtblout}', 4, 1e-5),
+        ("awk 'BEGIN{{OFS=\"\\t\"}} !/^#/ {{$1=$1; print}}' {tblout}", None, None),
+        ("sed '/^#/d' {domtblout} | tr -s ' ' '\\t' | cut -f 1,4,13", 3, None),
+        ("awk -F'\\t' '$24 != \"network\" && !/^#/ {{print $4,$1}}' {tsv}", 2, None),
+        ("cut -f 4 {tsv} | tail -n +2 | sort | uniq -c", 2, None),
+    ),
+)
 def test_awk(tables, command, column, limit):
     done = subprocess.run(["sh", "-c", command.format(**tables)], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
@@ -129,11 +143,17 @@ def test_awk(tables, command, column, limit):
 
 def test_best_hit_by_awk(tables):
     """The first row of each query is its best family."""
-    best = subprocess.run(["awk", "!/^#/ && !seen[$3]++ {print $3, $1}", tables["tblout"]],
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    best = subprocess.run(
+        ["awk", "!/^#/ && !seen[$3]++ {print $3, $1}", tables["tblout"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found = dict(line.split() for line in best.stdout.splitlines())
     by_evalue = {}
     for row in split_rows(tables["tblout"], 18):
         by_evalue.setdefault(row[2], []).append((float(row[4]), row[0]))
-    assert all(float(min(found_)[0]) == next(e for e, name in found_ if name == found[query])
-               for query, found_ in by_evalue.items())  # fmt: skip
+    assert all(
+        float(min(found_)[0]) == next(e for e, name in found_ if name == found[query])
+        for query, found_ in by_evalue.items()
+    )

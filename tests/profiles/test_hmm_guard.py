@@ -7,8 +7,8 @@ import golden
 import pytest
 
 from pfamnet.errors import PfamnetError
-from pfamnet.profiles.hmm_guard import WatchedStream
 from pfamnet.profiles.files import read_hmms, write_profiles
+from pfamnet.profiles.hmm_guard import WatchedStream
 
 
 def stream_of(data):
@@ -79,8 +79,9 @@ def test_sound_text_passes(text, size, end):
 def test_no_line_for_the_alphabet(text, line, which, tmp_path):
     parts = text.split(b"\n" + line)
     path = tmp_path / "damaged"
-    path.write_bytes((b"\n" + line).join(parts[: which + 1]) + b"\nXXXX"
-                     + (b"\n" + line).join(parts[which + 1 :]))  # fmt: skip
+    path.write_bytes(
+        (b"\n" + line).join(parts[: which + 1]) + b"\nXXXX" + (b"\n" + line).join(parts[which + 1 :])
+    )
     names = []
     with pytest.raises(PfamnetError, match=f"profile {which + 1}: damaged: no line LENG or ALPH"):
         for hmm in read_hmms(str(path)):

@@ -11,13 +11,7 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequen
 from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, OptimizedProfileBlock, Pipeline
 
 from pfamnet.errors import PfamnetError
-from pfamnet.profiles.files import (
-    ProfileStore,
-    emit_sequences,
-    optimize,
-    read_hmms,
-    write_profiles,
-)
+from pfamnet.profiles.files import ProfileStore, emit_sequences, optimize, read_hmms, write_profiles
 
 AMINO = Alphabet.amino()
 

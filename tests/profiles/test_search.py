@@ -8,12 +8,12 @@ import golden
 import pytest
 from pyhmmer.easel import Alphabet, TextSequence
 
-from pfamnet.profiles import search as search_module
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
-from pfamnet.records import Record
+from pfamnet.profiles import search as search_module
 from pfamnet.profiles.files import ProfileStore, write_profiles
 from pfamnet.profiles.search import ProfileSearch, Thresholds, check_cutoffs, to_digital
+from pfamnet.records import Record
 
 
 def everything():
@@ -78,7 +78,7 @@ def test_threads_and_neighbours_do_not_matter(tmp_path):
 
 def test_Z():
     families = golden.families()
-    assert golden.profile_search().Z == len(families)
+    assert len(families) == golden.profile_search().Z
     assert golden.profile_search(Thresholds(Z=45.5)).Z == 45.5
     assert ProfileSearch(golden.Store(), families, Z=7, thresholds=Thresholds(Z=5)).Z == 7
     record = golden.record("P15056")

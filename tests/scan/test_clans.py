@@ -7,28 +7,39 @@ import pytest
 import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
-from pfamnet.scan.clans import best_of_clans, inserted, nested, overlap, without
+from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.families import Family
-from pfamnet.records import Record
 from pfamnet.hits import Alignment, network_domain, network_hit
-from pfamnet.cli.common import run
+from pfamnet.records import Record
+from pfamnet.scan.clans import best_of_clans, inserted, nested, overlap, without
 
-FAMILIES = [Family("PF1", "a", clan="CL1"), Family("PF2", "b", clan="CL1"), Family("PF3", "c", clan="CL2"),
-            Family("PF4", "d"), Family("PF5", "e", clan="CL1")]  # fmt: skip
+FAMILIES = [
+    Family("PF1", "a", clan="CL1"),
+    Family("PF2", "b", clan="CL1"),
+    Family("PF3", "c", clan="CL2"),
+    Family("PF4", "d"),
+    Family("PF5", "e", clan="CL1"),
+]
 RECORD = Record("q", "", "A" * 500, 1)
 
 
 def hit(family, *places):
     """A hit with domains (start, end, bits) or (start, end, bits, alignment)."""
-    domains = [replace(network_domain(start, end, 1.0, bits, (1, 9)), alignment=more[0] if more else None)
-               for start, end, bits, *more in places]  # fmt: skip
+    domains = [
+        replace(network_domain(start, end, 1.0, bits, (1, 9)), alignment=more[0] if more else None)
+        for start, end, bits, *more in places
+    ]
     return network_hit(family, FAMILIES[family], RECORD, domains)
 
 
 def reported(hits):
-    return {(hit.target_name, domain.env_from - 1, domain.env_to)
-            for hit in hits if hit.reported for domain in hit.reported_domains}  # fmt: skip
+    return {
+        (hit.target_name, domain.env_from - 1, domain.env_to)
+        for hit in hits
+        if hit.reported
+        for domain in hit.reported_domains
+    }
 
 
 def test_the_best_of_a_clan_stays():
@@ -85,8 +96,22 @@ def test_the_option(mode, tmp_path, capfdbinary):
     model = str(untrained.write_model(tmp_path / "model"))
     outs = []
     for choice in ("all", "best"):
-        assert run(scan, ["--mode", mode, "--clan-overlaps", choice, "--domtblout", str(tmp_path / choice), model,
-                          str(PROTEINS)]) == 0  # fmt: skip
+        assert (
+            run(
+                scan,
+                [
+                    "--mode",
+                    mode,
+                    "--clan-overlaps",
+                    choice,
+                    "--domtblout",
+                    str(tmp_path / choice),
+                    model,
+                    str(PROTEINS),
+                ],
+            )
+            == 0
+        )
         outs.append([row.split(b"\t") for row in rows(capfdbinary.readouterr().out)])
     every, best = outs
     assert len(rows((tmp_path / "best").read_bytes())) == len(best)
@@ -98,8 +123,11 @@ def test_the_option(mode, tmp_path, capfdbinary):
         lost = [row for row in every if tuple(row[:9] + row[11:]) not in kept]
         assert {row[0] for row in lost} <= clan
     for row in best:
-        others = [other for other in best if other is not row and row[0] in clan and other[0] in clan
-                  and other[3] == row[3]]
+        others = [
+            other
+            for other in best
+            if other is not row and row[0] in clan and other[0] in clan and other[3] == row[3]
+        ]
         assert not any(int(other[17]) <= int(row[18]) and int(row[17]) <= int(other[18]) for other in others)
 
 

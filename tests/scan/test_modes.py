@@ -6,10 +6,10 @@ import pytest
 import untrained
 from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 
+from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
 from pfamnet.model.hmm_database import find_library, open_library
-from pfamnet.cli.common import run
 from pfamnet.profiles.files import read_hmms, write_profiles
 
 
@@ -56,7 +56,9 @@ def test_network_alone(model, capfdbinary):
     assert all(float(row[6]) <= 0.01 for row in found)
     strict = table(capfdbinary, "--mode", "network", "--incE", "1e-4", model, PROTEINS)
     assert len(strict) < len(found)
-    some = table(capfdbinary, "--mode", "network", "-T", "7", "--incT", "6", "--incdomT", "6", model, PROTEINS)
+    some = table(
+        capfdbinary, "--mode", "network", "-T", "7", "--incT", "6", "--incdomT", "6", model, PROTEINS
+    )
     assert len(some) > len(found) and all(float(row[7]) >= 7 for row in some)
 
 
@@ -71,7 +73,9 @@ def test_cutoffs_silence_the_network(model, capfdbinary):
 
 def test_fewer_candidates_are_fewer_rows(model, capfdbinary):
     def found(option):
-        return {tuple(row[:11]) for row in table(capfdbinary, option, model, PROTEINS) if row[23] != b"network"}
+        return {
+            tuple(row[:11]) for row in table(capfdbinary, option, model, PROTEINS) if row[23] != b"network"
+        }
 
     fast, sensitive = found("--fast"), found("--sensitive")
     assert len(fast) < len(sensitive)
@@ -154,7 +158,17 @@ def test_sensitive_profiles_are_unfiltered(two, capfdbinary):
 def test_options_of_the_profile_stage_act(two, capfdbinary):
     assert scan_here(LIBRARY, two) == 0
     plain = capfdbinary.readouterr().out
-    for option in (["--nonull2"], ["-Z", "1000"], ["--domZ", "1000"], ["--F3", "1e-30"], ["-T", "200"],
-                   ["-E", "1e-30"], ["--domE", "1e-30"], ["--domT", "100"], ["--cut_tc"], ["--F1", "-1"]):  # fmt: skip
+    for option in (
+        ["--nonull2"],
+        ["-Z", "1000"],
+        ["--domZ", "1000"],
+        ["--F3", "1e-30"],
+        ["-T", "200"],
+        ["-E", "1e-30"],
+        ["--domE", "1e-30"],
+        ["--domT", "100"],
+        ["--cut_tc"],
+        ["--F1", "-1"],
+    ):
         assert scan_here(*option, LIBRARY, two) == 0
         assert capfdbinary.readouterr().out != plain, option

@@ -1,24 +1,21 @@
 """What a scan makes of proposals and profiles, with a stand-in for the network."""
 
 import math
-import threading
-import time
-from itertools import count
 
 import numpy as np
 import pytest
-
 import synthetic
+
 from pfamnet.build.hmms import build_profile
-from pfamnet.profiles.batch_search import BatchSearch
-from pfamnet.model.combination import Combination
 from pfamnet.families import Family
-from pfamnet.records import Record
+from pfamnet.model.combination import Combination
 from pfamnet.model.directory import Mode, NetworkInfo
-from pfamnet.profiles.files import ProfileStore, write_profiles
 from pfamnet.network.evalues import Calibration, Tail
-from pfamnet.scan.scanner import NetworkScanner, ProfileScanner, Scanner, overlap
+from pfamnet.profiles.batch_search import BatchSearch
+from pfamnet.profiles.files import ProfileStore, write_profiles
 from pfamnet.profiles.search import ProfileSearch, Thresholds
+from pfamnet.records import Record
+from pfamnet.scan.scanner import NetworkScanner, ProfileScanner, Scanner, overlap
 
 FAMILIES = 6
 BLOCK = 16
@@ -61,9 +58,6 @@ class Model:
     def combination(self, network):
         return self.weights
 
-    def prototypes(self, network):
-        return None
-
     def runtime(self, network, device="cpu"):
         self.asked.append((network, device))
         return Network(self.calls)
@@ -72,11 +66,15 @@ class Model:
 @pytest.fixture(scope="module")
 def profiles(tmp_path_factory):
     path = tmp_path_factory.mktemp("profiles") / "profiles.h3m"
-    named = [Family(synthetic.accession(i), f"Made_{i}", description=f"number {i}", ga=(25.0, 25.0))
-             for i in range(FAMILIES)]  # fmt: skip
+    named = [
+        Family(synthetic.accession(i), f"Made_{i}", description=f"number {i}", ga=(25.0, 25.0))
+        for i in range(FAMILIES)
+    ]
     hmms = [build_profile(family, [ancestor(i)]) for i, family in enumerate(named)]
-    families = [Family(f.accession, f.name, hmm.M, description=f.description, ga=f.ga)
-                for f, hmm in zip(named, hmms, strict=True)]  # fmt: skip
+    families = [
+        Family(f.accession, f.name, hmm.M, description=f.description, ga=f.ga)
+        for f, hmm in zip(named, hmms, strict=True)
+    ]
     return ProfileStore(path, write_profiles(path, hmms)), families
 
 
@@ -107,7 +105,9 @@ def domain_at_32(family=2):
     """A sequence of 256 residues with a close relative of a family at 32."""
     rng = np.random.default_rng(1)
     domain = relative(family, rng)
-    return (synthetic.random_sequence(rng, 32) + domain + synthetic.random_sequence(rng, 256))[:256], len(domain)
+    return (synthetic.random_sequence(rng, 32) + domain + synthetic.random_sequence(rng, 256))[:256], len(
+        domain
+    )
 
 
 NOISE = synthetic.random_sequence(np.random.default_rng(8), 320)
@@ -146,7 +146,9 @@ def test_a_family_that_is_not_proposed_is_not_found(scan):
 def far_relative():
     """A sequence with a relative of family 2 at 32 that its profile does not find."""
     rng = np.random.default_rng(3)
-    return (synthetic.random_sequence(rng, 32) + relative(2, rng, 0.8) + synthetic.random_sequence(rng, 256))[:256]
+    return (synthetic.random_sequence(rng, 32) + relative(2, rng, 0.8) + synthetic.random_sequence(rng, 256))[
+        :256
+    ]
 
 
 def test_of_rivals_for_a_region_the_combined_score_calls_one(scan):
@@ -231,7 +233,7 @@ def test_a_call_is_not_placed_on_a_residue_or_two(scan):
         for hit in scan(sequence, [(3, 4, 9, 6)]):
             (domain,) = hit.domains
             assert domain.env_to - domain.env_from + 1 >= BLOCK
-            assert 65 <= domain.env_from and domain.env_to <= 144
+            assert domain.env_from >= 65 and domain.env_to <= 144
 
 
 def test_of_calls_that_overlap_the_best_stays(scan):
@@ -240,8 +242,16 @@ def test_of_calls_that_overlap_the_best_stays(scan):
     assert [hit.log_p for hit in hits] == sorted(hit.log_p for hit in hits)
 
 
-@pytest.mark.parametrize("one, other, share", [((0, 10), (5, 25), 0.5), ((0, 10), (10, 20), 0), ((3, 5), (0, 9), 1),
-                                               ((0, 4), (3, 100), 0.25), ((0, 5), (7, 9), 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    "one, other, share",
+    [
+        ((0, 10), (5, 25), 0.5),
+        ((0, 10), (10, 20), 0),
+        ((3, 5), (0, 9), 1),
+        ((0, 4), (3, 100), 0.25),
+        ((0, 5), (7, 9), 0),
+    ],
+)
 def test_overlap_is_a_share_of_the_shorter(one, other, share):
     assert overlap(one, other) == overlap(other, one) == share
 
@@ -260,13 +270,22 @@ def test_hits_come_best_first_whatever_their_source(scan):
 # Thresholds
 
 
-@pytest.mark.parametrize("thresholds, called", [
-    ({}, True),
-    ({"incE": 1e-12}, False), ({"incdomE": 1e-12}, False), ({"E": 1e-12}, False), ({"domE": 1e-12}, False),
-    ({"T": 30.0}, True), ({"T": 40.0}, False), ({"domT": 40.0}, False), ({"incT": 40.0}, False),
-    ({"incE": 1e-12, "incT": 30.0}, True),
-    ({"bit_cutoffs": "gathering"}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "thresholds, called",
+    [
+        ({}, True),
+        ({"incE": 1e-12}, False),
+        ({"incdomE": 1e-12}, False),
+        ({"E": 1e-12}, False),
+        ({"domE": 1e-12}, False),
+        ({"T": 30.0}, True),
+        ({"T": 40.0}, False),
+        ({"domT": 40.0}, False),
+        ({"incT": 40.0}, False),
+        ({"incE": 1e-12, "incT": 30.0}, True),
+        ({"bit_cutoffs": "gathering"}, False),
+    ],
+)
 def test_a_call_must_pass_reporting_and_inclusion(scan, thresholds, called):
     """The call has P = 1e-10, 33.2 bits."""
     hits = scan(NOISE, [(3, 4, 9, 6)], **thresholds)
@@ -304,7 +323,9 @@ def test_sensitive_leaves_the_filters_out(scan):
     rng = np.random.default_rng(3)
     found = {"default": 0, "sensitive": 0}
     for _ in range(30):
-        sequence = synthetic.random_sequence(rng, 60) + relative(2, rng, 0.75) + synthetic.random_sequence(rng, 60)
+        sequence = (
+            synthetic.random_sequence(rng, 60) + relative(2, rng, 0.75) + synthetic.random_sequence(rng, 60)
+        )
         for mode in found:
             found[mode] += len(scan(sequence, [(2, 2, 4, 2.5)], mode))
     assert found["sensitive"] > found["default"]
@@ -314,7 +335,9 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
     """Of the others, those with a hit under the filters are searched with, and found without them."""
     rng, sequence = np.random.default_rng(3), ""
     for _ in range(30):  # one that only a search without filters finds
-        sequence = synthetic.random_sequence(rng, 60) + relative(2, rng, 0.75) + synthetic.random_sequence(rng, 60)
+        sequence = (
+            synthetic.random_sequence(rng, 60) + relative(2, rng, 0.75) + synthetic.random_sequence(rng, 60)
+        )
         if scan(sequence, [(2, 2, 4, 2.5)], "sensitive") and not scan(sequence, [(2, 2, 4, 2.5)]):
             break
     else:
@@ -330,12 +353,18 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
     assert filtered == straight
 
 
-@pytest.mark.parametrize("networks, mode, wanted, used", [
-    (("light",), "default", None, "light"), (("light",), "sensitive", None, "light"),
-    (("light", "esm"), "default", None, "light"), (("light", "esm"), "fast", None, "light"),
-    (("light", "esm"), "sensitive", None, "esm"), (("light", "esm"), "sensitive", "light", "light"),
-    (("light", "esm"), "default", "esm", "esm"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "networks, mode, wanted, used",
+    [
+        (("light",), "default", None, "light"),
+        (("light",), "sensitive", None, "light"),
+        (("light", "esm"), "default", None, "light"),
+        (("light", "esm"), "fast", None, "light"),
+        (("light", "esm"), "sensitive", None, "esm"),
+        (("light", "esm"), "sensitive", "light", "light"),
+        (("light", "esm"), "default", "esm", "esm"),
+    ],
+)
 def test_the_network_that_is_used(profiles, networks, mode, wanted, used):
     for kind in (Scanner, NetworkScanner):
         model = Model(*profiles, networks=networks)
@@ -362,18 +391,36 @@ def test_a_scanner_serves_several_threads(profiles):
 
 def some_records(rng):
     """Proteins with one domain or several, with none, long and empty ones."""
-    sequences = ["", "M", NOISE, *(NOISE[:40] + relative(i, rng) + NOISE[40:90] + relative(j, rng)
-                                   for i in range(FAMILIES) for j in range(FAMILIES))]  # fmt: skip
+    sequences = [
+        "",
+        "M",
+        NOISE,
+        *(
+            NOISE[:40] + relative(i, rng) + NOISE[40:90] + relative(j, rng)
+            for i in range(FAMILIES)
+            for j in range(FAMILIES)
+        ),
+    ]
     return [Record(f"q{i}", "a query", sequence, i + 1) for i, sequence in enumerate(sequences)]
 
 
 EVERYWHERE = [(i, 2 * i, 2 * i + 6, 2.5 + i) for i in range(FAMILIES)]
 
 
-@pytest.mark.parametrize("thresholds", [
-    {}, {"domE": 1e-9, "incdomE": 1e-12}, {"domZ": 3.0, "domE": 1e-9}, {"T": 20.0, "domT": 25.0}, {"Z": 1e6, "E": 1e-3},
-    {"bit_cutoffs": "gathering"}, {"F1": 1.0, "F2": 1.0, "F3": 1.0, "bias_filter": False}, {"null2": False},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        {},
+        {"domE": 1e-9, "incdomE": 1e-12},
+        {"domZ": 3.0, "domE": 1e-9},
+        {"T": 20.0, "domT": 25.0},
+        {"Z": 1e6, "E": 1e-3},
+        {"bit_cutoffs": "gathering"},
+        {"F1": 1.0, "F2": 1.0, "F3": 1.0, "bias_filter": False},
+        {"null2": False},
+    ],
+    ids=str,
+)
 def test_proteins_together_have_the_hits_that_each_has_alone(profiles, thresholds):
     """Every field of every hit; and they are those of HMMER's pipeline, protein by protein."""
     records = some_records(np.random.default_rng(5))
@@ -411,4 +458,6 @@ def test_sequences_that_hmmer_refuses_for_their_length_go_their_own_way(profiles
     records = some_records(np.random.default_rng(7))
     search = ProfileSearch(*profiles, None, Thresholds())
     found = BatchSearch(search).search_all(records, [list(range(FAMILIES))] * len(records))
-    assert [list(hits) for hits in found] == [list(search.search(record, range(FAMILIES))) for record in records]
+    assert [list(hits) for hits in found] == [
+        list(search.search(record, range(FAMILIES))) for record in records
+    ]

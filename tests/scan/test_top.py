@@ -5,17 +5,17 @@ import json
 import golden
 import numpy as np
 import pytest
-import untrained
-from scanning import LIBRARY, PROTEINS, records, rows
-
 import synthetic
+import untrained
 from conftest import refused
 from conftest import scan as program
-from pfamnet.scan.evidence import Appraiser, View
+from scanning import LIBRARY, PROTEINS, records, rows
+
+from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import DESCRIPTION, open_model
-from pfamnet.cli.common import run
+from pfamnet.scan.evidence import Appraiser, View
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,11 @@ def models(tmp_path_factory):
     """The same untrained model with profiles alone deciding, the network alone, and without a combination."""
     folder = tmp_path_factory.mktemp("top")
     make = lambda name, weights: untrained.write_model(folder / name, 12, weights)
-    return {"profiles": make("profiles", {"profile": 1000.0, "prototype": 0.0}),
-            "network": make("network", {"profile": 0.0, "prototype": 0.0}), "old": make("old", None)}
+    return {
+        "profiles": make("profiles", {"profile": 1000.0}),
+        "network": make("network", {"profile": 0.0}),
+        "old": make("old", None),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,9 @@ def queries(tmp_path_factory):
     """Proteins, and sequences in which no profile has anything to find."""
     path = tmp_path_factory.mktemp("queries") / "q.fa"
     rng = np.random.default_rng(0)
-    strange = [(f"strange{i}", synthetic.random_sequence(rng, length)) for i, length in enumerate((1, 5, 30, 200))]
+    strange = [
+        (f"strange{i}", synthetic.random_sequence(rng, length)) for i, length in enumerate((1, 5, 30, 200))
+    ]
     path.write_bytes(records("P15056", "P06213", "P07949", "P04070") + synthetic.fasta(strange).encode())
     return path
 
@@ -44,7 +49,9 @@ def table(capfdbinary, *arguments):
     return [row.split(b"\t") for row in rows(said.out)]
 
 
-@pytest.mark.parametrize("options", ((), ("--mode", "network"), ("--fast",), ("--report", "text", "-o", "/dev/null")))
+@pytest.mark.parametrize(
+    "options", ((), ("--mode", "network"), ("--fast",), ("--report", "text", "-o", "/dev/null"))
+)
 def test_each_query_has_one_row(models, queries, options, capfdbinary, tmp_path):
     path = tmp_path / "domtblout"
     found = table(capfdbinary, "--top", *options, "--domtblout", path, models["old"], queries)
@@ -58,7 +65,9 @@ def test_each_query_has_one_row(models, queries, options, capfdbinary, tmp_path)
 def test_numbers_are_the_profiles_own(models, queries, capfdbinary):
     """As every profile has them without filters; the best of its domains."""
     every = {}
-    for row in table(capfdbinary, "--mode", "profiles", "--max", "-E", 1e9, "--domE", 1e9, models["old"], queries):
+    for row in table(
+        capfdbinary, "--mode", "profiles", "--max", "-E", 1e9, "--domE", 1e9, models["old"], queries
+    ):
         every.setdefault((row[3], row[0]), []).append(row)
     found = table(capfdbinary, "--top", models["profiles"], queries)
     seen = 0
@@ -73,7 +82,9 @@ def test_numbers_are_the_profiles_own(models, queries, capfdbinary):
 def test_the_weights_decide(models, queries, capfdbinary):
     """All profiles are candidates here, so that with much weight the best of them wins."""
     bits = {}
-    for row in table(capfdbinary, "--mode", "profiles", "--max", "-E", 1e9, "--domE", 1e9, models["old"], queries):
+    for row in table(
+        capfdbinary, "--mode", "profiles", "--max", "-E", 1e9, "--domE", 1e9, models["old"], queries
+    ):
         bits.setdefault(row[3], {})[row[0]] = float(row[7])
     by_profiles = table(capfdbinary, "--top", "--sensitive", models["profiles"], queries)
     for row in by_profiles[:4]:
@@ -91,7 +102,7 @@ def test_a_row_says_how_unsure_it_is(models, queries, capfdbinary):
 
 
 def test_without_a_combination_both_weigh_the_same(models, queries, capfdbinary, tmp_path):
-    model = untrained.write_model(tmp_path / "ones", 12, {"profile": 1.0, "prototype": 0.0})
+    model = untrained.write_model(tmp_path / "ones", 12, {"profile": 1.0})
     old, ones = (table(capfdbinary, "--top", path, queries) for path in (models["old"], model))
     assert old == ones
 
@@ -122,7 +133,7 @@ def test_a_library_has_no_network_for_it(queries, capfd):
 
 
 def test_a_damaged_combination_is_refused(tmp_path, queries):
-    model = untrained.write_model(tmp_path / "model", 12, {"profile": -1.0, "prototype": 0.0})
+    model = untrained.write_model(tmp_path / "model", 12, {"profile": -1.0})
     assert "lacks what a model needs" in refused(program(model, queries, check=False))
 
 
@@ -131,7 +142,11 @@ def test_where_no_candidate_is_significant_more_are_tried(rank, found):
     """Four times as many as the two candidates here."""
     families = golden.families()
     right = [family.name for family in families].index("PK_Tyr_Ser-Thr")
-    order = [place for place in range(len(families)) if families[place].name not in ("PK_Tyr_Ser-Thr", "Pkinase", "RBD", "C1_1")]
+    order = [
+        place
+        for place in range(len(families))
+        if families[place].name not in ("PK_Tyr_Ser-Thr", "Pkinase", "RBD", "C1_1")
+    ]
     order.insert(rank, right)
     logits = np.zeros((3, len(families) + 1))
     logits[:, 1 + np.array(order)] = 50.0 - np.arange(len(order))
@@ -161,7 +176,9 @@ def test_a_built_model_names_isolated_domains(which, options, request, tmp_path)
     done = program("--top", *options, model, tmp_path / "d.fa", text=False)
     found = [row.split(b"\t") for row in rows(done.stdout)]
     assert len(found) == len(families)
-    assert sum(row[1].decode().startswith(family) for row, family in zip(found, families)) >= len(families) - 1
+    assert (
+        sum(row[1].decode().startswith(family) for row, family in zip(found, families)) >= len(families) - 1
+    )
 
 
 @pytest.mark.parametrize("which", ("light_model", "esm_model"))

@@ -13,7 +13,9 @@ from pfamnet.scan.workers import AHEAD, MOST, RESIDUES, in_order
 
 
 def records(stop=None):
-    return (Record(f"q{i}", "", "A" * (1 + i % 7), i + 1) for i in (range(stop) if stop is not None else count()))
+    return (
+        Record(f"q{i}", "", "A" * (1 + i % 7), i + 1) for i in (range(stop) if stop is not None else count())
+    )
 
 
 def names(some):

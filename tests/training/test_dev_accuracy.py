@@ -2,17 +2,19 @@
 
 import numpy as np
 import pytest
+import synthetic
 import torch
 
-import synthetic
-from pfamnet.training.sampler import Corpus
-from pfamnet.training.dev_accuracy import CONTEXT, Measure, region, region_logits
 from pfamnet.network.tokens import PAD, encode
+from pfamnet.training.dev_accuracy import CONTEXT, Measure, region, region_logits
+from pfamnet.training.sampler import Corpus
 from pfamnet.trainset.trainset import Fold
 
 
 def make_corpus(sequences, domains):
-    whole = np.array([not any(d[0] == i and d[2] - d[1] == len(s) for d in domains) for i, s in enumerate(sequences)])
+    whole = np.array(
+        [not any(d[0] == i and d[2] - d[1] == len(s) for d in domains) for i, s in enumerate(sequences)]
+    )
     return Corpus(Fold(sequences, [""] * len(sequences), np.array(domains, np.int32), whole))
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pfamnet.network import esm
-from pfamnet.training.sampler import Corpus
-from pfamnet.training.discriminant import discriminant, start_head
 from pfamnet.training.dev_accuracy import Measure
+from pfamnet.training.discriminant import discriminant, start_head
+from pfamnet.training.sampler import Corpus
 from pfamnet.trainset.trainset import Fold
 
 LETTERS = ("AGST", "DEKRNQ", "FILMVW")  # each family is made of residues of its own
@@ -17,16 +17,25 @@ LETTERS = ("AGST", "DEKRNQ", "FILMVW")  # each family is made of residues of its
 
 def fold(rows, seed, families=len(LETTERS)):
     rng = np.random.default_rng(seed)
-    sequences = ["".join(rng.choice(list(LETTERS[f]), int(rng.integers(30, 60))))
-                 for f in range(families) for _ in range(rows)]
+    sequences = [
+        "".join(rng.choice(list(LETTERS[f]), int(rng.integers(30, 60))))
+        for f in range(families)
+        for _ in range(rows)
+    ]
     domains = [(i, 0, len(s), i // rows) for i, s in enumerate(sequences)]
-    return Fold(sequences, [f"s{i}" for i in range(len(sequences))], np.array(domains, np.int32),
-                np.zeros(len(sequences), bool))
+    return Fold(
+        sequences,
+        [f"s{i}" for i in range(len(sequences))],
+        np.array(domains, np.int32),
+        np.zeros(len(sequences), bool),
+    )
 
 
 def network(families=len(LETTERS)):
     torch.manual_seed(3)
-    config = esm.EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48)
+    config = esm.EncoderConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48
+    )
     return esm.EsmNetwork(esm.EsmEncoder(config), families)
 
 

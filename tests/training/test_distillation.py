@@ -4,17 +4,27 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-
-from pfamnet.training.distillation import KEPT, PART, PER_FAMILY, TEMPERATURE, regions_of_each, soft_labels, some_of_each
-from pfamnet.training.dev_accuracy import region, region_logits
 from test_dev_accuracy import Reader, letters, make_corpus
+
+from pfamnet.training.dev_accuracy import region, region_logits
+from pfamnet.training.distillation import (
+    KEPT,
+    PART,
+    PER_FAMILY,
+    TEMPERATURE,
+    regions_of_each,
+    soft_labels,
+    some_of_each,
+)
 
 
 def corpus_of(rows):
     """`rows[i]` domains of family i, of different lengths."""
     labels = [family for family, count in enumerate(rows) for _ in range(count)]
     sequences = [letters(family, 40 + i) for i, family in enumerate(labels)]
-    return make_corpus(sequences, [(i, 0, len(s), f) for i, (s, f) in enumerate(zip(sequences, labels, strict=True))])
+    return make_corpus(
+        sequences, [(i, 0, len(s), f) for i, (s, f) in enumerate(zip(sequences, labels, strict=True))]
+    )
 
 
 def test_each_domain_has_its_likeliest_classes(tmp_path):
@@ -60,10 +70,15 @@ def test_some_domains_of_each_family_are_looked_at():
     families = np.repeat([0, 1, 2, -1, 3], [500, 3, PER_FAMILY["cpu"], 40, PER_FAMILY["cpu"] + 1])
     rows = some_of_each(families, PER_FAMILY["cpu"])
     assert (np.diff(rows) > 0).all()
-    assert np.bincount(families[rows], minlength=4).tolist() == [PER_FAMILY["cpu"], 3, PER_FAMILY["cpu"], PER_FAMILY["cpu"]]
+    assert np.bincount(families[rows], minlength=4).tolist() == [
+        PER_FAMILY["cpu"],
+        3,
+        PER_FAMILY["cpu"],
+        PER_FAMILY["cpu"],
+    ]
     assert (families[rows] >= 0).all()
     # not simply the first ones
-    assert rows[:PER_FAMILY["cpu"]].max() > 2 * PER_FAMILY["cpu"]
+    assert rows[: PER_FAMILY["cpu"]].max() > 2 * PER_FAMILY["cpu"]
     assert np.array_equal(rows, some_of_each(families, PER_FAMILY["cpu"]))
 
 

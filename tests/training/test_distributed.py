@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 from test_pipeline import step_of
 
 from pfamnet.errors import PfamnetError
-from pfamnet.training.sampler import Batch
-from pfamnet.training.loss import batch_loss
 from pfamnet.model.directory import open_model
 from pfamnet.training.distributed import Alone, join, part_of
+from pfamnet.training.loss import batch_loss
+from pfamnet.training.sampler import Batch
 
 HERE = Path(__file__).parents[1] / "helpers"
 PROCESSES = 3
@@ -34,8 +34,14 @@ def free_port():
 
 
 def variables(rank, size, port):
-    return {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size),
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}  # fmt: skip
+    return {
+        "RANK": str(rank),
+        "WORLD_SIZE": str(size),
+        "LOCAL_RANK": str(rank),
+        "LOCAL_WORLD_SIZE": str(size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +50,13 @@ def trained(tmp_path_factory):
     alone, several = (tmp_path_factory.mktemp(name) for name in ("alone", "several"))
     parallel_worker.stop_at(parallel_worker.training("resumed", several, Alone()), 3)
     port = free_port()
-    started = [subprocess.Popen([sys.executable, str(HERE / "parallel_worker.py"), str(several)],
-                                env=environment() | variables(rank, PROCESSES, port)) for rank in range(PROCESSES)]  # fmt: skip
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(HERE / "parallel_worker.py"), str(several)],
+            env=environment() | variables(rank, PROCESSES, port),
+        )
+        for rank in range(PROCESSES)
+    ]
     parallel_worker.train_all(alone, Alone())
     assert [process.wait(300) for process in started] == [0] * PROCESSES
     return alone, several
@@ -59,10 +70,15 @@ def test_several_processes_train_what_one_does(trained, case):
     moved = 0.0
     for name, tensor in one.items():
         # Adam divides by the root of squares that may be all but nothing, so that rounding shows
-        torch.testing.assert_close(other[name].float(), tensor.float(), atol=2e-5, rtol=2e-4, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            other[name].float(), tensor.float(), atol=2e-5, rtol=2e-4, msg=lambda m, n=name: f"{n}: {m}"
+        )
         moved += float((tensor.float() - other[name].float()).abs().max())
     assert moved > 0 or case == "few"  # else one of them may have been run twice by one process
-    lines = [[line.split("\t") for line in (folder / case / "log.tsv").read_text().splitlines()[1:]] for folder in trained]
+    lines = [
+        [line.split("\t") for line in (folder / case / "log.tsv").read_text().splitlines()[1:]]
+        for folder in trained
+    ]
     assert [line[1] for line in lines[0]] == [line[1] for line in lines[1]] == ["2", "4", "6"]
     for mine, theirs in zip(*lines, strict=True):
         assert float(mine[4]) == pytest.approx(float(theirs[4]), abs=2e-4)
@@ -78,16 +94,24 @@ def test_several_processes_leave_what_is_frozen_as_it_was(trained):
     for case, learning in (("adapters", ("down", "up")), ("frozen", ("layers.1.",))):
         begun = parallel_worker.training(case, trained[1] / "x", Alone()).network.state_dict()
         ended = load_file(trained[1] / case / "checkpoint.safetensors")
-        changed = {name for name in begun if name.startswith("encoder.layers.")
-                   and not torch.equal(begun[name], ended[f"network.{name}"])}
+        changed = {
+            name
+            for name in begun
+            if name.startswith("encoder.layers.") and not torch.equal(begun[name], ended[f"network.{name}"])
+        }
         assert changed and all(any(part in name for part in learning) for name in changed)
 
 
 def some_batch(rows):
     rng = np.random.default_rng(rows)
     blocks = np.array([(row, block, rng.integers(3)) for row in range(rows) for block in range(3)])
-    return Batch(rng.integers(4, 24, (rows, 12)), np.full(rows, 12), blocks, rng.random(len(blocks), np.float32),
-                 np.array([(row, 1) for row in range(0, rows, 2)]).reshape(-1, 2))  # fmt: skip
+    return Batch(
+        rng.integers(4, 24, (rows, 12)),
+        np.full(rows, 12),
+        blocks,
+        rng.random(len(blocks), np.float32),
+        np.array([(row, 1) for row in range(0, rows, 2)]).reshape(-1, 2),
+    )
 
 
 @pytest.mark.parametrize("rows, size", [(1, 2), (2, 3), (5, 2), (7, 3), (8, 8)])
@@ -96,22 +120,31 @@ def test_the_parts_of_a_batch_are_the_batch(rows, size):
     parts = [part_of(whole, rank, size) for rank in range(size)]
     assert np.array_equal(np.concatenate([part.tokens for part, _ in parts]), whole.tokens)
     for name in ("blocks", "pooled"):
-        back = [getattr(part, name) + np.array([first] + [0] * (getattr(part, name).shape[1] - 1)) for part, first in parts]
+        back = [
+            getattr(part, name) + np.array([first] + [0] * (getattr(part, name).shape[1] - 1))
+            for part, first in parts
+        ]
         assert np.array_equal(np.concatenate(back), getattr(whole, name))
     logits = torch.randn(rows, 3, 4, generator=torch.Generator().manual_seed(1))
     weights = torch.tensor([1.0, 0.5, 2.0, 1.0])
-    losses = [batch_loss(logits[first:first + len(part.tokens)], part, 4, weights, None, whole) for part, first in parts]
+    losses = [
+        batch_loss(logits[first : first + len(part.tokens)], part, 4, weights, None, whole)
+        for part, first in parts
+    ]
     assert float(sum(losses)) == pytest.approx(float(batch_loss(logits, whole, 4, weights)), rel=1e-5)
 
 
 # The environment
 
 
-@pytest.mark.parametrize("given, message", [
-    ({"RANK": "0", "WORLD_SIZE": "2"}, "do not fit each other"),
-    ({"RANK": "x", "WORLD_SIZE": "2"}, "no numbers"),
-    ({**variables(5, 2, 1)}, "do not fit each other"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"RANK": "0", "WORLD_SIZE": "2"}, "do not fit each other"),
+        ({"RANK": "x", "WORLD_SIZE": "2"}, "no numbers"),
+        ({**variables(5, 2, 1)}, "do not fit each other"),
+    ],
+)
 def test_an_environment_that_is_not_whole_is_refused(monkeypatch, given, message):
     for name in variables(0, 1, 1):
         monkeypatch.delenv(name, raising=False)
@@ -135,8 +168,21 @@ def test_without_a_launcher_there_is_one_process(monkeypatch):
 
 def torchrun(*arguments, stderr):
     """torchrun of two processes, and of what they are the program is small_build.py."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port()),
-               str(HERE / "small_build.py"), "--cpu", "1", "--device", "cpu", *map(str, arguments)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--master_port",
+        str(free_port()),
+        str(HERE / "small_build.py"),
+        "--cpu",
+        "1",
+        "--device",
+        "cpu",
+        *map(str, arguments),
+    ]
     return subprocess.Popen(command, stderr=stderr, env=environment())
 
 
@@ -153,13 +199,34 @@ def test_accelerate_starts_processes_on_a_cpu_too(tmp_path):
     """Its `--multi_gpu` is torchrun; with `--cpu` it would start but one process."""
     pytest.importorskip("accelerate")
     script = tmp_path / "sums.py"
-    script.write_text("import torch\nfrom pfamnet.training.distributed import join\ngroup = join()\n"
-                      "total = group.add(torch.tensor([group.rank + 1.0])).item()\n"
-                      "print(f'{group.size} processes, {total:g}\\n', end='', flush=True)\ngroup.close()\n")
+    script.write_text(
+        "import torch\nfrom pfamnet.training.distributed import join\ngroup = join()\n"
+        "total = group.add(torch.tensor([group.rank + 1.0])).item()\n"
+        "print(f'{group.size} processes, {total:g}\\n', end='', flush=True)\ngroup.close()\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
-         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()), str(script)],
-        env=environment() | {"HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=300)  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "accelerate.commands.launch",
+            "--multi_gpu",
+            "--num_processes",
+            "2",
+            "--num_machines",
+            "1",
+            "--mixed_precision",
+            "no",
+            "--dynamo_backend",
+            "no",
+            "--main_process_port",
+            str(free_port()),
+            str(script),
+        ],
+        env=environment() | {"HF_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines().count("2 processes, 3") == 2
 
@@ -184,8 +251,21 @@ def test_a_killed_process_ends_the_run_and_it_goes_on_with_one(labelled, tmp_pat
     assert "process 0 of 2: " in text and "repeat the command with --resume" in text
     assert not out.exists() and 2 <= step_of(work, "light") < 60
     assert text.count("8 families, ") == 1  # one of them speaks
-    done = subprocess.run([sys.executable, str(HERE / "small_build.py"), "--cpu", "1", "--device", "cpu", "--resume",
-                           *map(str, arguments)], env=environment(), capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(HERE / "small_build.py"),
+            "--cpu",
+            "1",
+            "--device",
+            "cpu",
+            "--resume",
+            *map(str, arguments),
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     log = (out / "training.tsv").read_text().splitlines()
     assert [line.split("\t")[1] for line in log[1:]] == ["60"] and len(open_model(out).families) == 8

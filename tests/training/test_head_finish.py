@@ -6,16 +6,18 @@ import pytest
 import torch
 from test_discriminant import fold, network
 
-from pfamnet.training.sampler import Corpus
-from pfamnet.training.head_finish import finish_head
 from pfamnet.training.dev_accuracy import Measure
+from pfamnet.training.head_finish import finish_head
+from pfamnet.training.sampler import Corpus
 
 FAMILIES = 3
 
 
 def finished(made, path, train=None, dev=None):
     corpus = Corpus(dev or fold(10, 2))
-    return finish_head(made.eval(), Corpus(train or fold(8, 1)), Measure(corpus, made.block), path, nullcontext())
+    return finish_head(
+        made.eval(), Corpus(train or fold(8, 1)), Measure(corpus, made.block), path, nullcontext()
+    )
 
 
 def layer(made):
@@ -58,7 +60,9 @@ def surprise_of(made, dev):
     from pfamnet.training.head_finish import dev_vectors, surprise
 
     vectors, right = dev_vectors(made.eval(), Measure(Corpus(dev), made.block), nullcontext())
-    return surprise(vectors @ made.head[-1].weight.detach().double().T + made.head[-1].bias.detach().double(), right)
+    return surprise(
+        vectors @ made.head[-1].weight.detach().double().T + made.head[-1].bias.detach().double(), right
+    )
 
 
 def test_it_is_done_once(tmp_path):

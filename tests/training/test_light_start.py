@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
+import synthetic
 import torch
 import untrained
+from conftest import build, refused
 from safetensors.torch import save_file
 
-import synthetic
-from conftest import build, refused
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
-from pfamnet.training.light_start import Stored
 from pfamnet.model.directory import WEIGHTS, ModelWriter, open_model
 from pfamnet.network.tokens import PAD, encode
+from pfamnet.training.light_start import Stored
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,18 @@ def test_what_is_no_light_network_is_refused(folder, tmp_path):
 def test_a_model_can_be_cut_down_without_training(light_model, trainset, tmp_path):
     """The families that stay keep their logits, up to the steps of int8."""
     out = tmp_path / "cut"
-    build("--light-from", light_model, "--light-residues", 0, "--light-precision", "fp32", "--top", 3,
-          out, *trainset)  # fmt: skip
+    build(
+        "--light-from",
+        light_model,
+        "--light-residues",
+        0,
+        "--light-precision",
+        "fp32",
+        "--top",
+        3,
+        out,
+        *trainset,
+    )
     cut, whole = open_model(out), open_model(light_model)
     assert len(cut.families) == 3
     places = [[family.key for family in whole.families].index(family.key) for family in cut.families]

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pfamnet.training.checkpoints import write_training_log
 from pfamnet.errors import PfamnetError
-from pfamnet.training.sampler import Batch
-from pfamnet.training.loss import batch_loss, class_weights, pool_logits
+from pfamnet.training.checkpoints import write_training_log
 from pfamnet.training.loop import Training, TrainSettings, optimizer_class
+from pfamnet.training.loss import batch_loss, class_weights, pool_logits
+from pfamnet.training.sampler import Batch
 
 CPU = torch.device("cpu")
 BLOCK = 4
@@ -44,15 +44,20 @@ class Batches:
         self.families, self.rows, self.asked = families, rows, []
 
     def class_counts(self):
-        return np.array([0] + [3 ** i for i in range(self.families)])
+        return np.array([0] + [3**i for i in range(self.families)])
 
     def batch(self, rng):
         labels = rng.integers(0, self.families, self.rows)
         tokens = 4 + rng.integers(0, 3, (self.rows, 3 * BLOCK)) + 3 * labels[:, None]
         blocks = [(row, block, label + 1) for row, label in enumerate(labels) for block in range(3)]
         pooled = [(row, label + 1) for row, label in enumerate(labels)]
-        return Batch(tokens, np.full(self.rows, 3 * BLOCK), np.array(blocks),
-                     np.ones(len(blocks), np.float32), np.array(pooled))  # fmt: skip
+        return Batch(
+            tokens,
+            np.full(self.rows, 3 * BLOCK),
+            np.array(blocks),
+            np.ones(len(blocks), np.float32),
+            np.array(pooled),
+        )
 
     def batches(self, step, residues, pool=1):
         self.asked.append(step)
@@ -68,8 +73,9 @@ def training(folder, steps=10, network=None, measure=None, sampler=None, knows=F
     network = network or Network()
     chosen = settings(steps, **changes)
     groups = [{"params": list(network.parameters()), "lr": chosen.lr, "weight_decay": 0.01}]
-    return Training("made", network, groups, sampler or Batches(), measure or Script(), chosen, folder, CPU,
-                    knows=knows)
+    return Training(
+        "made", network, groups, sampler or Batches(), measure or Script(), chosen, folder, CPU, knows=knows
+    )
 
 
 class Script:
@@ -131,7 +137,9 @@ def test_the_loss_is_what_plain_arithmetic_says(balance):
         pooled=np.array([(1, 2), (2, 3)]),
     )
     parts = class_weights(torch.tensor([0, 10, 1, 5]), balance)
-    assert float(batch_loss(logits, batch, BLOCK, *parts)) == pytest.approx(plain_loss(logits, batch, *parts), rel=1e-5)
+    assert float(batch_loss(logits, batch, BLOCK, *parts)) == pytest.approx(
+        plain_loss(logits, batch, *parts), rel=1e-5
+    )
 
 
 def test_the_loss_without_whole_domains_or_without_any_target():
@@ -139,8 +147,13 @@ def test_the_loss_without_whole_domains_or_without_any_target():
     blocks = np.array([(0, 0, 1)])
     batch = Batch(np.ones((2, 12)), np.array([12, 12]), blocks, np.ones(1, np.float32), np.zeros((0, 2), int))
     assert float(batch_loss(logits, batch, BLOCK)) == pytest.approx(math.log(4))
-    nothing = Batch(np.ones((2, 12)), np.array([12, 12]), np.zeros((0, 3), int), np.zeros(0, np.float32),
-                    np.zeros((0, 2), int))  # fmt: skip
+    nothing = Batch(
+        np.ones((2, 12)),
+        np.array([12, 12]),
+        np.zeros((0, 3), int),
+        np.zeros(0, np.float32),
+        np.zeros((0, 2), int),
+    )
     assert float(batch_loss(logits, nothing, BLOCK)) == 0
 
 
@@ -184,7 +197,10 @@ def test_the_rate_warms_up_and_decays_to_a_twentieth(tmp_path):
 
 def test_groups_keep_their_share_of_the_rate(tmp_path):
     network = Network()
-    groups = [{"params": network.embed.parameters(), "lr": 0.01}, {"params": network.head.parameters(), "lr": 0.1}]
+    groups = [
+        {"params": network.embed.parameters(), "lr": 0.01},
+        {"params": network.head.parameters(), "lr": 0.1},
+    ]
     made = Training("made", network, groups, Batches(), Script(), settings(10), tmp_path, CPU)
     made.state["step"] = 5
     made.step(Batches().batches(0, 48))
@@ -203,7 +219,11 @@ def test_a_training_learns_and_logs(tmp_path):
     for line in rows(tmp_path):
         losses.append(float(line[4]))
         assert len(line) == 8
-    assert [line[:3] for line in rows(tmp_path)] == [["made", "20", "960"], ["made", "40", "1920"], ["made", "60", "2880"]]
+    assert [line[:3] for line in rows(tmp_path)] == [
+        ["made", "20", "960"],
+        ["made", "40", "1920"],
+        ["made", "60", "2880"],
+    ]
     assert losses[2] < losses[0] / 3
 
 
@@ -238,9 +258,19 @@ def test_accumulated_batches_are_one_larger_batch(tmp_path):
     parts = Batches().batches(0, 48, 2)
     offset = len(parts[0].tokens)
     move = lambda array: array + np.array([offset] + [0] * (array.shape[1] - 1))
-    whole = Batch(*(np.concatenate([getattr(part, name) if not number or name in ("tokens", "lengths", "weights")
-                                    else move(getattr(part, name)) for number, part in enumerate(parts)])
-                    for name in ("tokens", "lengths", "blocks", "weights", "pooled")))  # fmt: skip
+    whole = Batch(
+        *(
+            np.concatenate(
+                [
+                    getattr(part, name)
+                    if not number or name in ("tokens", "lengths", "weights")
+                    else move(getattr(part, name))
+                    for number, part in enumerate(parts)
+                ]
+            )
+            for name in ("tokens", "lengths", "blocks", "weights", "pooled")
+        )
+    )
     one, other = training(tmp_path / "a", accumulate=2), training(tmp_path / "b")
     losses = one.step(parts), other.step([whole])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
@@ -334,17 +364,23 @@ def test_what_was_logged_after_the_checkpoint_is_dropped(tmp_path):
 def test_a_network_that_knows_something_is_kept_where_training_gains_nothing(tmp_path):
     network = Network()
     before = weights(network)
-    run = training(tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.9, 0.3, 0.5, 0.8))
+    run = training(
+        tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.9, 0.3, 0.5, 0.8)
+    )
     assert run.run() == 0.9 and run.state["kept"] == 0
     assert equal(before, network.state_dict())
     first, second = rows(tmp_path)[:2]
-    assert (first[1], first[4], first[5]) == ("0", "", "0.90000") and second[1] == "2" and float(second[4]) > 0
+    assert (
+        (first[1], first[4], first[5]) == ("0", "", "0.90000") and second[1] == "2" and float(second[4]) > 0
+    )
 
 
 def test_what_training_gained_is_kept_though_the_network_knew_something(tmp_path):
     network = Network()
     before = weights(network)
-    run = training(tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.5, 0.3, 0.6, 0.4))
+    run = training(
+        tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.5, 0.3, 0.6, 0.4)
+    )
     assert run.run() == 0.6 and run.state["kept"] == 4
     assert not equal(before, network.state_dict())
 
@@ -356,7 +392,14 @@ def test_of_equals_the_first_that_was_trained_is_kept(tmp_path):
 
 def test_patience_waits_for_what_came_after_the_start(tmp_path):
     """A fine-tuning may be worse than its start for long before it is better."""
-    run = training(tmp_path, steps=12, evaluate=2, patience=2, knows=True, measure=Script(0.9, 0.1, 0.2, 0.3, 0.2, 0.1, 0.95))
+    run = training(
+        tmp_path,
+        steps=12,
+        evaluate=2,
+        patience=2,
+        knows=True,
+        measure=Script(0.9, 0.1, 0.2, 0.3, 0.2, 0.1, 0.95),
+    )
     run.run()
     assert run.state["step"] == 10 and run.state["best"] == 0.9
 
@@ -374,7 +417,9 @@ def test_a_training_without_a_checkpoint_starts_anew(tmp_path):
     assert "old" not in (tmp_path / "log.tsv").read_text()
 
 
-@pytest.mark.parametrize("change", [{"lr": 0.2}, {"steps": 41}, {"balance": "inverse"}, {"batch": 24, "steps": 80}])
+@pytest.mark.parametrize(
+    "change", [{"lr": 0.2}, {"steps": 41}, {"balance": "inverse"}, {"batch": 24, "steps": 80}]
+)
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path, change):
     killed_at(5, tmp_path, checkpoint_seconds=0, **COMMON)
     with pytest.raises(PfamnetError, match="other settings"):

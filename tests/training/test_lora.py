@@ -5,13 +5,13 @@ import copy
 import numpy as np
 import pytest
 import torch
-
-from pfamnet.network import esm
-from pfamnet.errors import PfamnetError
-from pfamnet.training.lora import add_adapters, check_rank, merge_adapters
-from pfamnet.training.loop import Training, TrainSettings
 from test_esm import CONFIG, random_rows
 from test_loop import Batches, Killed, equal, weights
+
+from pfamnet.errors import PfamnetError
+from pfamnet.network import esm
+from pfamnet.training.loop import Training, TrainSettings
+from pfamnet.training.lora import add_adapters, check_rank, merge_adapters
 
 ROWS = random_rows([40, 23, 1], 40)
 
@@ -56,7 +56,9 @@ def test_merging_leaves_a_plain_encoder_with_another_query_and_value(plain):
         if not name.endswith("qkv.weight"):
             assert torch.equal(changed[name], tensor), name
             continue
-        differ = [not torch.equal(a, b) for a, b in zip(changed[name].split(size), tensor.split(size), strict=True)]
+        differ = [
+            not torch.equal(a, b) for a, b in zip(changed[name].split(size), tensor.split(size), strict=True)
+        ]
         assert differ == [True, False, True]
     assert all(parameter.requires_grad for parameter in encoder.parameters())
 
@@ -72,8 +74,9 @@ def test_only_adapters_and_head_learn(plain):
     network = esm.EsmNetwork(adapted(plain, 2, seed=0), families=2).train()
     network(*ROWS).square().sum().backward()
     learning = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
-    assert learning == {f"encoder.layers.{number}.qkv.{kind}" for number in range(2) for kind in ("down", "up")} | {
-        f"head.{name}" for name in ("0.weight", "0.bias", "2.weight", "2.bias")}
+    assert learning == {
+        f"encoder.layers.{number}.qkv.{kind}" for number in range(2) for kind in ("down", "up")
+    } | {f"head.{name}" for name in ("0.weight", "0.bias", "2.weight", "2.bias")}
     grouped = [p for group in esm.parameter_groups(network, 1e-4, 1e-3) for p in group["params"]]
     assert {id(p) for p in grouped} == {id(p) for p in network.parameters() if p.requires_grad}
 
@@ -104,8 +107,16 @@ def training(plain, folder):
     network = esm.EsmNetwork(adapted(plain, 2), families=2)
     settings = TrainSettings(48 * 12, 48, evaluate=4, precision="fp32", checkpoint_seconds=0)
     measure = lambda network: 1 / (1 + float(network.encoder.layers[0].qkv.up.abs().sum()))
-    return Training("esm", network, esm.parameter_groups(network, 3e-3, 1e-2), Residues(), measure, settings,
-                    folder, torch.device("cpu"))  # fmt: skip
+    return Training(
+        "esm",
+        network,
+        esm.parameter_groups(network, 3e-3, 1e-2),
+        Residues(),
+        measure,
+        settings,
+        folder,
+        torch.device("cpu"),
+    )
 
 
 def test_a_killed_training_of_adapters_goes_on_and_leaves_the_rest_as_it_was(plain, tmp_path):

@@ -2,19 +2,12 @@
 
 import numpy as np
 import pytest
+import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import synthetic
-from pfamnet.training.sampler import (
-    BACKGROUND_WEIGHT,
-    Corpus,
-    Example,
-    Sampler,
-    SamplerSettings,
-    block_range,
-)
 from pfamnet.network.tokens import MASK, PAD, encode
+from pfamnet.training.sampler import BACKGROUND_WEIGHT, Corpus, Example, Sampler, SamplerSettings, block_range
 from pfamnet.trainset.trainset import Fold
 
 QUIET = {"substitutions": 0.0, "masked": 0.0}
@@ -94,8 +87,9 @@ def test_a_domain_claims_the_blocks_it_half_fills_and_at_least_one(start, size, 
 
 def test_blocks_are_told_their_family_and_what_no_domain_claims_is_background():
     fold = make_fold(["A" * 100], [(0, 32, 64, 4)], [True])
-    batch = sampler(fold, 6).collate([Example(encode(fold.sequences[0]), [(32, 64, 0)])],
-                                     np.random.default_rng(0))  # fmt: skip
+    batch = sampler(fold, 6).collate(
+        [Example(encode(fold.sequences[0]), [(32, 64, 0)])], np.random.default_rng(0)
+    )
     targets = dense(batch, 6)[0]
     assert targets.shape == (7, 7)
     assert (targets[2:4, 5] == 1).all()
@@ -105,8 +99,9 @@ def test_blocks_are_told_their_family_and_what_no_domain_claims_is_background():
 
 def test_a_block_of_several_families_shares_its_weight_among_them():
     fold = make_fold(["A" * 64], [(0, 0, 64, 0), (0, 0, 64, 2)], [True])
-    batch = sampler(fold, 3).collate([Example(encode(fold.sequences[0]), [(0, 64, 0), (0, 64, 1)])],
-                                     np.random.default_rng(0))  # fmt: skip
+    batch = sampler(fold, 3).collate(
+        [Example(encode(fold.sequences[0]), [(0, 64, 0), (0, 64, 1)])], np.random.default_rng(0)
+    )
     targets = dense(batch, 3)[0]
     assert np.allclose(targets, [[0, 0.5, 0, 0.5]] * 4)
 
@@ -123,8 +118,9 @@ def test_nothing_is_learnt_from_residues_of_families_left_out():
 
 def test_the_last_block_counts_as_full_where_the_domain_ends_with_the_example():
     fold = make_fold(["A" * 35], [(0, 0, 35, 0)], [False])
-    batch = sampler(fold, 1).collate([Example(encode(fold.sequences[0]), [(0, 35, 0)], 0)],
-                                     np.random.default_rng(0))  # fmt: skip
+    batch = sampler(fold, 1).collate(
+        [Example(encode(fold.sequences[0]), [(0, 35, 0)], 0)], np.random.default_rng(0)
+    )
     assert dense(batch, 1)[0, :, 1].tolist() == [1, 1, 1]
     assert batch.pooled.tolist() == [[0, 1]]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import build, refused
-from test_pipeline import quick  # noqa: F401 (a fixture)
 from test_loop import Killed, rows, training
+from test_pipeline import quick  # noqa: F401 (a fixture)
 
-from pfamnet.training import tracking
 from pfamnet.errors import PfamnetError
+from pfamnet.training import tracking
 from pfamnet.training.tracking import EVERY, Tracker, Untracked, check_tracker, memory, open_tracker
 
 CPU = torch.device("cpu")
@@ -60,8 +60,9 @@ def test_a_training_tells_loss_accuracy_rate_speed_and_memory(tmp_path):
     assert steps[40]["learning_rate"] == pytest.approx(0.1 * made.rate(39))
     looks = [(step, values) for _, step, values in backend.kept if "dev_accuracy" in values]
     # the very figures of the log
-    assert [(str(step), f"{v['dev_accuracy']:.5f}", f"{v['loss_between_looks']:.4f}") for step, v in looks] == [
-        (line[1], line[5], line[4]) for line in rows(tmp_path / "made")]  # fmt: skip
+    assert [
+        (str(step), f"{v['dev_accuracy']:.5f}", f"{v['loss_between_looks']:.4f}") for step, v in looks
+    ] == [(line[1], line[5], line[4]) for line in rows(tmp_path / "made")]
     assert not warnings
 
 
@@ -134,9 +135,13 @@ def test_memory_is_in_mebibytes():
 
 
 @pytest.mark.parametrize("kind", ["tensorboard", "wandb"])
-def test_a_tracker_that_is_not_installed_is_told_before_anything_is_done(kind, labelled, tmp_path, monkeypatch):
+def test_a_tracker_that_is_not_installed_is_told_before_anything_is_done(
+    kind, labelled, tmp_path, monkeypatch
+):
     monkeypatch.setattr(tracking, "find_spec", lambda name: None)
-    with pytest.raises(PfamnetError, match=rf"--track {kind}: {kind} is not installed: pip install 'pfamnet\[{kind}\]'"):
+    with pytest.raises(
+        PfamnetError, match=rf"--track {kind}: {kind} is not installed: pip install 'pfamnet\[{kind}\]'"
+    ):
         check_tracker(kind)
     import pfamnet.build.pipeline as module
 
@@ -146,7 +151,9 @@ def test_a_tracker_that_is_not_installed_is_told_before_anything_is_done(kind, l
 
 
 def test_an_unknown_tracker_is_wrong_use(tmp_path, labelled):
-    assert "'mlflow' is not one of" in refused(build("--track", "mlflow", tmp_path / "made", labelled, check=False), 2)
+    assert "'mlflow' is not one of" in refused(
+        build("--track", "mlflow", tmp_path / "made", labelled, check=False), 2
+    )
 
 
 def test_without_tracking_nothing_is_loaded_or_kept(quick, tmp_path, labelled):  # noqa: F811
@@ -168,10 +175,18 @@ def test_tensorboard_has_the_training_and_the_tables(quick, tmp_path, labelled, 
     events = EventAccumulator(str(tmp_path / "made.track"))
     events.Reload()
     tags = events.Tags()
-    assert {"light/loss", "light/learning_rate", "light/residues_per_second", "light/memory_mib",
-            "light/dev_accuracy", "final/light_accuracy"} <= set(tags["scalars"])  # fmt: skip
+    assert {
+        "light/loss",
+        "light/learning_rate",
+        "light/residues_per_second",
+        "light/memory_mib",
+        "light/dev_accuracy",
+        "final/light_accuracy",
+    } <= set(tags["scalars"])
     assert [event.step for event in events.Scalars("light/loss")] == [2, 4]
-    accuracy = json.loads((tmp_path / "made" / "model.json").read_text())["networks"]["light"]["dev"]["accuracy"]
+    accuracy = json.loads((tmp_path / "made" / "model.json").read_text())["networks"]["light"]["dev"][
+        "accuracy"
+    ]
     assert events.Scalars("final/light_accuracy")[0].value == pytest.approx(accuracy)
     texts = {tag.split("/")[0] for tag in tags["tensors"]}
     assert texts == {"accuracy_by_family", "accuracy_by_size", "confusion_in_clans", "latency"}
@@ -193,7 +208,9 @@ def test_wandb_offline_needs_neither_account_nor_network(tmp_path, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     warnings = []
     for part, step in enumerate((20, 40)):
-        own = open_tracker("wandb", tmp_path / "made.track", tmp_path / "track.json", "made", {"lr": 0.1}, warnings.append)
+        own = open_tracker(
+            "wandb", tmp_path / "made.track", tmp_path / "track.json", "made", {"lr": 0.1}, warnings.append
+        )
         own.log("light", 20, {"loss": 2.0})
         own.log("light", step, {"loss": 2.0 - part})
         if part:
@@ -201,9 +218,14 @@ def test_wandb_offline_needs_neither_account_nor_network(tmp_path, monkeypatch):
         own.close()
     assert not warnings
     runs = sorted(tmp_path.glob("made.track/wandb/offline-run-*/run-*.wandb"))
-    assert runs and {path.name for path in runs} == {f"run-{json.loads((tmp_path / 'track.json').read_text())['run']}.wandb"}
+    assert runs and {path.name for path in runs} == {
+        f"run-{json.loads((tmp_path / 'track.json').read_text())['run']}.wandb"
+    }
     found = [line for path in runs for line in history(path)]
-    assert [(line["light/step"], line["light/loss"]) for line in found if "light/loss" in line] == [(20, 2.0), (40, 1.0)]
+    assert [(line["light/step"], line["light/loss"]) for line in found if "light/loss" in line] == [
+        (20, 2.0),
+        (40, 1.0),
+    ]
     assert any(name.startswith("latency/") for line in found for name in line)
 
 
@@ -224,6 +246,10 @@ def history(path: Path) -> list[dict]:
             record = wandb_internal_pb2.Record.FromString(whole)
             whole = b""
             if record.WhichOneof("record_type") == "history":
-                found.append({item.key or "/".join(item.nested_key): json.loads(item.value_json)
-                              for item in record.history.item})  # fmt: skip
+                found.append(
+                    {
+                        item.key or "/".join(item.nested_key): json.loads(item.value_json)
+                        for item in record.history.item
+                    }
+                )
     return found

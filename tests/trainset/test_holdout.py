@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import synthetic
 from pfamnet.trainset.entries import Entry
 from pfamnet.trainset.holdout import hold_out, hold_out_clusters
 
@@ -89,7 +89,10 @@ def test_no_family_loses_its_last_training_row(proteins, domains):
 def relatives_of(count, families=6, changed=0.35, seed=0):
     """Rows of several families that resemble each other more or less."""
     rng = np.random.default_rng(seed)
-    return [domain(f"d{i}", synthetic.domain(i % families, rng, changed), f"F{i % families}") for i in range(count)]
+    return [
+        domain(f"d{i}", synthetic.domain(i % families, rng, changed), f"F{i % families}")
+        for i in range(count)
+    ]
 
 
 def similar(one, other, share):
@@ -130,9 +133,14 @@ def test_a_family_that_is_one_cluster_stays_in_train():
 def test_what_resembles_rows_of_a_fold_goes_with_them():
     rng = np.random.default_rng(0)
     a, b, c = (synthetic.random_sequence(rng, 60) for _ in range(3))
-    entries = [domain("train", a, "F", "train"), domain("dev", b, "F", "dev"),
-               domain("both", a[:30] + b[30:], "F"), domain("like train", a[:40], "F"),
-               domain("like dev", b[:25] + c[25:], "F"), domain("alone", synthetic.random_sequence(rng, 60), "F")]  # fmt: skip
+    entries = [
+        domain("train", a, "F", "train"),
+        domain("dev", b, "F", "dev"),
+        domain("both", a[:30] + b[30:], "F"),
+        domain("like train", a[:40], "F"),
+        domain("like dev", b[:25] + c[25:], "F"),
+        domain("alone", synthetic.random_sequence(rng, 60), "F"),
+    ]
     assert hold_out_clusters(entries, 0.1, 42, 0.1) == 2
     assert [entry.fold for entry in entries] == ["train", "dev", "none", "train", "none", "train"]
     fewer = [domain("dev", b, "F", "dev"), domain("train", a, "F", "train"), domain("like dev", b[:40], "F")]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
-from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.domains import read_domains
+from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.readers import read_input
 
 HEADER = "family_id,sequence_name,family_accession,aligned_sequence,sequence"
@@ -113,10 +113,7 @@ def test_csv_round_trip(tmp_path_factory, rows):
         ("KH_1,a,PF1,,AC*E", "line 3 'a': illegal character '*' at position 3"),
         ("KH_1,a,PF1,,AC-E", "line 3 'a': illegal character '-' at position 3"),
         ("KH_1,a,PF1,,ACÄE", "line 3 'a': illegal character 'Ä' at position 3"),
-        (
-            "KH_1,a,PF1,A.C3,ACE",
-            "line 3 'a': aligned sequence: illegal character '3' at position 4",
-        ),
+        ("KH_1,a,PF1,A.C3,ACE", "line 3 'a': aligned sequence: illegal character '3' at position 4"),
         ("KH_1,a,PF1,A.CD,ACE", "line 3 'a': the aligned sequence is not the sequence with gaps"),
     ],
 )
@@ -255,9 +252,7 @@ def test_labelled_fasta_beside_a_table(tmp_path):
     labelled = write(tmp_path / "labelled", ">a PF1\nACD\n>b PF2\nACD\n")
     assert [entry.whole for entry in read(labelled, table)] == [False, False]
     mixed = write(tmp_path / "mixed", ">c PF1\nACD\n>b\nACD\n")
-    assert refusal(mixed, table) == (
-        f"{mixed}: none of its records is in {tmp_path}/domains or has a label"
-    )
+    assert refusal(mixed, table) == (f"{mixed}: none of its records is in {tmp_path}/domains or has a label")
 
 
 @pytest.mark.parametrize("start, end", [(0, 2), (3, 2), (2, 4), (9, 9)])

@@ -5,15 +5,15 @@ import json
 
 import numpy as np
 import pytest
+import synthetic
 import torch
+from conftest import build, refused
 
 import pfamnet.build.pipeline as module
-import synthetic
-from conftest import build, refused
 from pfamnet.cli.build import build as command
-from pfamnet.network.light import LightConfig
-from pfamnet.model.directory import open_model
 from pfamnet.cli.common import run
+from pfamnet.model.directory import open_model
+from pfamnet.network.light import LightConfig
 
 
 @pytest.fixture
@@ -27,7 +27,9 @@ def few(monkeypatch):
     for place in (build_input, cli_build):
         monkeypatch.setattr(place, "RECIPES", small)
     monkeypatch.setattr("pfamnet.trainset.recipes.RECIPES", small)
-    monkeypatch.setattr(module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16))
+    monkeypatch.setattr(
+        module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16)
+    )
 
 
 @pytest.fixture
@@ -45,10 +47,15 @@ def here(capfd):
 
 def test_a_build_by_recipe_says_follows_and_stores_its_plan(few, here, tmp_path, labelled, monkeypatch):
     seen = []
-    monkeypatch.setattr(module, "Corpus", lambda fold, Corpus=module.Corpus: seen.append(fold) or Corpus(fold))
+    monkeypatch.setattr(
+        module, "Corpus", lambda fold, Corpus=module.Corpus: seen.append(fold) or Corpus(fold)
+    )
     drawn = []
-    monkeypatch.setattr(module, "SamplerSettings", lambda settings=module.SamplerSettings, **given:
-                        drawn.append(given) or settings(**given))  # fmt: skip
+    monkeypatch.setattr(
+        module,
+        "SamplerSettings",
+        lambda settings=module.SamplerSettings, **given: drawn.append(given) or settings(**given),
+    )
     out = tmp_path / "made"
     status, _, said = here("--recipe", "specialist", "--light-residues", 20_000, out, labelled)
     assert status == 0, said
@@ -90,8 +97,10 @@ def test_a_plan_needs_no_torch(tmp_path, labelled):
     import subprocess
     import sys
 
-    code = ("import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; from pfamnet.cli.common import run; "
-            f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))")  # fmt: skip
+    code = (
+        "import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; from pfamnet.cli.common import run; "
+        f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "recipe full" in done.stdout, done.stderr
 
@@ -100,10 +109,20 @@ def test_plans_of_cut_and_clustered_domains(here, tmp_path):
     """Sixty domains of proteins, of which few are alike, beside forty rows that are all alike."""
     synthetic.write_proteins(tmp_path / "p.fa", tmp_path / "t.tsv")
     rng = np.random.default_rng(0)
-    (tmp_path / "rows.fa").write_text(synthetic.fasta(
-        (f"r{i} PF99999", synthetic.domain(9, rng, changed=0.05)) for i in range(40)))
-    words = ["--recipe", "full", "--plan", "--domains", tmp_path / "t.tsv", "--cut-domains", tmp_path / "m",
-             tmp_path / "p.fa", tmp_path / "rows.fa"]  # fmt: skip
+    (tmp_path / "rows.fa").write_text(
+        synthetic.fasta((f"r{i} PF99999", synthetic.domain(9, rng, changed=0.05)) for i in range(40))
+    )
+    words = [
+        "--recipe",
+        "full",
+        "--plan",
+        "--domains",
+        tmp_path / "t.tsv",
+        "--cut-domains",
+        tmp_path / "m",
+        tmp_path / "p.fa",
+        tmp_path / "rows.fa",
+    ]
     for by, dev in (("row", 7 + 4), ("cluster", 7)):
         status, said, _ = here("--holdout-by", by, *words)
         assert status == 0 and rows_of(said) == 100 and f"dev: {dev} of {dev} rows" in said, said
@@ -115,15 +134,18 @@ def rows_of(plan):
     return int(together[3]) + int(plan.split("dev: ")[1].split()[0])
 
 
-@pytest.mark.parametrize(("arguments", "says"), [
-    (["--recipe", "special"], "'special' is not one of 'specialist', 'generalist-70k'"),
-    (["--recipe", "full", "--top", "3"], "not together with --top"),
-    (["--plan"], "--recipe is missing"),
-    (["--cut-domains"], "--cut-domains needs a table of domains"),
-    (["--holdout-by", "family"], "'family' is not one of"),
-    (["--similarity", "1"], "1"),
-    (["--power", "2"], "2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--recipe", "special"], "'special' is not one of 'specialist', 'generalist-70k'"),
+        (["--recipe", "full", "--top", "3"], "not together with --top"),
+        (["--plan"], "--recipe is missing"),
+        (["--cut-domains"], "--cut-domains needs a table of domains"),
+        (["--holdout-by", "family"], "'family' is not one of"),
+        (["--similarity", "1"], "1"),
+        (["--power", "2"], "2"),
+    ],
+)
 def test_options_that_do_not_go_together_are_refused(here, tmp_path, labelled, arguments, says):
     status, out, said = here(*arguments, tmp_path / "made", labelled)
     assert status == 2 and out == "" and said.count("\n") == 1 and says in said, said

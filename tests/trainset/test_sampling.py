@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 
-import synthetic
 from pfamnet.trainset.recipes import RECIPES, Recipe, with_defaults
 from pfamnet.trainset.sampling import allot, plan, restrict, sample
 from pfamnet.trainset.trainset import read_trainset
@@ -22,8 +22,11 @@ def read(tmp_path):
 
     def read(backwards=False, proteins=False, holdout=0):
         rng = np.random.default_rng(0)
-        rows = [(f"d{family}_{i} {synthetic.accession(family)}", synthetic.domain(family, rng))
-                for family, count in enumerate(ROWS) for i in range(count)]  # fmt: skip
+        rows = [
+            (f"d{family}_{i} {synthetic.accession(family)}", synthetic.domain(family, rng))
+            for family, count in enumerate(ROWS)
+            for i in range(count)
+        ]
         (tmp_path / "d.fa").write_text(synthetic.fasta(rows[::-1] if backwards else rows))
         if not proteins:
             return read_trainset([tmp_path / "d.fa"], holdout=holdout)
@@ -52,15 +55,19 @@ def test_the_largest_families_are_taken_and_so_many_rows_of_each(read):
     assert [family.accession for family in sampled.families] == [synthetic.accession(i) for i in (0, 1, 2, 4)]
     assert counts(sampled.train, 4) == [4, 2, 4, 2] == [family.rows for family in sampled.families]
     assert [(s.name, s.families, s.rows, s.taken, s.short) for s in made.strata] == [
-        ("1 to 2", 2, 19, 8, 0), ("3 to 4", 2, 8, 4, 0)]  # fmt: skip
+        ("1 to 2", 2, 19, 8, 0),
+        ("3 to 4", 2, 8, 4, 0),
+    ]
     assert made.instead() == [] and made.there == 5
 
 
 def test_what_is_not_there_is_said(read):
     _, made = apply(Recipe("large", "", ((4, 6), (3, 2))), read())
-    assert made.instead() == ["7 families asked for, 5 there: all of them are taken",
-                              "families 1 to 4: 2 have fewer rows than asked for: all of theirs are taken",
-                              "families 5 to 7: 1 have fewer rows than asked for: all of theirs are taken"]  # fmt: skip
+    assert made.instead() == [
+        "7 families asked for, 5 there: all of them are taken",
+        "families 1 to 4: 2 have fewer rows than asked for: all of theirs are taken",
+        "families 5 to 7: 1 have fewer rows than asked for: all of theirs are taken",
+    ]
     assert any(line.split()[-1] == "0.6;" or "drawn as rows ** 0.6" in line for line in made.lines())
 
 
@@ -158,8 +165,11 @@ def test_rows_shared_out_are_as_many_as_asked_and_no_more_than_there_are(sizes, 
 
 def test_presets_are_what_is_documented():
     assert {name: recipe.strata for name, recipe in RECIPES.items()} == {
-        "specialist": ((1000, 200),), "generalist-70k": ((5000, None),),
-        "generalist-400k": ((1000, 200), (4000, 50)), "full": ((None, None),)}  # fmt: skip
+        "specialist": ((1000, 200),),
+        "generalist-70k": ((5000, None),),
+        "generalist-400k": ((1000, 200), (4000, 50)),
+        "full": ((None, None),),
+    }
     assert RECIPES["generalist-70k"].total == 70_000
     assert sum(families * rows for families, rows in RECIPES["generalist-400k"].strata) == 400_000
 

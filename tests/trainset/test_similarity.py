@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import synthetic
 from pfamnet.trainset.similarity import Clusters, Words, relatives
 
 texts = st.lists(st.text("ACX", max_size=14), max_size=9)
@@ -30,8 +30,11 @@ def counted(sequences, share, k, least):
 
 @given(texts, st.sampled_from([0, 0.3, 0.5]), st.integers(1, 3), st.integers(1, 4))
 def test_relatives_are_those_that_counting_finds(sequences, share, k, least):
-    found = {(i, int(j)): float(x) for i, others, shares in relatives(sequences, share, k, least)
-             for j, x in zip(others, shares, strict=True)}  # fmt: skip
+    found = {
+        (i, int(j)): float(x)
+        for i, others, shares in relatives(sequences, share, k, least)
+        for j, x in zip(others, shares, strict=True)
+    }
     assert found == pytest.approx(counted(sequences, share, k, least))
 
 

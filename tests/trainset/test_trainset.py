@@ -49,9 +49,7 @@ def labels(fold, families):
 
 def test_real_seed_split():
     trainset = read_trainset([DATA / "seed_split"])
-    assert [family.accession for family in trainset.families] == [
-        "PF00013.29", "PF00126.27", "PF00391.23",
-    ]  # fmt: skip
+    assert [family.accession for family in trainset.families] == ["PF00013.29", "PF00126.27", "PF00391.23"]
     assert [family.name for family in trainset.families] == ["KH_1", "HTH_1", "PEP-utilizers"]
     assert [family.rows for family in trainset.families] == [6, 6, 6]
     assert (len(trainset.train.sequences), len(trainset.dev.sequences)) == (18, 6)
@@ -117,9 +115,7 @@ def test_proteins(tmp_path):
 
 def test_families_left_out(tmp_path):
     fasta, domains = proteins(
-        tmp_path,
-        {"p": 30, "q": 20},
-        [("p", 1, 10, "PF2.1"), ("p", 5, 30, "PF1.4"), ("q", 1, 20, "PF2.1")],
+        tmp_path, {"p": 30, "q": 20}, [("p", 1, 10, "PF2.1"), ("p", 5, 30, "PF1.4"), ("q", 1, 20, "PF2.1")]
     )
     rows = ("a", "PF1", "ACD"), ("b", "PF3", "ACDE"), ("c", "PF1", "AC")
     isolated = labelled(tmp_path / "iso", *rows)
@@ -154,8 +150,7 @@ def test_latest_version_and_description_from_the_table(tmp_path):
     second = labelled(tmp_path / "2", ("c", "PF1.10", "ACE"), ("d", "PF1.3", "ACF"))
     third = write(
         tmp_path / "3",
-        "# STOCKHOLM 1.0\n#=GF ID one\n#=GF AC PF1.2\n"
-        "#=GF NC 9.5 8.25;\n#=GF GA 10 9;\ne ACG\n//\n",
+        "# STOCKHOLM 1.0\n#=GF ID one\n#=GF AC PF1.2\n#=GF NC 9.5 8.25;\n#=GF GA 10 9;\ne ACG\n//\n",
     )
     table = write(
         tmp_path / "families",
@@ -188,9 +183,7 @@ def test_two_labels_are_refused(tmp_path):
     path = labelled(tmp_path / "iso", *rows)
     with pytest.raises(PfamnetError) as caught:
         read_trainset([path])
-    assert str(caught.value) == (
-        f"{path}: record 3 'a': labelled PF2, but PF1 in {path}: record 1"
-    )
+    assert str(caught.value) == (f"{path}: record 3 'a': labelled PF2, but PF1 in {path}: record 1")
     folds = split(tmp_path / "folds", ["x,a,PF1,,ACD"], ["y,a,PF2,,ACD"])
     message = r"dev/.*: line 2 'a': labelled PF2, but PF1 in .*train/"
     with pytest.raises(PfamnetError, match=message):
@@ -224,9 +217,7 @@ def test_dev_domains_without_training_rows_are_dropped(tmp_path):
     path = split(tmp_path, ["x,a,PF1,,ACD", "x,b,PF1,,ACF"], ["x,c,PF1,,ACG", "y,d,PF2,,ACE"])
     trainset = read_trainset([path])
     assert (trainset.dev.names, len(trainset.families)) == (["c"], 1)
-    assert trainset.warnings == [
-        "dev domains dropped, as their families have no training rows: 1 (PF2)"
-    ]
+    assert trainset.warnings == ["dev domains dropped, as their families have no training rows: 1 (PF2)"]
 
 
 def test_unequal_rows_of_a_split_are_refused(tmp_path):
@@ -271,28 +262,39 @@ def test_family_names_are_one_word(tmp_path):
 
 def test_long_lists_are_cut(tmp_path):
     path = labelled(tmp_path / "iso", *((f"n{i}", f"PF{i}", "ACD") for i in range(6)))
-    assert read_trainset([path]).warnings == [
-        "families with one training row: 6 (PF0, PF1, PF2 and 3 more)"
-    ]
+    assert read_trainset([path]).warnings == ["families with one training row: 6 (PF0, PF1, PF2 and 3 more)"]
 
 
 # Domains cut from proteins
 
 
 def test_domains_are_cut_from_proteins_beside_other_rows(tmp_path):
-    fasta, table = proteins(tmp_path, {"P": 60, "Q": 50, "none": 30}, [("P", 1, 20, "PF1.2"), ("P", 31, 60, "PF2"), ("Q", 5, 30, "PF1")])
+    fasta, table = proteins(
+        tmp_path,
+        {"P": 60, "Q": 50, "none": 30},
+        [("P", 1, 20, "PF1.2"), ("P", 31, 60, "PF2"), ("Q", 5, 30, "PF1")],
+    )
     rows = labelled(tmp_path / "rows.fa", ("r", "PF1.1", "MKT"))
     trainset = read_trainset([fasta, rows], table, cut=True, holdout=0)
     sequence = "ACDEFGHIKL" * 9
     assert dict(zip(trainset.train.names, trainset.train.sequences, strict=True)) == {
-        "P/1-20": sequence[:20], "P/31-60": sequence[30:60], "Q/5-30": sequence[4:30], "r": "MKT"}  # fmt: skip
+        "P/1-20": sequence[:20],
+        "P/31-60": sequence[30:60],
+        "Q/5-30": sequence[4:30],
+        "r": "MKT",
+    }
     assert not trainset.train.whole.any()
     assert labels(trainset.train, trainset.families)["P/31-60"] == [(0, 30, "PF2")]
     assert [(family.accession, family.rows) for family in trainset.families] == [("PF1.2", 3), ("PF2", 1)]
 
 
 def test_of_domains_on_the_same_residues_the_better_one_is_cut(tmp_path):
-    rows = [("P", 1, 60, "PF1", 40.5), ("P", 3, 70, "PF2", 50), ("P", 10, 20, "PF3", 5), ("P", 65, 80, "PF4", "-")]
+    rows = [
+        ("P", 1, 60, "PF1", 40.5),
+        ("P", 3, 70, "PF2", 50),
+        ("P", 10, 20, "PF3", 5),
+        ("P", 65, 80, "PF4", "-"),
+    ]
     fasta, table = proteins(tmp_path, {"P": 80}, rows)
     table.write_text(table.read_text().replace("accession\n", "accession\tbits\n"))
     trainset = read_trainset([fasta], table, cut=True, holdout=0)

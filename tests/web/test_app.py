@@ -12,9 +12,9 @@ import untrained
 from scanning import ENVIRONMENT, records
 from test_html import EVIL, data_of
 
-from pfamnet.web import app as web
-from pfamnet.errors import PfamnetError
 from pfamnet.cli.common import run
+from pfamnet.errors import PfamnetError
+from pfamnet.web import app as web
 
 COMMAND = [sys.executable, "-m", "pfamnet.web.app"]
 GOOD = records("P15056", "P06213").decode()
@@ -36,8 +36,10 @@ def test_a_port_in_use(monkeypatch, capfd):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert served("--port", port) == 1
-    assert capfd.readouterr().err == (f"pfamnet-web: cannot listen on 127.0.0.1 port {port}: address already in use; "
-                                      "--host and --port name others\n")  # fmt: skip
+    assert capfd.readouterr().err == (
+        f"pfamnet-web: cannot listen on 127.0.0.1 port {port}: address already in use; "
+        "--host and --port name others\n"
+    )
     assert web.free_port("127.0.0.1", port) == port and web.free_port("127.0.0.1", 0) > 0
     for host in ("no.such.host.invalid", "192.0.2.1", "x" * 300):
         with pytest.raises((PfamnetError, UnicodeError)):
@@ -54,8 +56,10 @@ def test_wrong_usage(monkeypatch, capfd, tmp_path):
 
 
 def test_help_and_version_need_no_gradio():
-    code = ("import sys; from pfamnet.web.app import web; from pfamnet.cli.common import run; run(web, ['-h']); "
-            "run(web, ['--version']); print([m for m in ('gradio', 'numpy', 'pyhmmer') if m in sys.modules])")  # fmt: skip
+    code = (
+        "import sys; from pfamnet.web.app import web; from pfamnet.cli.common import run; run(web, ['-h']); "
+        "run(web, ['--version']); print([m for m in ('gradio', 'numpy', 'pyhmmer') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.stdout.splitlines()[-1] == "[]" and "--port" in done.stdout, done.stderr
 
@@ -75,8 +79,13 @@ def address(tmp_path_factory):
     model = untrained.write_model(folder / "model")
     temporary = folder / "temporary"
     temporary.mkdir()
-    process = subprocess.Popen([*COMMAND, "--port", "0", "--cpu", "1", "--model", str(model)], stdout=-1, stderr=-1,
-                               text=True, env=ENVIRONMENT | {"TMPDIR": str(temporary)})  # fmt: skip
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0", "--cpu", "1", "--model", str(model)],
+        stdout=-1,
+        stderr=-1,
+        text=True,
+        env=ENVIRONMENT | {"TMPDIR": str(temporary)},
+    )
     said = process.stdout.readline()
     assert "http://127.0.0.1:" in said, process.stderr.read()
     yield said.split()[2]
@@ -91,8 +100,12 @@ def client(address, tmp_path_factory):
     """The function `scan` of the app; a file that was not made is None."""
     from gradio_client import Client
 
-    client = Client(address, verbose=False, httpx_kwargs={"timeout": 120},
-                    download_files=str(tmp_path_factory.mktemp("downloads")))  # fmt: skip
+    client = Client(
+        address,
+        verbose=False,
+        httpx_kwargs={"timeout": 120},
+        download_files=str(tmp_path_factory.mktemp("downloads")),
+    )
 
     def scan(text="", upload=None, effort="default"):
         status, picture, files = client.predict(text, upload, effort, api_name="/scan")
@@ -120,8 +133,12 @@ def test_the_app_takes_files(client, tmp_path):
 
 
 def test_the_app_refuses_in_one_line(client):
-    for text, said in ((">a\nMK1", "illegal character"), ("MKV", "not FASTA"), ("", "no sequences: paste"),
-                       (">a\n" + "M" * 5_000_000, "longer than the 2 MB")):  # fmt: skip
+    for text, said in (
+        (">a\nMK1", "illegal character"),
+        ("MKV", "not FASTA"),
+        ("", "no sequences: paste"),
+        (">a\n" + "M" * 5_000_000, "longer than the 2 MB"),
+    ):
         status, picture, files = client(text)
         assert said.lower() in status.lower() and status.count("pfamnet-failed") == 1
         assert picture == "" and not files
@@ -158,7 +175,11 @@ def test_the_app_in_a_browser(address):
         drawn.locator(".domain").first.wait_for(state="attached")  # below the window: not painted
         assert drawn.locator(".name").all_text_contents() == [evil, "P06213"]
         drawn.locator(".domain").first.click()
-        assert drawn.locator("#card a").get_attribute("href").startswith("https://www.ebi.ac.uk/interpro/entry/pfam/PF")
+        assert (
+            drawn.locator("#card a")
+            .get_attribute("href")
+            .startswith("https://www.ebi.ac.uk/interpro/entry/pfam/PF")
+        )
         drawn.get_by_text("Table").click()
         rows = drawn.locator("tbody tr").count()
         drawn.locator("#search").fill("P06213")

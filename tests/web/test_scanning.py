@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scanning import LIBRARY, PROTEINS, records, rows
 from test_html import EVIL, data_of
 
-from pfamnet.web import scanning as web_scan
+from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
-from pfamnet.cli.common import run
+from pfamnet.web import scanning as web_scan
 from pfamnet.web.scanning import LIMIT, WebScanner, framed, read_input, told
 
 GOOD = records("P15056", "P06213").decode()
@@ -68,7 +68,10 @@ def test_wrong_input_is_told_in_one_line(tmp_path):
 
 def test_more_than_the_limit_is_refused(tmp_path):
     said = refused(">a\n" + "M" * 50_000_000, None)
-    assert said == "the pasted text is longer than the 2 MB that this page takes at once; pfamnet-scan takes any amount"
+    assert (
+        said
+        == "the pasted text is longer than the 2 MB that this page takes at once; pfamnet-scan takes any amount"
+    )
     path = tmp_path / "bomb.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         for _ in range(20):
@@ -93,8 +96,25 @@ def test_the_files_are_those_of_the_command(scanner, model, tmp_path, capfdbinar
     assert list(files) == [".html", ".tsv", ".domtblout", ".tblout", ".pfamtblout", ".gff3", ".jsonl"]
     query, out = tmp_path / "query.fa", tmp_path / "out"
     query.write_bytes(PROTEINS.read_bytes())
-    assert run(scan, ["--fast", str(model), str(query), "-o", str(out), "--json-lines", str(tmp_path / "j"),
-                      "--gff3", str(tmp_path / "g"), "--domtblout", str(tmp_path / "d")]) == 0  # fmt: skip
+    assert (
+        run(
+            scan,
+            [
+                "--fast",
+                str(model),
+                str(query),
+                "-o",
+                str(out),
+                "--json-lines",
+                str(tmp_path / "j"),
+                "--gff3",
+                str(tmp_path / "g"),
+                "--domtblout",
+                str(tmp_path / "d"),
+            ],
+        )
+        == 0
+    )
     assert files[".tsv"].read_bytes() == out.read_bytes() and len(rows(out.read_bytes())) > 50
     assert files[".jsonl"].read_bytes() == (tmp_path / "j").read_bytes()
     assert files[".gff3"].read_bytes() == (tmp_path / "g").read_bytes()
@@ -144,7 +164,11 @@ def test_messages_and_frames_are_inert(text):
     page = browser.Document(framed(text))
     attributes = page.elements[0][1]
     assert "allow-same-origin" not in attributes["sandbox"] and not re.search("[{}$`]", framed(text))
-    assert attributes["srcdoc"].replace("\r", "") == text.replace("\r", "") or "\0" in text or not text.isprintable()
+    assert (
+        attributes["srcdoc"].replace("\r", "") == text.replace("\r", "")
+        or "\0" in text
+        or not text.isprintable()
+    )
 
 
 def test_an_archive_is_no_sequence_file(tmp_path):
