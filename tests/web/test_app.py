@@ -65,7 +65,7 @@ def test_help_and_version_need_no_gradio():
 
 
 def test_the_example_is_there():
-    assert web.example_text().startswith(">Q06187")
+    assert web.example_text().startswith(">P22216")
 
 
 # With gradio
