@@ -6,7 +6,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-BUILD = ["torch>=2.5", "safetensors>=0.4", "onnx>=1.15", "huggingface_hub>=0.23", "tqdm>=4.60"]
+HUB = ["huggingface_hub>=1.0"]
+BUILD = [*HUB, "torch>=2.5", "transformers>=5.0", "safetensors>=0.4", "onnx>=1.15", "tqdm>=4.60"]
+EXPLORE = ["pandas>=2", "matplotlib>=3.8"]
 
 setup(
     name="pfamnet",
@@ -25,22 +27,23 @@ setup(
         "build": BUILD,
         "gpu": [*BUILD, "bitsandbytes>=0.43"],
         "famsa": ["pyfamsa>=0.5"],
-        "figures": ["matplotlib>=3.8"],
+        "hub": HUB,
+        "explore": EXPLORE,
         "web": ["gradio>=6,<7"],
         "tensorboard": [*BUILD, "tensorboard>=2.15"],
         "wandb": [*BUILD, "wandb>=0.17"],
         "test": [
             *BUILD,
-            "transformers>=4.40",
+            *EXPLORE,
             "hmmer>=3.4",
             "biopython>=1.80",
-            "pandas>=2",
             "hmmer-tables>=0.5,<0.6",  # later ones ask for an older click than huggingface_hub does
             "tensorboard>=2.15",
             "accelerate>=1",
             "pytest>=8",
             "pytest-xdist>=3",
             "hypothesis>=6",
+            "ruff>=0.17,<0.18",
         ],
     },
 )
