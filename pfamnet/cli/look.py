@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from ..errors import PfamnetError
 
 # "cpu" and "device" are idle, and do no harm
-EXPLORES = {"explore", "domains", "families", "seed", "model_out", "trainsets", "cpu", "device"}
+EXPLORES = {"explore", "domains", "families", "model_out", "trainsets", "cpu", "device"}
 
 
 def check_choices(trainsets, options, plan) -> None:
@@ -61,16 +61,15 @@ def explore_into(folder: str, trainsets, options) -> None:
             raise click.UsageError(f"--explore reads what is there: not together with {parameter.opts[0]}")
     made = opened(folder)
     try:
-        found = explore(trainsets, options["domains"], options["families"], options["seed"])
+        found = explore(trainsets, options["domains"], options["families"])
         write_exploration(folder, found)
     except BaseException:
         if made and not os.listdir(folder):
             os.rmdir(folder)
         raise
-    rows = sum(map(len, found.rows.values()))
     print(
-        f"{Path(folder) / PAGE}: {rows:,} rows, {len(found.families):,} families; {len(found.twins):,} twins in two folds, "
-        f"{len(found.conflicts):,} label conflicts",
+        f"{Path(folder) / PAGE}: {len(found.rows):,} rows, {len(found.families):,} families; "
+        f"{len(found.shared):,} rows shared between folds, {len(found.conflicts):,} label conflicts",
         file=sys.stderr,
     )
 

@@ -1,262 +1,201 @@
-"""What a train set holds, looked at before anything is learnt from it.
+"""What a train set holds: its rows and domains as data frames, and the faults among them.
 
-Unlike `trainset.read_trainset`, which mends or refuses what is wrong, this reads every
-fold, test too, and keeps what it finds: duplicates, twins in two folds, sequences of two
-labels. A row is an isolated domain or a full-length protein; `domains` are those on the
-proteins, and the isolated ones themselves.
+`trainset.read_trainset` corrects or refuses faulty input. This module reads every fold, the test
+fold too, and keeps duplicates, rows that two folds share, and conflicting labels. A row is an
+isolated domain or a full-length protein.
 """
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from itertools import combinations
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from pfamnet.errors import PfamnetError
-from pfamnet.explore.powerlaw import PowerLaw, fit
-from pfamnet.families import Family, read_families
-from pfamnet.trainset.domains import read_domains, same_residues
-from pfamnet.trainset.entries import Entry, FamilyBook, some
-from pfamnet.trainset.readers import read_input
-from pfamnet.trainset.similarity import LETTERS, relatives
+from ..errors import PfamnetError
+from ..families import read_families
+from ..trainset.domains import read_domains
+from ..trainset.entries import Entry, FamilyBook, some
+from ..trainset.readers import read_input
+from ..trainset.similarity import relatives
 
 FOLDS = ("train", "dev", "test")
-LIMITS = (64, 128, 256, 512, 1024, 2048)
-PERCENTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)
-NEAR = 0.5  # near twins share more than this of their words of 5 residues
-NEAR_WORDS = 10  # and at least so many words
-NEAR_MOST = 30_000_000  # residues up to which near twins are looked for: time grows with the square
-
-
-@dataclass(frozen=True)
-class Twin:
-    """Two rows of two folds. `kind`: "sequence" (the same), "name" (the same, of another
-    sequence), or "near"; `share` of their words of 5 residues that they have in common."""
-
-    kind: str
-    one: Entry
-    other: Entry
-    share: float = 1.0
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """Residues under two families: `kind` "sequence" (an isolated domain), "near" (one
-    isolated domain that is in great part another one, as nested domains are), or "overlap"
-    (domains of a protein that share at least half of the residues of each)."""
-
-    kind: str
-    one: Entry
-    other: Entry
-    families: tuple[str, str]
-    residues: str = ""
+NEAR = 0.5  # near-duplicates share more than this fraction of the k-mers of the one with fewer
+NEAR_KMERS = 10  # and at least so many k-mers
+NEAR_MOST = 30_000_000  # residues up to which near-duplicates are searched: time grows with the square
+PAIR = ["one", "other"]  # columns with the indices of two rows
 
 
 @dataclass
 class Exploration:
-    """All that is found.
+    """Everything that is found in a train set, as data frames.
 
-    rows      {fold: entries}; families {key: Family}; domains {fold: Counter of keys};
-              an entry's `fold` is the one it stands in
-    lengths   {what: array of residues}, of rows and of domains by fold
-    repeats   {fold: (rows whose sequence came before in the fold, those with its name too)}
-    near      whether near twins were looked for
-    letters   {letter: how often}; odd: rows with a letter that is no amino acid
+    rows       fold (an ordered category), name, sequence, whole (a full-length protein), length,
+               families (accessions without version, or "-")
+    domains    row (its index in `rows`), fold, start, end (0-based half-open), family
+    families   accession, name, clan (or "-"), domains in total and by fold; largest first
+    shared     pairs of rows of two folds. Kinds: "sequence" (identical), "name" (of another sequence),
+               "near" (near-duplicates); kmers_shared is a fraction
+    conflicts  pairs of rows with the same residues under two families. Kinds: "sequence" (identical
+               isolated domains), "near" (one domain is largely part of the other), "overlap" (two
+               domains of one protein share at least half of the residues of each)
+    near       whether near-duplicates were searched for
     """
 
     paths: list[str]
-    rows: dict[str, list[Entry]]
-    families: dict[str, Family]
-    domains: dict[str, Counter]
     warnings: list[str]
-    law: PowerLaw | None = None
-    lengths: dict[str, np.ndarray] = field(default_factory=dict)
-    repeats: dict[str, tuple[int, int]] = field(default_factory=dict)
-    twins: list[Twin] = field(default_factory=list)
-    near: bool = True
-    conflicts: list[Conflict] = field(default_factory=list)
-    letters: Counter = field(default_factory=Counter)
-    odd: int = 0
+    rows: pd.DataFrame
+    domains: pd.DataFrame
+    families: pd.DataFrame
+    shared: pd.DataFrame
+    conflicts: pd.DataFrame
+    near: bool
 
     @property
-    def sizes(self) -> Counter:
-        """Domains of each family in all folds."""
-        return sum(self.domains.values(), Counter())
+    def folds(self) -> list[str]:
+        """The names of the folds, in order."""
+        return list(self.rows["fold"].cat.categories)
 
 
-def explore(paths, domains=None, families=None, seed=42) -> Exploration:
-    """Read all folds of train sets and look at them.
+def explore(paths, domains=None, families=None) -> Exploration:
+    """Read all folds of train sets and collect statistics.
 
-    Raises PfamnetError for what cannot be read at all, or has no domain.
+    Arguments:
+        paths: split directories, FASTA or Stockholm files, tables of seed sequences.
+        domains: table of the domains on full-length proteins, or None.
+        families: table of families that completes names and clans, or None.
+
+    Raises:
+        PfamnetError: an input cannot be read, or no row has a family.
     """
     book, warnings = FamilyBook(), []
     table = None if domains is None else read_domains(domains)
-    rows = read_folds(paths, book, table, warnings)
+    entries, folds = read_folds(paths, book, table, warnings)
     if families is not None:
         book.fill(read_families(families))
-    counts = {fold: Counter(key for e in entries for _, _, key in e.labels) for fold, entries in rows.items()}
-    sizes = sum(counts.values(), Counter())
-    if not sizes:
+    rows, labels = frames(entries, folds)
+    if labels.empty:
         raise PfamnetError(f"{some(map(str, paths))}: no row has a family")
-    found = Exploration(
-        [str(path) for path in paths],
-        rows,
-        {key: book.family(key, n) for key, n in sizes.items()},
-        counts,
-        warnings,
-    )
-    found.law = fit(list(sizes.values()), seed=seed)
-    found.lengths = lengths_of(rows)
-    found.repeats = {fold: repeats(entries) for fold, entries in rows.items()}
-    found.near = sum(len(e.sequence) for entries in rows.values() for e in entries) <= NEAR_MOST
-    near, nested = near_pairs(rows) if found.near else ([], [])
-    found.twins = [*twins(rows), *near]
-    found.conflicts = [*conflicts([e for entries in rows.values() for e in entries]), *nested]
-    for entries in rows.values():
-        text = Counter()
-        for entry in entries:
-            text.update(entry.sequence)
-        found.letters += text
-    odd = set(found.letters) - set(LETTERS.decode())
-    found.odd = (
-        sum(not odd.isdisjoint(e.sequence) for entries in rows.values() for e in entries) if odd else 0
-    )
-    return found
+    near = int(rows["length"].sum()) <= NEAR_MOST
+    similar, nested = near_duplicates(rows if near else rows[:0])
+    shared = described(rows, pd.concat([shared_rows(rows), similar]))
+    conflicts = [described(rows, pd.concat([same_sequence(rows), nested])), overlaps(rows, labels)]
+    paths, sizes = [str(path) for path in paths], family_sizes(labels, book, folds)
+    return Exploration(paths, warnings, rows, labels, sizes, shared, pd.concat(conflicts), near)
 
 
-def read_folds(paths, book, table, warnings) -> dict[str, list[Entry]]:
-    """Entries by fold: those of split directories, and files named train.*, dev.* or test.*.
+def read_folds(paths, book: FamilyBook, table, warnings: list[str]) -> tuple[list[Entry], list[str]]:
+    """The entries of all folds, sorted by fold, and the names of the folds.
 
-    Other files are the fold "all". Several directories' folds bear their names.
+    Folds are those of split directories, and files named train.*, dev.* or test.*; other files are
+    the fold "all". The folds of several directories are named after them.
     """
-    folders = [path for path in map(Path, paths) if path.is_dir()]
-    rows = defaultdict(list)
-    for path in map(Path, paths):
+    paths = [Path(path) for path in paths]
+    several = sum(path.is_dir() for path in paths) > 1
+    entries = []
+    for path in paths:
         stem = path.name.split(".")[0].lower()
+        usual = "train" if path.is_dir() else stem if stem in FOLDS else "all"
         for entry in read_input(path, book, table, warnings, FOLDS):
-            fold = entry.fold or ("train" if path.is_dir() else stem if stem in FOLDS else "all")
-            entry.fold = f"{path.name}/{fold}" if path in folders and len(folders) > 1 else fold
-            rows[entry.fold].append(entry)
-    rank = {fold: place for place, fold in enumerate(FOLDS)}
-    return {
-        fold: rows[fold]
-        for fold in sorted(rows, key=lambda fold: (rank.get(fold, 3), list(rows).index(fold)))
-    }
+            fold = entry.fold or usual
+            entry.fold = f"{path.name}/{fold}" if several and path.is_dir() else fold
+            entries.append(entry)
+    folds = list(dict.fromkeys(entry.fold for entry in entries))
+    folds.sort(key=lambda fold: FOLDS.index(fold) if fold in FOLDS else len(FOLDS))
+    return sorted(entries, key=lambda entry: folds.index(entry.fold)), folds
 
 
-def lengths_of(rows) -> dict[str, np.ndarray]:
-    """Residues of the rows of each fold, of all, and of the domains where there are proteins."""
-    lengths = {fold: np.array([len(e.sequence) for e in entries]) for fold, entries in rows.items()}
-    lengths["together"] = np.concatenate(list(lengths.values()))
-    if any(e.whole for entries in rows.values() for e in entries):
-        lengths["domains"] = np.array(
-            [end - start for entries in rows.values() for e in entries for start, end, _ in e.labels]
-        )
-    return lengths
-
-
-def repeats(entries) -> tuple[int, int]:
-    """Rows whose sequence came before among them, and those whose name and sequence did."""
-    return (
-        len(entries) - len({e.sequence for e in entries}),
-        len(entries) - len({(e.name, e.sequence) for e in entries}),
+def frames(entries: list[Entry], folds: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows and domains of an `Exploration`."""
+    # a name in a table is one line of valid UTF-8, without tabs
+    names = [" ".join(e.name.encode("utf-8", "backslashreplace").decode().split()) for e in entries]
+    rows = pd.DataFrame(
+        {
+            "fold": pd.Categorical([entry.fold for entry in entries], folds, ordered=True),
+            "name": names,
+            "sequence": [entry.sequence for entry in entries],
+            "whole": [entry.whole for entry in entries],
+            "length": [len(entry.sequence) for entry in entries],
+            "families": [" ".join(dict.fromkeys(key for *_, key in e.labels)) or "-" for e in entries],
+        }
     )
+    labels = [(row, *label) for row, entry in enumerate(entries) for label in sorted(entry.labels)]
+    domains = pd.DataFrame(labels, columns=["row", "start", "end", "family"])
+    domains["fold"] = rows["fold"].array[domains["row"].to_numpy(int)]
+    return rows, domains
 
 
-def twins(rows) -> list[Twin]:
-    """Rows of a fold that stand in an earlier one too, by sequence or else by name."""
+def family_sizes(domains: pd.DataFrame, book: FamilyBook, folds: list[str]) -> pd.DataFrame:
+    """The families of an `Exploration`."""
+    counts = pd.crosstab(domains["family"], domains["fold"].astype(str)).reindex(columns=folds, fill_value=0)
+    known = pd.DataFrame([book.family(key, 0) for key in counts.index], counts.index)
+    known = known[["accession", "name", "clan"]].replace("", "-").assign(domains=counts.sum(axis=1))
+    return known.join(counts).sort_values("domains", ascending=False, kind="stable")
+
+
+def described(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of rows: fold, name and families of both in place of the indices `one` and `other`."""
+    sides = [rows.loc[pairs[side], ["fold", "name", "families"]].reset_index(drop=True) for side in PAIR]
+    rest = pairs.drop(columns=["kind", *PAIR]).reset_index(drop=True)
+    kind = pairs["kind"].reset_index(drop=True)
+    return pd.concat([kind, sides[0], sides[1].add_prefix("other_"), rest], axis=1)
+
+
+def shared_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a fold that an earlier fold has too, by sequence or else by name."""
     found = []
-    for first, second in combinations(rows, 2):
-        sequences, names = {}, {}
-        for entry in rows[first]:
-            sequences.setdefault(entry.sequence, entry)
-            names.setdefault(entry.name, entry)
-        for entry in rows[second]:
-            if entry.sequence in sequences:
-                found.append(Twin("sequence", sequences[entry.sequence], entry))
-            elif entry.name in names:
-                found.append(Twin("name", names[entry.name], entry))
-    return found
+    for kind, fraction in (("sequence", 1.0), ("name", np.nan)):
+        later = rows[["fold", kind]].rename_axis("other").reset_index()
+        first = later.drop_duplicates(["fold", kind]).rename(columns={"other": "one", "fold": "earlier"})
+        both = first.merge(later, on=kind).query("earlier < fold")
+        found.append(both.assign(kind=kind, kmers_shared=fraction))
+    both = pd.concat(found).drop_duplicates(["earlier", "other"]).sort_values(["earlier", "fold", "other"])
+    return both[["kind", *PAIR, "kmers_shared"]]
 
 
-def near_pairs(rows) -> tuple[list[Twin], list[Conflict]]:
-    """Rows that are nearly the same, or of which one is nearly part of the other.
+def same_sequence(rows: pd.DataFrame) -> pd.DataFrame:
+    """Identical isolated domains of two families."""
+    isolated = rows[~rows["whole"]].drop_duplicates(["sequence", "families"])
+    isolated = isolated[["sequence"]].rename_axis("one").reset_index()
+    both = isolated.merge(isolated.rename(columns={"one": "other"}), on="sequence").query("one < other")
+    return both[[*PAIR]].assign(kind="sequence", residues="-")
 
-    Returns those of two folds, each row with the nearest of each earlier fold; and
-    isolated domains of two families, each with the nearest of another family.
+
+def near_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows that are nearly the same, or one of them nearly part of the other.
+
+    Returns:
+        Each row with its nearest of each earlier fold; and each isolated domain with its nearest
+        of another family. Identical rows do not count.
     """
-    folds = list(rows)
-    entries = [e for fold in folds for e in rows[fold]]
-    place = np.repeat(np.arange(len(folds)), [len(rows[fold]) for fold in folds])
-    labels = [None if e.whole else e.labels[0][2] for e in entries]
-    found, nested = [], []
-    for index, others, shares in relatives([e.sequence for e in entries], NEAR, least=NEAR_WORDS):
-        for other in others[np.argsort(-shares, kind="stable")].tolist():
-            if None not in (labels[index], labels[other]) and labels[index] != labels[other]:
-                if entries[other].sequence != entries[index].sequence:
-                    nested.append(
-                        Conflict("near", entries[other], entries[index], (labels[other], labels[index]))
-                    )
-                break
-        for fold in range(place[index]):
-            inside = np.flatnonzero(place[others] == fold)
-            if len(inside):
-                best = inside[shares[inside].argmax()]
-                one, other = entries[others[best]], entries[index]
-                if one.sequence != other.sequence:
-                    found.append(Twin("near", one, other, float(shares[best])))
-    return found, nested
+    sequences, families = rows["sequence"].to_numpy(object), rows["families"].to_numpy(object)
+    folds, isolated = rows["fold"].cat.codes.to_numpy(), ~rows["whole"].to_numpy(bool)
+    similar, nested = [], []
+    for index, others, shares in relatives(sequences.tolist(), NEAR, least=NEAR_KMERS):
+        order = np.argsort(-shares, kind="stable")
+        others, shares = others[order], shares[order]
+        differs = sequences[others] != sequences[index]
+        present, nearest = np.unique(folds[others], return_index=True)
+        nearest = nearest[present < folds[index]]
+        similar += [(others[i], index, shares[i]) for i in nearest if differs[i]]
+        foreign = np.flatnonzero(isolated[index] & isolated[others] & (families[others] != families[index]))
+        nested += [(others[i], index) for i in foreign[:1] if differs[i]]
+    near = pd.DataFrame(similar, columns=[*PAIR, "kmers_shared"]).assign(kind="near")
+    return near, pd.DataFrame(nested, columns=PAIR).assign(kind="near", residues="-")
 
 
-def conflicts(entries) -> list[Conflict]:
-    """The same residues under two families."""
-    found, first = [], {}
-    for entry in entries:
-        if entry.whole:
-            found += overlaps(entry)
-            continue
-        key = entry.labels[0][2]
-        labels = first.setdefault(entry.sequence, {})
-        if key not in labels:
-            found += [Conflict("sequence", other, entry, (known, key)) for known, other in labels.items()]
-            labels[key] = entry
-    return found
-
-
-def overlaps(entry) -> list[Conflict]:
-    """Pairs of a protein's domains, of two families, on the same residues."""
-    found, labels = [], sorted(entry.labels)
-    for i, one in enumerate(labels):
-        for other in labels[i + 1 :]:
-            if other[0] >= one[1]:
-                break
-            if one[2] != other[2] and same_residues(one, other):
-                found.append(
-                    Conflict(
-                        "overlap",
-                        entry,
-                        entry,
-                        (one[2], other[2]),
-                        f"{one[0] + 1}-{one[1]} {other[0] + 1}-{other[1]}",
-                    )
-                )
-    return found
-
-
-def clans(found: Exploration) -> list[tuple[str, int, int]]:
-    """(clan, families, domains), the largest first; "" are the families without one."""
-    families, domains = Counter(), Counter()
-    for key, count in found.sizes.items():
-        clan = found.families[key].clan
-        families[clan] += 1
-        domains[clan] += count
-    return sorted(
-        ((clan, families[clan], domains[clan]) for clan in families),
-        key=lambda row: (-row[1], -row[2], row[0]),
+def overlaps(rows: pd.DataFrame, domains: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of a protein's domains, of two families, that share half of the residues of each."""
+    ours = domains.drop(columns="fold").rename_axis("place").reset_index()
+    both = ours.merge(ours, on="row", suffixes=("", "_other"))
+    both = both.query("place < place_other and family != family_other")
+    ends, starts = both[["end", "end_other"]], both[["start", "start_other"]]
+    longer = np.maximum(both["end"] - both["start"], both["end_other"] - both["start_other"])
+    both = both[2 * (ends.min(axis=1) - starts.max(axis=1)) >= longer].reset_index()
+    numbers = zip(both["start"] + 1, both["end"], both["start_other"] + 1, both["end_other"])
+    both["residues"] = [f"{a}-{b} {c}-{d}" for a, b, c, d in numbers]
+    pairs = both[["row", "residues"]].assign(kind="overlap", one=both["row"], other=both["row"])
+    return described(rows, pairs.drop(columns="row")).assign(
+        families=both["family"], other_families=both["family_other"]
     )
-
-
-def cut_by(lengths: np.ndarray) -> list[tuple[int, int, int]]:
-    """Of each length limit: (limit, rows that are longer, residues beyond it)."""
-    return [(limit, int((lengths > limit).sum()), int((lengths - limit).clip(0).sum())) for limit in LIMITS]

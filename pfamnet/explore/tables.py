@@ -1,227 +1,153 @@
-"""The tables of an exploration: what the page shows in part, whole and between tabs."""
+"""The tables of an exploration, complete, as the page shows them in part."""
+
+from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
-from pfamnet.explore.statistics import NEAR, PERCENTILES, Exploration, clans, cut_by
-from pfamnet.trainset.similarity import LETTERS
+from ..trainset.similarity import LETTERS
+from .statistics import NEAR, Exploration
 
 BOUNDS = (0, 25, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500, 2000, 4000)
+LIMITS = (64, 128, 256, 512, 1024, 2048)
+PERCENTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)
+CONFLICTS = ("sequence", "near", "overlap")
 
 
-def tables(found: Exploration) -> dict[str, list[tuple]]:
-    """{file name: rows, the header first}."""
+def tables(found: Exploration) -> dict[str, pd.DataFrame]:
+    """The tables by file name."""
     return {
         "summary.tsv": summary(found),
-        "families.tsv": families(found),
+        "families.tsv": found.families,
         "sizes.tsv": sizes(found),
-        "lengths.tsv": lengths(found),
+        "lengths.tsv": length_statistics(found),
         "histogram.tsv": histogram(found),
         "limits.tsv": limits(found),
-        "twins.tsv": twins(found),
-        "conflicts.tsv": conflicts(found),
-        "clans.tsv": clan_rows(found),
+        "shared.tsv": found.shared,
+        "conflicts.tsv": found.conflicts,
+        "clans.tsv": clans(found),
         "alphabet.tsv": alphabet(found),
     }
 
 
-def summary(found: Exploration) -> list[tuple]:
-    """Single numbers, one a line."""
-    every = [e for entries in found.rows.values() for e in entries]
-    rows = [("what", "fold", "value")]
-    for fold, entries in found.rows.items():
-        rows += [
-            ("rows", fold, len(entries)),
-            ("residues", fold, int(found.lengths[fold].sum())),
-            ("full-length proteins", fold, sum(e.whole for e in entries)),
-            ("domains", fold, sum(found.domains[fold].values())),
-            ("families", fold, len(found.domains[fold])),
-            ("rows whose sequence came before in the fold", fold, found.repeats[fold][0]),
-            ("rows whose name and sequence came before in the fold", fold, found.repeats[fold][1]),
-        ]
-    rows += [
-        ("rows", "all", len(every)),
-        ("families", "all", len(found.families)),
-        ("families without a clan", "all", sum(not f.clan for f in found.families.values())),
-        ("clans", "all", len({f.clan for f in found.families.values()} - {""})),
-        ("families with rows, but none in train", "all", missing(found)),
-        ("rows with a letter that is no amino acid", "all", found.odd),
-    ]
-    rows += [
-        (f"twins: {what}", f"{one} and {other}", count)
-        for (what, one, other), count in twin_counts(found).items()
-    ]
-    rows += [
-        (f"label conflicts: {kind}", "all", sum(c.kind == kind for c in found.conflicts))
-        for kind in ("sequence", "near", "overlap")
-    ]
-    if found.law:
-        rows += [
-            (f"power law: {name}", "all", f"{value:.4g}" if isinstance(value, float) else value)
-            for name, value in vars(found.law).items()
-        ]
-    return rows
+def overview(found: Exploration) -> pd.DataFrame:
+    """Counts of each fold, and of all folds together."""
+    table = pd.DataFrame(index=found.folds)
+    rows, domains = found.rows.groupby("fold", observed=False), found.domains.groupby("fold", observed=False)
+    table["rows"], table["residues"] = rows.size(), rows["length"].sum()
+    table["full-length proteins"] = rows["whole"].sum()
+    table["domains"], table["families"] = domains.size(), domains["family"].nunique()
+    for name, columns in (("sequences", ["sequence"]), ("names and sequences", ["name", "sequence"])):
+        repeated = found.rows[found.rows.duplicated(["fold", *columns])]
+        table[f"repeated {name}"] = repeated.groupby("fold", observed=False).size()
+    table.loc["total"] = table.sum()
+    table.loc["total", "families"] = len(found.families)
+    return table.rename_axis("fold").reset_index()
 
 
-def missing(found: Exploration) -> int:
-    """Families that no train fold has, where there is a train fold."""
-    trained = [counts for fold, counts in found.domains.items() if fold.split("/")[-1] == "train"]
-    return len(found.families) - len(set().union(*trained)) if trained else 0
-
-
-def twin_counts(found: Exploration) -> dict[tuple[str, str, str], int]:
-    """{(kind, fold, later fold): rows}, with the pairs of folds that have none."""
-    near = f"over {NEAR:.0%} of words"
-    names = {"sequence": "same sequence", "name": "same name"}
-    names |= {"near": f"{near}, same family", "other": f"{near}, other family"} if found.near else {}
-    folds = list(found.rows)
-    counts = {
-        (kind, one, other): 0
-        for i, one in enumerate(folds)
-        for other in folds[i + 1 :]
-        for kind in names.values()
-    }
-    for twin in found.twins:
-        kind = "other" if twin.kind == "near" and keys(twin.one) != keys(twin.other) else twin.kind
-        counts[names[kind], twin.one.fold, twin.other.fold] += 1
-    return counts
-
-
-def families(found: Exploration) -> list[tuple]:
-    """Every family with its clan and its domains in each fold, the largest first."""
-    folds = list(found.rows)
-    ranked = sorted(found.sizes.items(), key=lambda item: (-item[1], item[0]))
-    return [
-        ("accession", "name", "clan", "domains", *folds),
-        *(
-            (
-                found.families[key].accession,
-                found.families[key].name,
-                found.families[key].clan or "-",
-                count,
-                *(found.domains[fold][key] for fold in folds),
-            )
-            for key, count in ranked
-        ),
+def summary(found: Exploration) -> pd.DataFrame:
+    """Single numbers, one per line."""
+    clan = found.families["clan"]
+    of_all = {
+        "families without a clan": (clan == "-").sum(),
+        "clans": clan[clan != "-"].nunique(),
+        "families with rows, but none in train": untrained(found),
+        "rows with a letter that is no amino acid": odd_rows(found),
+    } | {f"label conflicts: {kind}": (found.conflicts["kind"] == kind).sum() for kind in CONFLICTS}
+    shared = shared_counts(found).melt(["fold", "other_fold"], var_name="what")
+    shared["fold"] += " and " + shared["other_fold"]
+    shared["what"] = "shared rows: " + shared["what"]
+    totals = pd.DataFrame({"what": of_all.keys(), "fold": "total", "value": of_all.values()})
+    return pd.concat([overview(found).melt("fold", var_name="what"), totals, shared])[
+        ["what", "fold", "value"]
     ]
 
 
-def sizes(found: Exploration) -> list[tuple]:
+def untrained(found: Exploration) -> int:
+    """Families that no train fold has, if there is a train fold."""
+    train = [fold for fold in found.folds if fold.split("/")[-1] == "train"]
+    return int((found.families[train].sum(axis=1) == 0).sum()) if train else 0
+
+
+def odd_rows(found: Exploration) -> int:
+    """Rows with a letter that is no amino acid."""
+    return int(found.rows["sequence"].str.contains(f"[^{LETTERS.decode()}]").sum())
+
+
+def shared_counts(found: Exploration) -> pd.DataFrame:
+    """How many rows each two folds share, by kind."""
+    texts = {"sequence": "same sequence", "name": "same name"}
+    near = [f"over {NEAR:.0%} of k-mers, {which} family" for which in ("same", "other")]
+    pairs = found.shared
+    other = pairs["families"] != pairs["other_families"]
+    kind = pairs["kind"].map(texts).fillna(other.map({False: near[0], True: near[1]}))
+    table = pd.crosstab([pairs["fold"].astype(str), pairs["other_fold"].astype(str)], kind)
+    folds = pd.MultiIndex.from_tuples(combinations(found.folds, 2), names=["fold", "other_fold"])
+    kinds = [*texts.values(), *(near if found.near else [])]
+    return table.reindex(index=folds, columns=kinds, fill_value=0).rename_axis(None, axis=1).reset_index()
+
+
+def sizes(found: Exploration) -> pd.DataFrame:
     """How many families have so many domains, and at least so many."""
-    counts = Counter(found.sizes.values())
-    least, rows = len(found.families), []
-    for size in sorted(counts):
-        rows.append((size, counts[size], least))
-        least -= counts[size]
-    return [("domains", "families", "families_of_at_least"), *rows]
+    table = found.families["domains"].value_counts().sort_index().rename("families").reset_index()
+    return table.assign(families_of_at_least=table["families"][::-1].cumsum())
 
 
-def lengths(found: Exploration) -> list[tuple]:
+def lengths(found: Exploration) -> dict[str, pd.Series]:
+    """Residues of the rows of each fold, of all, and of the domains if there are proteins."""
+    values = dict(list(found.rows.groupby("fold", observed=False)["length"])) | {
+        "total": found.rows["length"]
+    }
+    if found.rows["whole"].any():
+        values["domains"] = found.domains["end"] - found.domains["start"]
+    return values
+
+
+def length_statistics(found: Exploration) -> pd.DataFrame:
     """Mean, median and percentiles of the lengths, in residues."""
-    head = ("rows", "number", "mean", "median", *(f"p{p}" for p in PERCENTILES))
-    return [
-        head,
-        *(
-            (
-                what,
-                len(values),
-                f"{values.mean():.1f}",
-                f"{np.median(values):g}",
-                *(f"{x:g}" for x in np.percentile(values, PERCENTILES)),
-            )
-            for what, values in found.lengths.items()
-            if len(values)
-        ),
+    rows = [
+        (what, len(values), round(values.mean(), 1), values.median(), *np.percentile(values, PERCENTILES))
+        for what, values in lengths(found).items()
     ]
+    head = ["rows", "number", "mean", "median", *(f"p{percent}" for percent in PERCENTILES)]
+    return pd.DataFrame(rows, columns=head)
 
 
-def histogram(found: Exploration) -> list[tuple]:
+def histogram(found: Exploration) -> pd.DataFrame:
     """How many rows are of a length, by bins."""
-    what = list(found.lengths)
-    longest = max(int(values.max(initial=1)) for values in found.lengths.values())
+    longest = max(found.rows["length"].max(), 1)
     bounds = [*(bound for bound in BOUNDS if bound <= longest), longest + 1]
-    counts = [np.histogram(found.lengths[name], bounds)[0].tolist() for name in what]
-    return [("from", "below", *what), *zip(bounds, bounds[1:], *counts)]
+    counts = {what: np.histogram(values, bounds)[0] for what, values in lengths(found).items()}
+    return pd.DataFrame({"from": bounds[:-1], "below": bounds[1:]} | counts)
 
 
-def limits(found: Exploration) -> list[tuple]:
+def limits(found: Exploration) -> pd.DataFrame:
     """What a limit on the length would cut off."""
-    head = ("limit", "rows", "longer", "percent_of_rows", "residues_cut", "percent_of_residues")
-    return [
-        head,
-        *(
-            (limit, what, longer, f"{100 * longer / len(values):.2f}", cut, f"{100 * cut / values.sum():.2f}")
-            for what, values in found.lengths.items()
-            if len(values)
-            for limit, longer, cut in cut_by(values)
-        ),
-    ]
+    table = pd.DataFrame(
+        [
+            (limit, what, (values > limit).sum(), len(values), (values - limit).clip(0).sum(), values.sum())
+            for what, values in lengths(found).items()
+            for limit in LIMITS
+        ],
+        columns=["limit", "rows", "longer", "percent_of_rows", "residues_cut", "percent_of_residues"],
+    )
+    for part, whole in (("longer", "percent_of_rows"), ("residues_cut", "percent_of_residues")):
+        table[whole] = (100 * table[part] / table[whole]).round(2)
+    return table
 
 
-def twins(found: Exploration) -> list[tuple]:
-    """Every row of a fold that stands in an earlier one too, or nearly so."""
-    head = ("kind", "fold", "name", "families", "other_fold", "other_name", "other_families", "words_shared")
-    return [
-        head,
-        *(
-            (
-                t.kind,
-                t.one.fold,
-                t.one.name,
-                keys(t.one),
-                t.other.fold,
-                t.other.name,
-                keys(t.other),
-                f"{t.share:.3f}" if t.kind != "name" else "-",
-            )
-            for t in found.twins
-        ),
-    ]
+def clans(found: Exploration) -> pd.DataFrame:
+    """The clans, the largest first; the line "-" counts the families without one."""
+    table = found.families.groupby("clan")["domains"].agg(families="size", domains="sum").reset_index()
+    return table.sort_values(["families", "domains", "clan"], ascending=[False, False, True])
 
 
-def keys(entry) -> str:
-    return " ".join(dict.fromkeys(key for _, _, key in entry.labels)) or "-"
-
-
-def conflicts(found: Exploration) -> list[tuple]:
-    """Every piece of sequence under two families."""
-    head = ("kind", "fold", "name", "family", "other_fold", "other_name", "other_family", "residues")
-    return [
-        head,
-        *(
-            (
-                c.kind,
-                c.one.fold,
-                c.one.name,
-                c.families[0],
-                c.other.fold,
-                c.other.name,
-                c.families[1],
-                c.residues or "-",
-            )
-            for c in found.conflicts
-        ),
-    ]
-
-
-def clan_rows(found: Exploration) -> list[tuple]:
-    """The clans, and in the line "-" the families without one."""
-    return [("clan", "families", "domains"), *((clan or "-", *counts) for clan, *counts in clans(found))]
-
-
-def alphabet(found: Exploration) -> list[tuple]:
+def alphabet(found: Exploration) -> pd.DataFrame:
     """The letters, the most frequent first, and whether they are amino acids."""
-    total = sum(found.letters.values())
-    return [
-        ("letter", "amino_acid", "number", "percent"),
-        *(
-            (letter, "yes" if letter in LETTERS.decode() else "no", count, f"{100 * count / total:.4f}")
-            for letter, count in found.letters.most_common()
-        ),
-    ]
-
-
-def as_text(rows: list[tuple]) -> str:
-    """Rows as lines between tabs; white space in a field becomes a blank."""
-    return "".join("\t".join(" ".join(str(value).split()) for value in row) + "\n" for row in rows)
+    counts = pd.Series(Counter("".join(found.rows["sequence"])), name="number").rename_axis("letter")
+    table = counts.sort_values(ascending=False, kind="stable").reset_index()
+    table.insert(1, "amino_acid", np.where(table["letter"].isin([*LETTERS.decode()]), "yes", "no"))
+    return table.assign(percent=(100 * table["number"] / counts.sum()).round(4))

@@ -1,5 +1,6 @@
-"""What exploration finds in train sets made to hold it: twins, conflicts, clans, odd letters."""
+"""What exploration finds in made-up train sets: shared rows, conflicts, clans, odd letters."""
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ from conftest import build, refused
 from pfamnet.errors import PfamnetError
 from pfamnet.explore.page import write_exploration
 from pfamnet.explore.statistics import explore
-from pfamnet.explore.tables import summary, tables, twin_counts
+from pfamnet.explore.tables import alphabet, lengths, overview, shared_counts, summary, tables
 
 HEADER = "family_id,sequence_name,family_accession,aligned_sequence,sequence\n"
 RNG = np.random.default_rng(0)
@@ -49,57 +50,57 @@ def faulty(split):
 
 
 def found_in(table, *columns):
-    head = table[0]
-    return [tuple(row[head.index(column)] for column in columns) for row in table[1:]]
+    return list(table[list(columns)].itertuples(index=False, name=None))
 
 
-def test_twins_are_found_in_all_folds(faulty):
+def counts_of(found):
+    table = shared_counts(found).set_index(["fold", "other_fold"])
+    return {(*folds, kind): n for kind in table for folds, n in table[kind].items() if n}
+
+
+SIDES = "name", "families", "other_name", "other_families"
+
+
+def test_shared_rows_are_found_in_all_folds(faulty):
     found = explore([faulty])
-    assert {fold: len(rows) for fold, rows in found.rows.items()} == {"train": 5, "dev": 3, "test": 3}
-    assert found.repeats == {"train": (2, 1), "dev": (0, 0), "test": (0, 0)}
-    assert sorted(
-        found_in(tables(found)["twins.tsv"], "kind", "fold", "name", "other_fold", "other_name")
-    ) == [
+    counts = overview(found).set_index("fold")
+    assert counts["rows"].to_dict() == {"train": 5, "dev": 3, "test": 3, "total": 11}
+    assert counts["repeated sequences"].tolist() == [2, 0, 0, 2]
+    assert counts["repeated names and sequences"].tolist() == [1, 0, 0, 1]
+    assert sorted(found_in(found.shared, "kind", "fold", "name", "other_fold", "other_name")) == [
         ("name", "train", "c", "dev", "c"),
         ("near", "dev", "e", "test", "near"),
         ("sequence", "dev", "x", "test", "f"),
         ("sequence", "train", "a", "dev", "x"),
         ("sequence", "train", "a", "test", "f"),
     ]
-    assert twin_counts(found) == {
-        ("same sequence", "train", "dev"): 1,
-        ("same sequence", "train", "test"): 1,
-        ("same sequence", "dev", "test"): 1,
-        ("same name", "train", "dev"): 1,
-        ("same name", "train", "test"): 0,
-        ("same name", "dev", "test"): 0,
-        **{
-            (f"over 50% of words, {family} family", *folds): int((family, *folds) == ("same", "dev", "test"))
-            for family in ("same", "other")
-            for folds in (("train", "dev"), ("train", "test"), ("dev", "test"))
-        },
+    assert len(shared_counts(found)) == 3 and counts_of(found) == {
+        ("train", "dev", "same sequence"): 1,
+        ("train", "test", "same sequence"): 1,
+        ("dev", "test", "same sequence"): 1,
+        ("train", "dev", "same name"): 1,
+        ("dev", "test", "over 50% of k-mers, same family"): 1,
     }
 
 
-def test_a_domain_inside_one_of_another_family_is_told(split):
+def test_a_domain_inside_one_of_another_family(split):
     found = explore([split(train=[("outer", "PF1", F), ("a", "PF2", A)], dev=[("inner", "PF2", F[20:60])])])
-    assert found_in(
-        tables(found)["conflicts.tsv"], "kind", "name", "family", "other_name", "other_family"
-    ) == [("near", "outer", "PF1", "inner", "PF2")]
-    assert twin_counts(found)["over 50% of words, other family", "train", "dev"] == 1
+    assert found_in(found.conflicts, "kind", *SIDES) == [("near", "outer", "PF1", "inner", "PF2")]
+    assert counts_of(found) == {("train", "dev", "over 50% of k-mers, other family"): 1}
 
 
 def test_label_conflicts_letters_and_families_without_training_rows(faulty):
     found = explore([faulty])
-    assert found_in(
-        tables(found)["conflicts.tsv"], "kind", "name", "family", "other_name", "other_family"
-    ) == [("sequence", "a", "PF1", "f", "PF2")]
-    assert (found.letters["X"], found.letters["B"], found.odd) == (2, 1, 1)
-    assert sum(found.letters.values()) == sum(len(e.sequence) for rows in found.rows.values() for e in rows)
-    lines = {(what, fold): value for what, fold, value in summary(found)[1:]}
-    assert lines["families with rows, but none in train", "all"] == 1
-    assert lines["rows", "all"] == 11 and lines["families", "train"] == 2
-    assert found_in(tables(found)["families.tsv"], "accession", "domains", "train", "dev", "test")[0] == (
+    assert found_in(found.conflicts, "kind", *SIDES) == [("sequence", "a", "PF1", "f", "PF2")]
+    letters = alphabet(found).set_index("letter")["number"]
+    assert (letters["X"], letters["B"], letters.sum()) == (2, 1, found.rows["length"].sum())
+    lines = summary(found).set_index(["what", "fold"])["value"]
+    assert lines["rows with a letter that is no amino acid", "total"] == 1
+    assert lines["families with rows, but none in train", "total"] == 1
+    assert lines["rows", "total"] == 11 and lines["families", "train"] == 2
+    assert lines["shared rows: same name", "train and dev"] == 1
+    assert lines["label conflicts: sequence", "total"] == 1
+    assert found_in(found.families, "accession", "domains", "train", "dev", "test")[0] == (
         "PF1.1",
         5,
         4,
@@ -110,30 +111,30 @@ def test_label_conflicts_letters_and_families_without_training_rows(faulty):
 
 def test_lengths_and_limits(split):
     rows = [(f"r{n}", "PF1", (A * 60)[:n]) for n in (10, 64, 65, 200, 2100)]
-    found = explore([split(train=rows)])
-    made = tables(found)
-    train = next(row for row in made["lengths.tsv"] if row[0] == "train")
-    assert train[:4] == ("train", 5, "487.8", "65") and train[4] == "10" and train[-1] == "2100"
-    limits = {row[0]: row[2:] for row in made["limits.tsv"][1:] if row[1] == "train"}
-    assert list(limits) == [64, 128, 256, 512, 1024, 2048]
-    assert limits[64] == (3, "60.00", 1 + 136 + 2036, "89.09") and limits[2048] == (1, "20.00", 52, "2.13")
-    assert sum(row[2] for row in made["histogram.tsv"][1:]) == 5
+    made = tables(explore([split(train=rows)]))
+    train = made["lengths.tsv"].set_index("rows").loc["train"]
+    assert train[["number", "mean", "median", "p0", "p100"]].tolist() == [5, 487.8, 65, 10, 2100]
+    limits = made["limits.tsv"].query("rows == 'train'").set_index("limit").drop(columns="rows")
+    assert limits.index.tolist() == [64, 128, 256, 512, 1024, 2048]
+    assert limits.loc[64].tolist() == [3, 60.00, 1 + 136 + 2036, 89.09]
+    assert limits.loc[2048].tolist() == [1, 20.00, 52, 2.13]
+    assert made["histogram.tsv"]["train"].sum() == 5
+
+
+def clans_of(found):
+    return found_in(tables(found)["clans.tsv"], "clan", "families", "domains")
 
 
 def test_alignments_with_clans(tmp_path):
     synthetic.write_stockholm(tmp_path / "s.sto", families=5, rows=6)
     found = explore([tmp_path / "s.sto"])
-    assert list(found.rows) == ["all"] and found.law is None
-    assert tables(found)["clans.tsv"][1:] == [("-", 3, 18), ("CL9000", 2, 12)]
-    assert sum(dict(found_in(tables(found)["sizes.tsv"], "domains", "families")).values()) == 5
+    assert found.folds == ["all"] and clans_of(found) == [("-", 3, 18), ("CL9000", 2, 12)]
+    assert found_in(tables(found)["sizes.tsv"], "domains", "families", "families_of_at_least") == [(6, 5, 5)]
 
 
 def test_families_give_clans(faulty, tmp_path):
     (tmp_path / "f.tsv").write_text("accession\tclan\nPF1\tCL1\nPF2\tCL1\nPF3\t-\n")
-    assert tables(explore([faulty], families=tmp_path / "f.tsv"))["clans.tsv"][1:] == [
-        ("CL1", 2, 8),
-        ("-", 1, 3),
-    ]
+    assert clans_of(explore([faulty], families=tmp_path / "f.tsv")) == [("CL1", 2, 8), ("-", 1, 3)]
 
 
 def test_proteins_with_domains_on_the_same_residues(tmp_path):
@@ -143,12 +144,13 @@ def test_proteins_with_domains_on_the_same_residues(tmp_path):
         "protein\tstart\tend\taccession\np\t1\t40\tPF1\np\t3\t45\tPF2\np\t50\t90\tPF1\nr\t1\t40\tPF1\n"
     )
     found = explore([tmp_path / "train.fa", tmp_path / "test.fa"], tmp_path / "t.tsv")
-    assert list(found.rows) == ["train", "test"]  # files' names tell the folds
-    assert found_in(tables(found)["conflicts.tsv"], "kind", "name", "family", "other_family", "residues") == [
-        ("overlap", "p", "PF1", "PF2", "1-40 3-45")
+    assert found.folds == ["train", "test"]  # taken from the names of the files
+    assert found_in(found.conflicts, "kind", *SIDES, "residues") == [
+        ("overlap", "p", "PF1", "p", "PF2", "1-40 3-45")
     ]
-    assert [(t.kind, t.one.name, t.other.name) for t in found.twins] == [("sequence", "p", "r")]
-    assert found.lengths["domains"].tolist() == [40, 43, 41, 40] and len(found.lengths["together"]) == 4
+    assert found_in(found.shared, "kind", "name", "other_name") == [("sequence", "p", "r")]
+    found = lengths(found)
+    assert found["domains"].tolist() == [40, 43, 41, 40] and len(found["total"]) == 4
 
 
 def test_folds_of_several_splits_bear_their_names(split):
@@ -157,8 +159,8 @@ def test_folds_of_several_splits_bear_their_names(split):
         split("two", train=[("c", "PF1", B)]),
     )
     found = explore([one, two])
-    assert list(found.rows) == ["one/train", "one/dev", "two/train"]
-    assert [(t.one.fold, t.other.fold) for t in found.twins] == [("one/dev", "two/train")]
+    assert found.folds == ["one/train", "one/dev", "two/train"]
+    assert found_in(found.shared, "fold", "other_fold") == [("one/dev", "two/train")]
 
 
 def test_rows_without_any_family_are_refused(tmp_path):
@@ -171,8 +173,11 @@ def test_rows_without_any_family_are_refused(tmp_path):
 # The page
 
 
+LINK = re.compile("src|href")
+
+
 class Page(HTMLParser):
-    VOID = {"meta", "line", "br"}
+    VOID = {"meta"}
 
     def __init__(self, text):
         super().__init__()
@@ -202,12 +207,20 @@ def test_the_page_stands_alone_and_its_names_are_no_markup(split, tmp_path):
     text = (tmp_path / "index.html").read_text()
     page = Page(text)
     assert page.open == [] and "script" not in {tag for tag, _ in page.tags} and evil in page.text
-    assert not any(key in ("src", "href") for _, attributes in page.tags for key in attributes)
+    links = [value for _, attributes in page.tags for key, value in attributes.items() if LINK.search(key)]
+    assert all(link.startswith("#") for link in links) and "url(http" not in text
     assert [tag for tag, _ in page.tags].count("svg") == 3
-    assert sum(attributes.get("class") == "bar" for _, attributes in page.tags) > 14
-    for tag, attributes in page.tags:  # nothing is drawn outside the picture
-        if tag == "rect":
-            assert 0 <= float(attributes["x"]) <= 640 and float(attributes["height"]) >= 0
+    assert "train" in page.text and "mathdefault" not in page.text
+    for path in tmp_path.glob("*.tsv"):
+        assert len({line.count("\t") for line in path.read_text().splitlines()}) == 1
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    (tmp_path / "p.fa").write_bytes(f">p\n{A}\n>".encode() + b"q\xe9\n" + f"{B}\n".encode())
+    (tmp_path / "t.tsv").write_text("protein\tstart\tend\taccession\np\t1\t40\tPF1\n")
+    found = explore([tmp_path / "p.fa"], tmp_path / "t.tsv")
+    assert found.rows["name"].tolist() == ["p", r"q\udce9"]
+    write_exploration(tmp_path, found)
 
 
 # The command
@@ -216,33 +229,31 @@ def test_the_page_stands_alone_and_its_names_are_no_markup(split, tmp_path):
 def test_explore_writes_a_page_and_tables(faulty, tmp_path):
     done = build("--explore", tmp_path / "new" / "out", faulty)
     assert done.stdout == "" and done.stderr.endswith(
-        "11 rows, 3 families; 5 twins in two folds, 1 label conflicts\n"
+        "11 rows, 3 families; 5 rows shared between folds, 1 label conflicts\n"
     )
-    assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == [
-        "alphabet.tsv",
-        "clans.tsv",
-        "conflicts.tsv",
-        "families.tsv",
-        "histogram.tsv",
-        "index.html",
-        "lengths.tsv",
-        "limits.tsv",
-        "sizes.tsv",
-        "summary.tsv",
-        "twins.tsv",
-    ]
+    names = "alphabet clans conflicts families histogram lengths limits shared sizes summary".split()
+    made = {path.name for path in (tmp_path / "new" / "out").iterdir()}
+    assert made == {"index.html", *(f"{name}.tsv" for name in names)}
     for path in (tmp_path / "new" / "out").glob("*.tsv"):
         assert len({line.count("\t") for line in path.read_text().splitlines()}) == 1
 
 
 def test_explore_needs_no_torch(faulty, tmp_path):
     code = (
-        "import sys; sys.modules['torch'] = sys.modules['pyhmmer'] = None; from pfamnet.cli.build import build; "
+        "import sys; sys.modules['torch'] = sys.modules['pyhmmer'] = None; "
+        "from pfamnet.cli.build import build; "
         "from pfamnet.cli.common import run; "
         f"sys.exit(run(build, ['--explore', {str(tmp_path / 'o')!r}, {str(faulty)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("package", ("pandas", "matplotlib"))
+def test_a_missing_package_is_one_line(package, faulty, tmp_path):
+    code = f"import sys; sys.modules[{package!r}] = None; import pfamnet.explore.page"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"PfamnetError: {package} is not installed: pip install 'pfamnet[explore]'" in done.stderr
 
 
 def test_what_cannot_be_explored_is_one_line(faulty, tmp_path):
