@@ -141,5 +141,6 @@ def first_rows(name: str, table: pd.DataFrame) -> str:
 
 def html_table(table: pd.DataFrame) -> str:
     """A table in HTML, its numbers with thousands separators."""
-    texts = table.astype(object).map(lambda value: str(value) if isinstance(value, str) else f"{value:,}")
-    return texts.rename(columns=lambda name: name.replace("_", " ")).to_html(index=False, border=0)
+    table = table.rename(columns=lambda name: name.replace("_", " "))
+    whole = dict.fromkeys(table.select_dtypes("integer"), "{:,}".format)
+    return table.to_html(index=False, border=0, na_rep="-", formatters=whole, float_format="{:,.6g}".format)
