@@ -1,36 +1,31 @@
-"""Models of the Hugging Face hub: `hf:ORG/NAME[@REVISION]`.
+"""Models of the Hugging Face hub: `hf:ORG/NAME[@REVISION]`, downloaded by the hub's own client.
 
-What is fetched lies in the hub's own cache, in its own layout, so that `hf
-download ORG/NAME` on another machine, or before the network went away, serves
-as well.  Plain urllib: the hub's client would add some 30 MB of packages and a
-third of a second to every scan of a model that is here already.
-
-model.json is fetched first and checked; each file that it names is compared
-with its SHA-256 before it gets its name; model.json gets its own last.  So a
-model that was fetched by half is never opened, and fetching goes on with the
-files that are lacking.
+They stay in the client's cache, so a model that `hf download` fetched is found there too.  model.json
+comes first: it names the other files and their SHA-256, by which each is checked.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
+import glob
 import re
-import tempfile
+import warnings
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import PfamnetError
-from .directory import DESCRIPTION, parse_description
-from .hub_client import Unreachable, cache, commit_address, endpoint, file_address, offline, opened, received
+from .directory import DESCRIPTION, file_digest, read_description
 
 PREFIX = "hf:"
 COMMIT = re.compile("[0-9a-f]{40}")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 REVISION = re.compile(r"[\w.][\w./-]*", re.ASCII)
-CHUNK = 1 << 20
+OFFLINE = "HF_HUB_OFFLINE is set"
+REFUSALS = {  # by the names of the client's errors
+    "GatedRepoError": "access is granted by its owner only; ask there, and set HF_TOKEN",
+    "RepositoryNotFoundError": "no such model on the hub, or a private one (then set HF_TOKEN)",
+    "RevisionNotFoundError": "the hub has this model, but not this revision",
+}
 
 
 class Reference(NamedTuple):
@@ -58,174 +53,112 @@ class Fetched(NamedTuple):
 
 
 def fetch_model(name: str, say: Callable[[str], None]) -> Fetched:
-    """The directory of a model `hf:ORG/NAME[@REVISION]`, fetched where it is not in the cache.
+    """Download a model that the cache lacks.
 
-    `say` takes a line about what is done.  Raises PfamnetError, one line, where
-    there is no such model, it is not to be had, or what arrives is damaged.
+    Arguments:
+        name: `hf:ORG/NAME[@REVISION]`.
+        say: takes a line about what is done.
+    Raises:
+        PfamnetError: one line, if the model does not exist, cannot be downloaded, or arrives corrupt.
     """
     reference = Reference.parse(name)
-    folder = cache() / f"models--{reference.repo.replace('/', '--')}"
-    try:
-        commit = find_commit(reference, folder, say)
-        snapshot = folder / "snapshots" / commit
-        if not (snapshot / DESCRIPTION).is_file() or lacking(snapshot, named_files(snapshot)):
-            if offline():
-                raise PfamnetError(f"{reference}: not whole in the cache, and HF_HUB_OFFLINE is set")
-            fetch_files(reference, commit, snapshot, say)
-        keep(folder / "refs" / reference.revision, commit)
-    except Unreachable as error:
-        raise PfamnetError(
-            f"{reference}: not in the cache, and the hub cannot be reached ({error})"
-        ) from None
-    return Fetched(snapshot, f"{PREFIX}{reference.repo}@{commit[:12]}")
-
-
-# -- which commit
-
-
-def find_commit(reference: Reference, folder: Path, say) -> str:
-    """The commit of a revision: asked of the hub, or the one last seen where that is silent."""
-    if COMMIT.fullmatch(reference.revision):
-        return reference.revision
-    try:
-        known = (folder / "refs" / reference.revision).read_text().strip()
-    except (OSError, ValueError):
-        known = ""
-    known = known if COMMIT.fullmatch(known) else ""
-    if offline():
-        if not known:
-            raise PfamnetError(f"{reference}: not in the cache, and HF_HUB_OFFLINE is set")
-        return known
-    try:
-        return ask_commit(reference)
-    except Unreachable as error:
-        if not known:
-            raise
-        say(f"note: {reference}: the hub cannot be reached ({error}); the copy in the cache is used")
-        return known
-
-
-def ask_commit(reference: Reference) -> str:
-    with opened(reference, commit_address(*reference)) as answer:
+    with warnings.catch_warnings(action="ignore"):
         try:
-            commit = json.loads(received(answer))["sha"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            commit = None
-    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
-        raise PfamnetError(f"{reference}: {endpoint()} does not answer as the hub does")
-    return commit
-
-
-# -- the files
-
-
-def named_files(snapshot: Path) -> dict[str, str]:
-    """The files that a model.json in the cache names; none where it is damaged, which
-    is told when the model is opened."""
-    try:
-        return safe_names(json.loads((snapshot / DESCRIPTION).read_bytes())["files"], snapshot)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return {}
-
-
-def lacking(snapshot: Path, files: dict[str, str]) -> list[str]:
-    return [name for name in files if not (snapshot / name).is_file()]
-
-
-def safe_names(files: dict, where) -> dict[str, str]:
-    """The files of a description, if all of them would lie within the model's directory."""
-    for name in files:
-        path = PurePosixPath(name)
-        if (
-            path.is_absolute()
-            or str(path) != name
-            or {"..", "."} & set(path.parts)
-            or set(name) & set("\\\0:")
-        ):
-            raise PfamnetError(f"{where}: {DESCRIPTION} names a file outside of the model: {name!r}")
-    return files
-
-
-def fetch_files(reference: Reference, commit: str, snapshot: Path, say) -> None:
-    """Fetch what is lacking of a model, model.json last."""
-    with opened(reference, file_address(reference.repo, commit, DESCRIPTION)) as answer:
-        text = received(answer)
-    files = safe_names(parse_description(text, reference)["files"], reference)
-    missing = [name for name in files if not is_there(snapshot / name, files[name])]
-    say(f"fetching {reference}: {len(missing)} files")
-    for name in missing:
-        with opened(reference, file_address(reference.repo, commit, name)) as answer:
-            store(answer, snapshot / name, files[name], f"{reference}: {name}")
-    keep(snapshot / DESCRIPTION, text)
-
-
-def is_there(path: Path, digest: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == digest
-    except OSError:
-        return False
-
-
-def store(answer, path: Path, digest: str, what: str) -> None:
-    """Write an answer to a file, which gets its name only if its SHA-256 is the right one."""
-    seen = hashlib.sha256()
-    with Temporary(path) as file:
-        while chunk := received(answer, CHUNK):
-            seen.update(chunk)
-            file.write(chunk)
-        if seen.hexdigest() != digest:
+            import huggingface_hub.constants
+            import huggingface_hub.errors
+            import huggingface_hub.utils as utils
+        except ImportError:
             raise PfamnetError(
-                f"{what}: arrived damaged or cut short (its SHA-256 is not the one in "
-                f"{DESCRIPTION}); try again"
+                f"{reference}: huggingface_hub is missing: pip install 'pfamnet[hub]'"
+            ) from None
+        utils.disable_progress_bars()
+        utils.logging.set_verbosity(utils.logging.CRITICAL)
+        try:
+            path = download(huggingface_hub, reference, say)
+        except PfamnetError:
+            raise
+        except Exception as error:  # the client raises errors of many kinds
+            raise PfamnetError(f"{reference}: {refusal(error)}") from None
+    return Fetched(path, f"{PREFIX}{reference.repo}@{path.name[:12]}")
+
+
+def download(client, reference: Reference, say: Callable[[str], None]) -> Path:
+    """The complete snapshot of a revision in the cache."""
+    absent = why_absent(client, reference)
+
+    def snapshot(revision: str, names: list[str]) -> Path:
+        patterns = list(map(glob.escape, names))
+        return Path(
+            client.snapshot_download(
+                reference.repo, revision=revision, allow_patterns=patterns, local_files_only=bool(absent)
             )
+        )
 
-
-def keep(path: Path, content: str | bytes) -> None:
-    """Write a small file, unless it says the same already."""
-    content = content.encode() if isinstance(content, str) else content
     try:
-        if path.read_bytes() == content:
-            return
-    except OSError:
-        pass
-    with Temporary(path) as file:
-        file.write(content)
+        path = snapshot(reference.revision, [DESCRIPTION])
+    except client.errors.LocalEntryNotFoundError:
+        if not absent:
+            raise
+        raise PfamnetError(f"{reference}: not in the cache, and {absent}") from None
+    if not absent and not (path / DESCRIPTION).is_file():
+        raise PfamnetError(f"{reference}: {DESCRIPTION} is missing on the hub: not a pfamnet model")
+    files = read_description(path)["files"]
+    lacking = [name for name in files if not (path / name).is_file()]
+    if lacking and absent:
+        raise PfamnetError(f"{reference}: incomplete in the cache, and {absent}")
+    if lacking:
+        say(f"fetching {reference}: {len(lacking)} files")
+        snapshot(path.name, lacking)
+        for name in lacking:
+            check(path / name, files[name], f"{reference}: {name}")
+    if absent and absent != OFFLINE:
+        say(f"warning: {reference}: {absent}; the copy in the cache is used")
+    return path
 
 
-class Temporary:
-    """A file that gets its name when all of it is written, and else leaves nothing."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __enter__(self) -> Temporary:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            number, self.name = tempfile.mkstemp(".incomplete", ".", self.path.parent)
-        except OSError as error:
-            raise unwritable(self.path, error) from None
-        self.file = os.fdopen(number, "wb")
-        return self
-
-    def write(self, data: bytes) -> None:
-        try:
-            self.file.write(data)
-        except OSError as error:
-            raise unwritable(self.path, error) from None
-
-    def __exit__(self, kind, *error) -> None:
-        try:
-            self.file.close()  # may be what finds the disk full
-            if kind is None:
-                os.chmod(self.name, 0o644)
-                os.replace(self.name, self.path)
-        except OSError as fault:
-            raise unwritable(self.path, fault) from None
-        finally:
-            if os.path.exists(self.name):
-                os.unlink(self.name)
+def why_absent(client, reference: Reference) -> str:
+    """Why the hub cannot be asked; empty if it can, or need not because the commit is in the cache."""
+    if client.constants.HF_HUB_OFFLINE:
+        return OFFLINE
+    repo, revision = reference
+    if COMMIT.fullmatch(revision) and client.try_to_load_from_cache(repo, DESCRIPTION, revision=revision):
+        return ""
+    try:
+        client.HfApi().model_info(repo, revision=revision, timeout=client.constants.HF_HUB_ETAG_TIMEOUT)
+    except Exception as error:
+        if 400 <= status_of(error) < 500 and status_of(error) != 429:
+            raise
+        return f"the hub cannot be reached ({reason(error)})"
+    return ""
 
 
-def unwritable(path: Path, error: OSError) -> PfamnetError:
-    return PfamnetError(f"{path}: cannot be written to the cache ({(error.strerror or str(error)).lower()})")
+def check(path: Path, digest: str, what: str) -> None:
+    """Refuse a file that did not arrive, or not as it was; the next attempt downloads it again."""
+    if not path.is_file():
+        raise PfamnetError(f"{what} is missing on the hub: not a complete pfamnet model")
+    if file_digest(path) != digest:
+        path.resolve().unlink()  # the client's blob, to which the name is a link
+        path.unlink(missing_ok=True)
+        raise PfamnetError(f"{what} arrived corrupt (its SHA-256 is not the one in {DESCRIPTION}); try again")
+
+
+def status_of(error: Exception) -> int:
+    return getattr(getattr(error, "response", None), "status_code", 0)
+
+
+def refusal(error: Exception) -> str:
+    """What an error of the client means to the user."""
+    for kind in type(error).__mro__:
+        if kind.__name__ in REFUSALS:
+            return REFUSALS[kind.__name__]
+    return f"cannot be downloaded ({reason(error)})"
+
+
+def reason(error: BaseException) -> str:
+    """The first cause of an error, on one line."""
+    while error.__cause__ is not None and not status_of(error):
+        error = error.__cause__
+    if status_of(error):
+        return f"it answers {error.response.status_code} {error.response.reason_phrase}".strip()
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())
