@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 HUB = ["huggingface_hub>=1.0"]
-BUILD = [*HUB, "torch>=2.5", "transformers>=5.0", "safetensors>=0.4", "onnx>=1.15", "tqdm>=4.60"]
+BUILD = [*HUB, "torch>=2.5", "transformers>=5.0", "safetensors>=0.4", "onnx>=1.15", "tqdm>=4.60", "jinja2>=3"]
 EXPLORE = ["pandas>=2", "matplotlib>=3.8"]
 
 setup(
@@ -20,7 +20,11 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["pfamnet", "pfamnet.*"]), "pfamnet.data"],
     package_dir={"pfamnet": "pfamnet", "pfamnet.data": "data"},
-    package_data={"pfamnet.output": ["page/*"], "pfamnet.data": ["*", "*/*", "*/*/*"]},
+    package_data={
+        "pfamnet.build": ["*.md"],
+        "pfamnet.output": ["page/*"],
+        "pfamnet.data": ["*", "*/*", "*/*/*"],
+    },
     scripts=["bin/pfamnet-scan", "bin/pfamnet-build"],
     install_requires=["click>=8.1", "numpy>=1.26", "pyhmmer>=0.12,<0.13", "onnxruntime>=1.20"],
     extras_require={
