@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..model.combination import NEVER, Combination, Terms, padded
+from ..model.combination import Combination, log_probabilities
 from ..records import Record
 from ..scan.evidence import Appraiser, Evidence, View
 from ..training.dev_accuracy import Measure
 
+WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 61)])  # of profiles
+NEVER = -1e30  # nats: the score of no candidate
 PROFILES_ALONE = Combination(1e6)  # the network only breaks ties
 
 
@@ -82,3 +84,50 @@ def told(name: str, entry: dict) -> str:
         f"profiles of its candidates {errors['profiles']}, both {errors['both']} "
         f"(weight {entry['weights']['profile']:g} of profiles)"
     )
+
+
+class Terms:
+    """The terms of the score on n domains, for m families each; arrays (n, m).
+
+    `right` are, as bool, the families that are correct; a domain may have none among its own.
+    """
+
+    def __init__(self, log_p: np.ndarray, nats: np.ndarray, right: np.ndarray):
+        self.log_p, self.nats, self.right = log_p, nats, right
+
+    def __len__(self) -> int:
+        return len(self.right)
+
+    def __getitem__(self, rows) -> Terms:
+        return Terms(self.log_p[rows], self.nats[rows], self.right[rows])
+
+    def scores(self, combination: Combination) -> np.ndarray:
+        return combination.scores(self.log_p, self.nats)
+
+    def errors(self, combination: Combination) -> int:
+        """How many domains get a wrong family."""
+        picks = self.scores(combination).argmax(1)
+        return int((~self.right[np.arange(len(self)), picks]).sum())
+
+    def cost(self, combination: Combination) -> tuple[int, float]:
+        """Errors, and minus the log-likelihood of the correct families."""
+        known = self.right.any(1)
+        chances = np.exp(log_probabilities(self.scores(combination)[known]))
+        likelihood = np.log(chances.sum(1, where=self.right[known]) + 1e-300).sum()
+        return self.errors(combination), -float(likelihood)
+
+    def fit(self) -> Combination:
+        """The weight of profiles with the fewest errors; among equals, the likeliest."""
+        return min((Combination(weight) for weight in np.round(WEIGHTS, 6).tolist()), key=self.cost)
+
+
+def padded(rows: list[np.ndarray], fill: float) -> np.ndarray:
+    """Rows of different lengths as one array.
+
+    >>> padded([np.array([1., 2.]), np.array([3.])], 0).tolist()
+    [[1.0, 2.0], [3.0, 0.0]]
+    """
+    table = np.full((len(rows), max(map(len, rows), default=0)), fill, float)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return table

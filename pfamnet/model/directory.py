@@ -5,12 +5,12 @@
     families.tsv        the families, in the order of the networks' classes
     profiles.h3m[.gz]   their profile HMMs in HMMER's binary format
     light.onnx, light.safetensors          the light network
-    encoder/, head.safetensors             the ESM-2 network, where there is one
-    training.tsv        the log of the training
+    encoder/, head.safetensors             the ESM-2 network, if the model has one
+    evaluation/, training.tsv              figures on the validation set, the log of the training
     README.md           the model card
 
-A directory is made under a temporary name and renamed when whole; digests are
-checked when it is opened, so that a damaged or incomplete one is refused.
+A directory is written under a temporary name and renamed when complete. Digests are checked when it
+is opened, so a corrupt or incomplete one is refused.
 """
 
 from __future__ import annotations
@@ -41,16 +41,24 @@ CARD = "README.md"
 
 @dataclass(frozen=True)
 class Mode:
-    """How a mode of a scan chooses the families whose profiles are searched with.
+    """How a sensitivity selects candidates, the families whose profiles are searched.
 
     threshold    peak that a family needs to be a candidate
-    candidates   how many a span of blocks has on average, by dev
-    most         and how many at most
+    candidates   mean number for a span of blocks, on the validation set
+    most         largest number for a span
     """
 
     threshold: float
     candidates: int
     most: int
+
+    @classmethod
+    def from_json(cls, fields: dict) -> Mode:
+        """Raises KeyError, TypeError or ValueError if a scan cannot use `fields`."""
+        mode = cls(float(fields["threshold"]), int(fields["candidates"]), int(fields["most"]))
+        if math.isnan(mode.threshold) or min(mode.candidates, mode.most) < 1:
+            raise ValueError("not a mode")
+        return mode
 
 
 @dataclass(frozen=True)
@@ -63,25 +71,18 @@ class NetworkInfo:
 
     @classmethod
     def from_json(cls, fields: dict) -> NetworkInfo:
-        modes = {
-            name: Mode(
-                float(mode["threshold"]), int(mode["candidates"]), int(mode.get("most", mode["candidates"]))
-            )
-            for name, mode in fields["modes"].items()
-        }
-        block = int(fields["block"])
-        if block < 1 or not modes.keys() >= set(MODES):
-            raise ValueError
-        if any(math.isnan(mode.threshold) or min(mode.candidates, mode.most) < 1 for mode in modes.values()):
-            raise ValueError
-        return cls(block, modes, Calibration.from_json(fields["calibration"]))
+        """Raises KeyError, TypeError or ValueError if a scan cannot use `fields`."""
+        if fields["block"] < 1:
+            raise ValueError("no residues in a block")
+        modes = {mode: Mode.from_json(fields["modes"][mode]) for mode in MODES}
+        return cls(int(fields["block"]), modes, Calibration.from_json(fields["calibration"]))
 
 
 @dataclass(frozen=True)
 class Model:
-    """An opened model directory. `networks` holds "light", and "esm" where there is one.
+    """An opened model directory. `networks` holds "light", and "esm" if the model has it.
 
-    `title`, where there is one, is what the model is called in place of its directory's name.
+    `title` replaces the directory's name in outputs.
     """
 
     path: Path
@@ -96,12 +97,12 @@ class Model:
         return self.title or self.path.name
 
     def combination(self, network: str) -> Combination | None:
-        """How a network's calls and profiles' bits make one score, where the build fitted that."""
+        """How a network's calls and profiles' bits make one score; None if the build did not fit it."""
         fields = self.description.get("combination", {}).get(network)
         return Combination.from_json(fields["weights"]) if fields else None
 
     def runtime(self, network: str, device: str = "cpu"):
-        """The network itself, ready to be run; `device` is for the esm network."""
+        """The network itself, ready to run; `device` is for the esm network."""
         from ..network.runtime import EsmRuntime, LightRuntime
 
         if network == "light":
@@ -110,17 +111,20 @@ class Model:
 
 
 def open_model(path: str | Path, title: str = "") -> Model:
-    """Open and check a model directory; `title` is how outputs shall call it.
+    """Open and check a model directory.
 
-    Raises PfamnetError, one line, when it is no model, of another format, when
-    a file is missing or differs from what was written.
+    Arguments:
+        path: of the directory.
+        title: name of the model in outputs, instead of the directory's.
+    Raises:
+        PfamnetError: one line, if it is no model or of another format, or if a file is missing or corrupt.
     """
     path = Path(path)
     description = read_description(path)
     try:
         return replace(_open(path, description), title=title)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        # whole by its digests, and yet nothing that this program wrote
+        # every digest is correct, but this program wrote none of it
         raise PfamnetError(f"{path}: {DESCRIPTION} or families.tsv lacks what a model needs") from None
 
 
@@ -130,7 +134,7 @@ def _open(path: Path, description: dict) -> Model:
         try:  # meanwhile
             families = read_families(path / "families.tsv")
         finally:
-            checking.result()  # what is damaged is said to be, whatever it led to
+            checking.result()  # damage is reported first, whatever follows from it
     if len(families) != description["families"]:
         raise PfamnetError(
             f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} {description['families']}"
@@ -140,13 +144,13 @@ def _open(path: Path, description: dict) -> Model:
     if "light" not in networks:
         raise KeyError("light")
     model = Model(path, families, store, networks, description)
-    for name in networks:  # what is no combination is said at once
+    for name in networks:  # errors come now, not at the first hit
         model.combination(name)
     return model
 
 
 def check_files(path: Path, files: dict[str, str]) -> None:
-    """See that every file is there and has its SHA-256; raise PfamnetError otherwise."""
+    """Raise PfamnetError unless every file is there and has its SHA-256."""
     for name, digest in files.items():
         if not (path / name).is_file():
             raise PfamnetError(f"{path}: {name} is missing")
@@ -155,26 +159,17 @@ def check_files(path: Path, files: dict[str, str]) -> None:
 
 
 def read_description(path: Path) -> dict:
-    """model.json of a directory, its own digest checked."""
+    """The content of a directory's model.json, checked by its own digest."""
     if not path.is_dir():
         raise PfamnetError(f"{path}: no such model directory")
     try:
-        data = (path / DESCRIPTION).read_bytes()
+        text = (path / DESCRIPTION).read_bytes().decode()
+        description = json.loads(text)
+        intact = text == as_text(description)  # JSON ignores changes of white space
+        digest = description.pop("digest")
     except FileNotFoundError:
         raise PfamnetError(f"{path}: not a model directory ({DESCRIPTION} is missing)") from None
-    except OSError:
-        raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
-    return parse_description(data, path)
-
-
-def parse_description(data: bytes, path) -> dict:
-    """The content of model.json, its own digest checked; `path` is for messages."""
-    try:
-        text = data.decode()
-        description = json.loads(text)
-        intact = text == as_text(description)  # there are bytes that JSON would pass over
-        digest = description.pop("digest")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
     if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
@@ -186,7 +181,7 @@ def parse_description(data: bytes, path) -> dict:
 
 
 def as_text(description: dict) -> str:
-    """A description as it stands in model.json."""
+    """A description as model.json has it."""
     return json.dumps(description, indent=1) + "\n"
 
 
@@ -204,9 +199,8 @@ def file_digest(path: Path) -> str:
 class ModelWriter:
     """A model directory in the making; `finish` gives it its name.
 
-    It is made in `within`, a directory of the same file system (that of `out`
-    where none is given).  As a context manager it removes what was written if
-    `finish` was not reached: a model stands whole or not at all.
+    It is written in `within`, a directory of the same file system (default: that of `out`). As a
+    context manager it removes what was written unless `finish` was reached.
     """
 
     def __init__(self, out: str | Path, within: str | Path | None = None):
@@ -224,19 +218,16 @@ class ModelWriter:
 
     def finish(self, description: dict) -> None:
         """Write model.json with the digests of all files, and rename the directory."""
-        for file in self.folder.rglob("*"):  # safetensors writes files for the owner alone
+        files = {}
+        for file in sorted(self.folder.rglob("*")):
             if file.is_file():
-                file.chmod(0o644)
-        files = {
-            str(file.relative_to(self.folder)): file_digest(file)
-            for file in sorted(self.folder.rglob("*"))
-            if file.is_file()
-        }
+                file.chmod(0o644)  # safetensors writes files for the owner alone
+                files[str(file.relative_to(self.folder))] = file_digest(file)
         description = description | {"format": FORMAT, "files": files}
         # through JSON once, so that the digest is of what will be read
         description = json.loads(json.dumps(description))
-        whole = description | {"digest": description_digest(description)}
-        (self.folder / DESCRIPTION).write_text(as_text(whole), encoding="utf-8")
+        complete = description | {"digest": description_digest(description)}
+        (self.folder / DESCRIPTION).write_text(as_text(complete), encoding="utf-8")
         if self.out.exists():
             raise PfamnetError(f"{self.out}: exists already")
         os.rename(self.folder, self.out)

@@ -25,7 +25,7 @@ def write_model(path, candidates=12, weights=None):
     network = LightNetwork(LightConfig(len(families), embedding=8, width=16, context=16)).eval()
     network.head.weight.data *= 40  # untrained logits are all but equal
     modes = {
-        mode: {"threshold": -1e9, "candidates": n, "recall": 1.0}
+        mode: {"threshold": -1e9, "candidates": n, "most": n, "recall": 1.0}
         for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))
     }
     calibration = [
