@@ -28,23 +28,6 @@ REFUSALS = {  # by the names of the client's errors
 }
 
 
-class Reference(NamedTuple):
-    """A model on the hub; `revision` is a branch, a tag or a commit."""
-
-    repo: str
-    revision: str
-
-    def __str__(self) -> str:
-        return f"{PREFIX}{self.repo}" + (f"@{self.revision}" if self.revision != "main" else "")
-
-    @classmethod
-    def parse(cls, text: str) -> Reference:
-        repo, _, revision = text.removeprefix(PREFIX).partition("@")
-        if not NAME.fullmatch(repo) or ".." in text or ("@" in text and not REVISION.fullmatch(revision)):
-            raise PfamnetError(f"{text}: a model on the hub is named hf:ORG/NAME or hf:ORG/NAME@REVISION")
-        return cls(repo, revision or "main")
-
-
 class Fetched(NamedTuple):
     """Where a model lies in the cache, and its name with the commit."""
 
@@ -61,66 +44,60 @@ def fetch_model(name: str, say: Callable[[str], None]) -> Fetched:
     Raises:
         PfamnetError: one line, if the model does not exist, cannot be downloaded, or arrives corrupt.
     """
-    reference = Reference.parse(name)
+    repo, at, revision = name.removeprefix(PREFIX).partition("@")
+    if not NAME.fullmatch(repo) or ".." in name or (at and not REVISION.fullmatch(revision)):
+        raise PfamnetError(f"{name}: a model on the hub is named hf:ORG/NAME or hf:ORG/NAME@REVISION")
     with warnings.catch_warnings(action="ignore"):
         try:
             import huggingface_hub.constants
             import huggingface_hub.errors
             import huggingface_hub.utils as utils
         except ImportError:
-            raise PfamnetError(
-                f"{reference}: huggingface_hub is missing: pip install 'pfamnet[hub]'"
-            ) from None
+            raise PfamnetError(f"{name}: huggingface_hub is missing: pip install 'pfamnet[hub]'") from None
         utils.disable_progress_bars()
         utils.logging.set_verbosity(utils.logging.CRITICAL)
         try:
-            path = download(huggingface_hub, reference, say)
+            path = download(huggingface_hub, name, repo, revision or "main", say)
         except PfamnetError:
             raise
         except Exception as error:  # the client raises errors of many kinds
-            raise PfamnetError(f"{reference}: {refusal(error)}") from None
-    return Fetched(path, f"{PREFIX}{reference.repo}@{path.name[:12]}")
+            raise PfamnetError(f"{name}: {refusal(error)}") from None
+    return Fetched(path, f"{PREFIX}{repo}@{path.name[:12]}")
 
 
-def download(client, reference: Reference, say: Callable[[str], None]) -> Path:
+def download(client, name: str, repo: str, revision: str, say: Callable[[str], None]) -> Path:
     """The complete snapshot of a revision in the cache."""
-    absent = why_absent(client, reference)
-
-    def snapshot(revision: str, names: list[str]) -> Path:
-        patterns = list(map(glob.escape, names))
-        return Path(
+    absent = why_absent(client, repo, revision)
+    try:
+        path = Path(
             client.snapshot_download(
-                reference.repo, revision=revision, allow_patterns=patterns, local_files_only=bool(absent)
+                repo, revision=revision, allow_patterns=DESCRIPTION, local_files_only=bool(absent)
             )
         )
-
-    try:
-        path = snapshot(reference.revision, [DESCRIPTION])
     except client.errors.LocalEntryNotFoundError:
         if not absent:
             raise
-        raise PfamnetError(f"{reference}: not in the cache, and {absent}") from None
+        raise PfamnetError(f"{name}: not in the cache, and {absent}") from None
     if not absent and not (path / DESCRIPTION).is_file():
-        raise PfamnetError(f"{reference}: {DESCRIPTION} is missing on the hub: not a pfamnet model")
+        raise PfamnetError(f"{name}: {DESCRIPTION} is missing on the hub: not a pfamnet model")
     files = read_description(path)["files"]
-    lacking = [name for name in files if not (path / name).is_file()]
+    lacking = [file for file in files if not (path / file).is_file()]
     if lacking and absent:
-        raise PfamnetError(f"{reference}: incomplete in the cache, and {absent}")
+        raise PfamnetError(f"{name}: incomplete in the cache, and {absent}")
     if lacking:
-        say(f"fetching {reference}: {len(lacking)} files")
-        snapshot(path.name, lacking)
-        for name in lacking:
-            check(path / name, files[name], f"{reference}: {name}")
+        say(f"fetching {name}: {len(lacking)} files")
+        client.snapshot_download(repo, revision=path.name, allow_patterns=list(map(glob.escape, lacking)))
+    for file in lacking:
+        check(path / file, files[file], f"{name}: {file}")
     if absent and absent != OFFLINE:
-        say(f"warning: {reference}: {absent}; the copy in the cache is used")
+        say(f"warning: {name}: {absent}; the copy in the cache is used")
     return path
 
 
-def why_absent(client, reference: Reference) -> str:
+def why_absent(client, repo: str, revision: str) -> str:
     """Why the hub cannot be asked; empty if it can, or need not because the commit is in the cache."""
     if client.constants.HF_HUB_OFFLINE:
         return OFFLINE
-    repo, revision = reference
     if COMMIT.fullmatch(revision) and client.try_to_load_from_cache(repo, DESCRIPTION, revision=revision):
         return ""
     try:

@@ -19,7 +19,7 @@ CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
 
 
 def write_model(path, candidates=12, weights=None):
-    """Write the model; `candidates` are for each 64 blocks, `weights` of its combined score, if it has one."""
+    """Write the model; `candidates` are for each 64 blocks, `weights` of its combined score, if any."""
     families = golden.families()
     torch.manual_seed(1)
     network = LightNetwork(LightConfig(len(families), embedding=8, width=16, context=16)).eval()
