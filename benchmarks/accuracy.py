@@ -50,6 +50,7 @@ from common import Clock, describe_model, machine, save, share
 from pfamnet.families import families_by_key, read_families
 from pfamnet.model.combination import log_probabilities
 from pfamnet.model.directory import open_model
+from pfamnet.profiles.store import optimize
 from pfamnet.training.distillation import some_of_each
 from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.readers import read_shard
@@ -126,7 +127,7 @@ class Bench:
         self.kept = Kept(work / describe_model(model)["digest"])
         self.clans = clan_names(model, families)
         self.count = len(model.families)
-        self.profiles = [model.store.optimized(i) for i in range(self.count)]
+        self.profiles = [optimize(model.store.hmm(i)) for i in range(self.count)]
         self.runtimes = {name: model.runtime(name, "cpu") for name in sorted(model.networks)}
         self.train = self.read("train")
         self.words = Words(self.train.sequences, self.train.labels)

@@ -29,7 +29,9 @@ from pfamnet.families import families_by_key, read_families
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
 from pfamnet.network.candidates import best_blocks, spans
-from pfamnet.profiles.search import MAX_RESIDUES, ProfileSearch, Thresholds, to_digital
+from pfamnet.profiles.search import MAX_RESIDUES, ProfileSearch, to_digital
+from pfamnet.profiles.store import optimize
+from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.scan.scanner import MODES, Scanner
 from pfamnet.scan.workers import in_order
 
@@ -115,10 +117,9 @@ def choose(path, first, sample, seed):
 def search_every_profile(model, records, cpu, evalue=None):
     """All domains by hmmsearch with every profile, at GA or by E-value, and the clocks of it."""
     with Clock() as opening:
-        profiles = [model.store.optimized(i) for i in range(len(model.families))]
+        profiles = [optimize(model.store.hmm(i)) for i in range(len(model.families))]
         targets = DigitalSequenceBlock(
-            Alphabet.amino(),
-            [to_digital(record._replace(name=str(i), description="")) for i, record in enumerate(records)],
+            Alphabet.amino(), [to_digital(record.sequence, str(i)) for i, record in enumerate(records)]
         )
     with Clock() as search:
         cutoffs = {} if evalue else {"bit_cutoffs": "gathering"}
@@ -195,7 +196,9 @@ def check(model, records, reference, evalue=None):
     search = ProfileSearch(model.store, model.families, thresholds=Thresholds() if evalue else GATHERING)
     every = range(len(model.families))
     scanned = [
-        domain for record in records for domain in domains_of(record, search.search(record, every), evalue)
+        domain
+        for record in records
+        for domain in domains_of(record, search.search([record], [every])[0], evalue)
     ]
     names = {record.name for record in records}
     wanted = [domain for domain in reference if domain.protein in names]

@@ -42,8 +42,8 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Pipeline
 from tqdm import tqdm
 
-from ..profiles.search import Thresholds, to_digital
-from ..records import Record
+from ..profiles.search import to_digital
+from ..profiles.thresholds import Thresholds
 from ..trainset.holdout import draw_number
 from ..trainset.trainset import Fold, TrainSet
 
@@ -194,9 +194,7 @@ class Material:
 
 
 def to_block(texts: list[str]) -> DigitalSequenceBlock:
-    records = (Record(str(number), "", text, number) for number, text in enumerate(texts))
-    block = [to_digital(record) for record in records]
-    return DigitalSequenceBlock(_AMINO, block)
+    return DigitalSequenceBlock(_AMINO, [to_digital(text, str(number)) for number, text in enumerate(texts)])
 
 
 def bits(hmm: HMM, block: DigitalSequenceBlock, thresholds: Thresholds) -> np.ndarray:

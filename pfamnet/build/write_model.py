@@ -22,7 +22,8 @@ from ..network.light import LightNetwork
 from ..network.light_onnx import export_light, family_offsets
 from ..network.quantize import SAMPLES, quantize_light
 from ..network.runtime import EsmRuntime, LightRuntime
-from ..profiles.files import ProfileStore, write_profiles
+from ..profiles.files import write_profiles
+from ..profiles.store import ProfileStore
 from ..scan.evidence import Appraiser
 from ..training.checkpoints import write_training_log
 from ..training.sampler import Corpus
@@ -91,7 +92,7 @@ class ModelOutput:
                 for name, runtime in runtimes.items()
             }
             dev = Corpus(trainset.dev)
-            appraisers = self.appraisers(runtimes, ProfileStore(folder / profiles, offsets), families)
+            appraisers = self.appraisers(runtimes, ProfileStore.open(folder / profiles, offsets), families)
             combination = {
                 name: self.combined(name, runtime, appraisers[name], dev, trainset.dev)
                 for name, runtime in runtimes.items()

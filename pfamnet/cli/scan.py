@@ -254,7 +254,7 @@ def usual_scanner(
     from ..scan.scanner import NetworkScanner, ProfileScanner, Scanner
 
     if mode == "profiles" or not model.networks:
-        return ProfileScanner(model, thresholds, effort, alignments)
+        return ProfileScanner(model, thresholds, effort, alignments, threads)
     if mode == "network":
         return NetworkScanner(model, thresholds, effort, which, device)
     return Scanner(model, thresholds, effort, which, device, alignments, threads)

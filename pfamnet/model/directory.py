@@ -28,7 +28,7 @@ from pathlib import Path
 from ..errors import PfamnetError
 from ..families import Family, read_families
 from ..network.evalues import Calibration
-from ..profiles.files import ProfileStore
+from ..profiles.store import ProfileStore
 from .combination import Combination
 
 FORMAT = 1
@@ -139,7 +139,7 @@ def _open(path: Path, description: dict) -> Model:
         raise PfamnetError(
             f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} {description['families']}"
         )
-    store = ProfileStore(path / description["profiles"], [family.offset for family in families])
+    store = ProfileStore.open(path / description["profiles"], [family.offset for family in families])
     networks = {name: NetworkInfo.from_json(fields) for name, fields in description["networks"].items()}
     if "light" not in networks:
         raise KeyError("light")

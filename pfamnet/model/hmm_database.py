@@ -6,12 +6,12 @@ hmmscan's users have such files. They are read whole, as HMMER ASCII or
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from ..errors import PfamnetError
 from ..families import Family
-from ..profiles.files import optimize, read_hmms
+from ..profiles.files import read_hmms
+from ..profiles.store import ProfileStore
 from .directory import Model
 
 PRESSED = ".h3m"
@@ -46,7 +46,7 @@ def open_library(path: Path) -> Model:
             families.append(family_of(hmm))
     except UnicodeDecodeError:
         raise PfamnetError(f"{path}: profile {len(hmms) + 1}: not UTF-8 text") from None
-    return Model(path, families, LibraryStore(hmms), {}, {})
+    return Model(path, families, ProfileStore(hmms), {}, {})
 
 
 def family_of(hmm) -> Family:
@@ -61,27 +61,3 @@ def family_of(hmm) -> Family:
         tc=cutoffs.trusted,
         nc=cutoffs.noise,
     )
-
-
-class LibraryStore:
-    """Stands where a model has its `ProfileStore`; the profiles are in memory."""
-
-    def __init__(self, hmms: list):
-        self._hmms = hmms
-        self._local = threading.local()
-
-    def __len__(self) -> int:
-        return len(self._hmms)
-
-    def hmm(self, index: int):
-        """The profile of a family."""
-        return self._hmms[index]
-
-    def optimized(self, index: int):
-        """Its search profile, each thread's own: a search changes it."""
-        if not hasattr(self._local, "kept"):
-            self._local.kept = {}
-        kept = self._local.kept
-        if index not in kept:
-            kept[index] = optimize(self._hmms[index])
-        return kept[index]

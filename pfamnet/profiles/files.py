@@ -9,27 +9,20 @@ library, and yet one profile can be read alone at its byte offset.
 import contextlib
 import gzip
 import io
-import mmap
-import os
-import threading
 import zlib
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy
 from pyhmmer.easel import Alphabet, Randomness
 from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
-from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
+from pyhmmer.plan7 import HMM, HMMFile
 
 from ..errors import PfamnetError
 from .hmm_guard import WatchedStream
 
-_GZIP_MAGIC = b"\x1f\x8b"
-# The length model for which hmmpress configures profiles. Every search sets
-# its own length later; with this one the stored filters are hmmpress's bytes.
-_PRESS_LENGTH = 400
+GZIP_MAGIC = b"\x1f\x8b"
 # What pyhmmer and gzip raise on bytes that are no profiles, or half of one.
-_FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, OSError)
+FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, OSError)
 
 
 def read_hmms(path: str) -> Iterator[HMM]:
@@ -52,28 +45,27 @@ def read_hmms(path: str) -> Iterator[HMM]:
     with contextlib.ExitStack() as stack:
         try:
             raw = stack.enter_context(open(path, "rb", buffering=1 << 20))
-            zipped = raw.peek(2)[:2] == _GZIP_MAGIC
+            zipped = raw.peek(2)[:2] == GZIP_MAGIC
             # The buffer is there because pyhmmer asks the stream it reads for
             # more in a way that hides gzip's own complaints.
             stream = io.BufferedReader(gzip.open(raw), 1 << 20) if zipped else raw
             watched = WatchedStream(stream)
             try:
                 reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))
-            except _FORMAT_ERRORS:
+            except FORMAT_ERRORS:
                 if watched.failure:
                     raise ValueError(f"profile 1: {watched.failure}") from None
                 raise
         except OSError as error:
             raise PfamnetError(f"{path}: {error.strerror or error}") from error
-        except _FORMAT_ERRORS as error:
-            raise PfamnetError(f"{path}: {_reason(error)}") from error
+        except FORMAT_ERRORS as error:
+            raise PfamnetError(f"{path}: {reason(error)}") from error
         while True:
             number += 1
             try:
                 hmm = reader.read()
-            except _FORMAT_ERRORS as error:
-                reason = _reason(watched.failure or error)
-                raise PfamnetError(f"{path}: profile {number}: {reason}") from error
+            except FORMAT_ERRORS as error:
+                raise PfamnetError(f"{path}: profile {number}: {reason(watched.failure or error)}") from error
             if hmm is None:
                 break
             _check(hmm, f"{path}: profile {number} '{hmm.name}'")
@@ -84,7 +76,7 @@ def read_hmms(path: str) -> Iterator[HMM]:
         raise PfamnetError(f"{path}: no profiles")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What went wrong in reading, in one line without a trailing dot."""
     try:
         message = " ".join(str(error).split()).rstrip(".")
@@ -107,7 +99,7 @@ def _check(hmm: HMM, where: str) -> None:
     try:
         hmm.validate(1e-3)
     except InvalidHMM as error:
-        raise PfamnetError(f"{where}: damaged: {_reason(error)}") from error
+        raise PfamnetError(f"{where}: damaged: {reason(error)}") from error
 
 
 def write_profiles(path: str, hmms: Iterable[HMM]) -> list[int]:
@@ -139,128 +131,6 @@ def _member(data: bytes) -> bytes:
     with gzip.GzipFile(filename="", mode="wb", fileobj=member, mtime=0) as writer:
         writer.write(data)
     return member.getvalue()
-
-
-def optimize(hmm: HMM) -> OptimizedProfile:
-    """The search profile of an HMM, as hmmpress stores it for hmmscan.
-
-    Multi-hit local, and equal to hmmpress's in every score (its ``.h3p``
-    part byte for byte), so that a search gives hmmscan's numbers.
-    """
-    background = Background(hmm.alphabet)
-    profile = hmm.to_profile(background, L=_PRESS_LENGTH, multihit=True, local=True)
-    return profile.to_optimized()
-
-
-class ProfileStore:
-    """The profiles of a library, each read only when asked for.
-
-    Arguments:
-        path: a library that `write_profiles` wrote.
-        offsets: what it returned.
-        keep: how many search profiles each thread keeps ready, the last used
-            ones; about 280 bytes per match state, 50 kB on average. Several
-            threads keep as many in common, to copy from.
-
-    Raises:
-        PfamnetError: when the file cannot be read or is shorter than the
-            offsets say.
-
-    All methods may be called from any thread. Use as a context manager or
-    call `close`.
-    """
-
-    def __init__(self, path: str, offsets: Sequence[int], keep: int = 4096) -> None:
-        self.path = str(path)
-        self._keep = keep
-        self._local = threading.local()
-        self._askers: set[int] = set()
-        self._pristine: dict[int, OptimizedProfile] = {}
-        try:
-            with open(path, "rb") as library:
-                size = os.fstat(library.fileno()).st_size
-                self._bytes = b""
-                if size:
-                    self._bytes = mmap.mmap(library.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise PfamnetError(f"{path}: {error.strerror or error}") from error
-        bounds = [*map(int, offsets), size]
-        if bounds[0] != 0 or any(a >= b for a, b in zip(bounds, bounds[1:])):
-            raise PfamnetError(f"{path}: the offsets of the profiles do not fit the file")
-        self._bounds = bounds
-
-    def __len__(self) -> int:
-        """The number of profiles."""
-        return len(self._bounds) - 1
-
-    def __enter__(self) -> "ProfileStore":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file and forget the search profiles."""
-        self._local = threading.local()
-        self._pristine = {}
-        if isinstance(self._bytes, mmap.mmap):
-            self._bytes.close()
-
-    def hmm(self, index: int) -> HMM:
-        """Read one profile from the file, anew at each call (about 0.1 ms).
-
-        Raises:
-            IndexError: when there is no such profile.
-            PfamnetError: when its bytes are no profile.
-        """
-        if not 0 <= index < len(self):
-            raise IndexError(f"profile {index} of {len(self)}")
-        data = self._bytes[self._bounds[index] : self._bounds[index + 1]]
-        try:
-            if data.startswith(_GZIP_MAGIC):
-                data = zlib.decompress(data, wbits=31)  # one member; gzip's own wrapper is slower
-            with HMMFile(io.BytesIO(data)) as reader:
-                hmm = reader.read()
-        except _FORMAT_ERRORS as error:
-            raise PfamnetError(f"{self.path}: profile {index + 1}: {_reason(error)}") from error
-        if hmm is None:
-            raise PfamnetError(f"{self.path}: profile {index + 1}: empty")
-        return hmm
-
-    def optimized(self, index: int) -> OptimizedProfile:
-        """The search profile, made when first asked for and then kept.
-
-        Each thread has its own: a search writes the length of the sequence
-        into the profile, so two threads must never search with the same one.
-
-        Raises: as `hmm`.
-        """
-        if not hasattr(self._local, "kept"):
-            self._local.kept = OrderedDict()
-            self._askers.add(threading.get_ident())
-        kept = self._local.kept
-        if index in kept:
-            kept.move_to_end(index)
-            return kept[index]
-        profile = kept[index] = self._make(index)
-        if len(kept) > self._keep:
-            kept.popitem(last=False)
-        return profile
-
-    def _make(self, index: int) -> OptimizedProfile:
-        """A search profile that nobody has yet.
-
-        Once there are several threads, one of each is left unused to be
-        copied, which takes a tenth of the time. What a search is using must
-        not be copied: in the midst of it, its mode is another one.
-        """
-        pristine = self._pristine.get(index)
-        if pristine is not None:
-            return pristine.copy()
-        profile = optimize(self.hmm(index))
-        if len(self._askers) > 1 and len(self._pristine) < self._keep:
-            self._pristine[index] = profile.copy()
-        return profile
 
 
 def emit_sequences(hmm: HMM, n: int, seed: int) -> list[str]:

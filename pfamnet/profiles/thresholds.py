@@ -1,30 +1,99 @@
-"""What is reported and included once all the families of a query are known.
+"""What is reported and included: hmmscan's options, and their tests."""
 
-hmmscan's conditional E-value of a domain counts the families that it reports for
-the query. Where a query is searched in parts, it can be worked out at the end alone.
-"""
-
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import exp
 
+from ..errors import PfamnetError
+from ..families import Family
+from ..hits import Hit
 
-def with_domZ(hit, domZ, thresholds):
-    """A hit whose domains' conditional E-values count `domZ` families.
+_CUTOFF_FIELDS = {"gathering": ("GA", "ga"), "trusted": ("TC", "tc"), "noise": ("NC", "nc")}
 
-    What passed with fewer of them may fall below the thresholds; the hit comes
-    from a search with a `domZ` of at most that.
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What hmmscan's options of the same names set, with its defaults.
+
+    E, T, domE, domT          reporting; a score (T) goes before an E-value
+    incE, incT, incdomE, incdomT   inclusion
+    bit_cutoffs               None, 'gathering', 'trusted' or 'noise': take
+                              both from the profile
+    Z, domZ                   comparisons, and significant families, counted
+                              for E-values; None: all families, and those
+                              reported for the query
+    seed                      0 for an arbitrary one
+    F1, F2, F3, bias_filter   the filters; `--max` is 1, 1, 1, False
+    null2                     correct scores for composition
+    """
+
+    E: float = 10.0
+    T: float | None = None
+    domE: float = 10.0
+    domT: float | None = None
+    incE: float = 0.01
+    incT: float | None = None
+    incdomE: float = 0.01
+    incdomT: float | None = None
+    bit_cutoffs: str | None = None
+    Z: float | None = None
+    domZ: float | None = None
+    seed: int = 42
+    F1: float = 0.02
+    F2: float = 1e-3
+    F3: float = 1e-5
+    bias_filter: bool = True
+    null2: bool = True
+
+    @property
+    def inclusion_by_score(self) -> bool:
+        """Whether inclusion goes by score; hmmscan then sorts by score."""
+        return self.incT is not None or self.bit_cutoffs is not None
+
+    def unfiltered(self) -> "Thresholds":
+        """The same with every filter off, as hmmscan's --max."""
+        return replace(self, F1=1.0, F2=1.0, F3=1.0, bias_filter=False)
+
+
+def check_cutoffs(families: Sequence[Family], bit_cutoffs: str | None) -> None:
+    """Raise PfamnetError where a family lacks the cutoffs that are asked for."""
+    if bit_cutoffs is None:
+        return
+    label, field = _CUTOFF_FIELDS[bit_cutoffs]
+    lacking = [family for family in families if getattr(family, field) is None]
+    if lacking:
+        others = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        first = lacking[0]
+        raise PfamnetError(
+            f"family {first.accession} {first.name}{others}: no {label} bit thresholds in the model"
+        )
+
+
+def with_Z(hit: Hit, thresholds: Thresholds) -> Hit:
+    """A hit of a search that counted fewer comparisons than its E-value does, and whether it still passes."""
+    reported = passes(hit.evalue, hit.score, thresholds)
+    included = reported and hit.included and passes(hit.evalue, hit.score, thresholds, "inc")
+    return replace(hit, reported=reported, included=included)
+
+
+def with_domZ(hit: Hit, domZ: float, thresholds: Thresholds) -> Hit:
+    """The hit with conditional E-values that count `domZ` families, and what still passes with these.
+
+    hmmscan counts the families that it reports for the query. If a query is searched
+    in parts, that number is known at the end. The hit must come from a search with a
+    `domZ` of at most that.
     """
     domains = []
     for domain in hit.domains:
         c_evalue = exp(domain.log_p) * domZ
         reported = domain.reported and passes(c_evalue, domain.score, thresholds, "dom")
-        included = domain.included and passes(c_evalue, domain.score, thresholds, "incdom")
-        domains.append(replace(domain, c_evalue=c_evalue, reported=reported, included=included and reported))
+        included = domain.included and hit.included and passes(c_evalue, domain.score, thresholds, "incdom")
+        domains.append(replace(domain, c_evalue=c_evalue, reported=reported, included=included))
     included = hit.included and passes(hit.evalue, hit.score, thresholds, "inc")
     return replace(hit, domains=tuple(domains), included=included)
 
 
-def passes(evalue, score, thresholds, kind):
+def passes(evalue: float, score: float, thresholds: Thresholds, kind: str = "") -> bool:
     """Test against -E or -T, --domE or --domT, and so on (`kind`: "", "dom", "inc", "incdom").
 
     Profiles' own cutoffs were applied by the search, to scores not lower than these.

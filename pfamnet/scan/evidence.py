@@ -17,7 +17,8 @@ import numpy as np
 from ..hits import Hit
 from ..model.combination import Combination, evidence, log_probabilities
 from ..network.candidates import best_runs
-from ..profiles.search import ProfileSearch, Thresholds
+from ..profiles.search import ProfileSearch
+from ..profiles.thresholds import Thresholds
 from ..records import Record
 
 FURTHER = 4  # times as many families as candidates are tried where these are not the right ones
@@ -82,8 +83,8 @@ class Appraiser:
             domZ=thresholds.domZ or 1.0,
         )  # one family is reported for the query
         self.most = most
-        self.filtered = ProfileSearch(store, families, None, everything, alignments)
-        self.unfiltered = ProfileSearch(store, families, None, everything.unfiltered(), alignments)
+        self.filtered = ProfileSearch(store, families, everything, alignments)
+        self.unfiltered = ProfileSearch(store, families, everything.unfiltered(), alignments)
 
     def of(self, record: Record, view: View) -> Evidence:
         """The evidence on a sequence."""
@@ -98,9 +99,9 @@ class Appraiser:
     def searched(self, record: Record, likeliest: list[int]) -> tuple[dict[int, Hit], dict | None]:
         """What the two passes find, by family, and what passed the filters of the first."""
         candidates, further = likeliest[: self.most], likeliest[self.most :]
-        passed = self.filtered.search(record, candidates)
+        (passed,) = self.filtered.search([record], [candidates])
         hits = {hit.family: hit for hit in passed}
         if further and not any(hit.included for hit in passed):
-            hits |= {hit.family: hit for hit in self.filtered.search(record, further)}
+            hits |= {hit.family: hit for hit in self.filtered.search([record], [further])[0]}
         rest = [family for family in (candidates[:UNFILTERED] if hits else candidates) if family not in hits]
-        return hits | {hit.family: hit for hit in self.unfiltered.search(record, rest)}, passed.counts
+        return hits | {hit.family: hit for hit in self.unfiltered.search([record], [rest])[0]}, passed.counts

@@ -15,8 +15,8 @@ from ..hits import Hit, network_domain, network_hit
 from ..model.combination import evidence
 from ..model.directory import Model
 from ..network.candidates import Proposal, propose, spans
-from ..profiles.batch_search import BatchSearch
-from ..profiles.search import ProfileSearch, Thresholds
+from ..profiles.search import ProfileSearch
+from ..profiles.thresholds import Thresholds
 from ..records import Record
 from .evidence import View
 
@@ -35,21 +35,26 @@ class ProfileScanner:
     """
 
     def __init__(
-        self, model: Model, thresholds: Thresholds, effort: str = "default", alignments: bool = False
+        self,
+        model: Model,
+        thresholds: Thresholds,
+        effort: str = "default",
+        alignments: bool = False,
+        threads: int = 1,
     ):
         if effort == "sensitive":
             thresholds = thresholds.unfiltered()
-        self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
+        self.search = ProfileSearch(model.store, model.families, thresholds, alignments, threads)
         self.everything = range(len(model.families))
 
     def hits(self, record: Record) -> list[Hit]:
-        """The hits of one protein, best first; also those below the reporting
-        thresholds, by whose names hmmscan sets the width of its columns."""
-        return self.search.search(record, self.everything, unreported=True)
+        """The hits of one protein, best first."""
+        return self.scan([record])[0]
 
     def scan(self, records: list[Record]) -> list[list[Hit]]:
-        """The hits of each protein."""
-        return [self.hits(record) for record in records]
+        """The hits of each protein; also those below the reporting thresholds, by
+        whose names hmmscan sets the width of its columns."""
+        return self.search.search(records, [self.everything] * len(records), unreported=True)
 
 
 class NetworkScanner:
@@ -177,20 +182,17 @@ class Scanner(NetworkScanner):
     ):
         self.trial = None
         if mode == "sensitive":
-            self.trial = ProfileSearch(model.store, model.families, None, thresholds)
+            self.trial = ProfileSearch(model.store, model.families, thresholds, threads=threads)
             thresholds = thresholds.unfiltered()
-        self.search = ProfileSearch(model.store, model.families, None, thresholds, alignments)
-        one_by_one = alignments or self.trial is not None
-        self.batches = None if one_by_one else BatchSearch(self.search, threads)
+        self.search = ProfileSearch(model.store, model.families, thresholds, alignments, threads)
         super().__init__(model, thresholds, mode, network, device)
         self.combination = model.combination(self.name)
         # to place what the network alone calls: any alignment, however poor
         self.placing = ProfileSearch(
             model.store,
             model.families,
-            Z=self.search.Z,
-            alignments=alignments,
-            thresholds=Thresholds(E=np.inf, domE=np.inf, seed=thresholds.seed).unfiltered(),
+            Thresholds(E=np.inf, domE=np.inf, Z=self.search.Z, seed=thresholds.seed).unfiltered(),
+            alignments,
         )
 
     def hits(self, record: Record) -> list[Hit]:
@@ -208,14 +210,10 @@ class Scanner(NetworkScanner):
 
     def searched(self, records: list[Record], proposals: list[Proposal | None]) -> list:
         """The hits of the profile stage; a protein without residues has no proposal."""
-        if self.batches is None:
-            return [
-                self.search.search(record, self.worth_a_search(record, proposal) if proposal else [])
-                for record, proposal in zip(records, proposals)
-            ]
-        return self.batches.search_all(
-            records, [proposal.families.tolist() if proposal else [] for proposal in proposals]
-        )
+        families = [proposal.families.tolist() if proposal else [] for proposal in proposals]
+        if self.trial is not None:
+            families = self.worth_a_search(records, families)
+        return self.search.search(records, families)
 
     def with_calls(self, record: Record, calls: tuple, searched) -> list[Hit]:
         """The hits of a protein's profiles, and the calls of the network alone."""
@@ -225,15 +223,17 @@ class Scanner(NetworkScanner):
         alone = self.network_hits(record, proposal, evalues, log_p, sure, found)
         return searched.with_hits(sorted(found + alone, key=lambda hit: hit.order))
 
-    def worth_a_search(self, record: Record, proposal: Proposal) -> list[int]:
-        """The candidates whose profiles are searched with."""
-        families = proposal.families.tolist()
-        if self.trial is None:
-            return families
-        blocks = -(-len(record.sequence) // self.info.block)
-        first = UNFILTERED * min(spans(blocks), MOST_SPANS)
-        tried = self.trial.search(record, families[first:])
-        return families[:first] + [hit.family for hit in tried]
+    def worth_a_search(self, records: list[Record], candidates: list[list[int]]) -> list[list[int]]:
+        """The candidates of each protein whose profiles are searched with."""
+        firsts = [
+            UNFILTERED * min(spans(-(-len(record.sequence) // self.info.block)), MOST_SPANS)
+            for record in records
+        ]
+        tried = self.trial.search(records, [families[first:] for families, first in zip(candidates, firsts)])
+        return [
+            families[:first] + [hit.family for hit in hits]
+            for families, first, hits in zip(candidates, firsts, tried)
+        ]
 
     def chosen(self, record: Record, proposal: Proposal, rivals: list[int]) -> int:
         """Of calls of the network that want one region, that of the largest combined score there.
@@ -247,7 +247,7 @@ class Scanner(NetworkScanner):
         first, last = start // self.info.block, -(-end // self.info.block)
         view = View(self.runtime.logits(record.sequence))
         part = record._replace(sequence=record.sequence[start:end])
-        bits = {hit.family: hit.score for hit in self.placing.search(part, families.tolist())}
+        bits = {hit.family: hit.score for hit in self.placing.search([part], [families.tolist()])[0]}
         scores = self.combination.scores(view.log_p(first, last)[families], evidence(bits, families))
         return rivals[int(scores.argmax())]
 
@@ -255,7 +255,8 @@ class Scanner(NetworkScanner):
         """A domain of the network alone, its coordinates from the profile where it aligns."""
         placed, hmm, accuracy = (start, end), (1, self.model.families[family].length), 0.0
         alignment = None
-        for hit in self.placing.search(record._replace(sequence=record.sequence[start:end]), [family]):
+        part = record._replace(sequence=record.sequence[start:end])
+        for hit in self.placing.search([part], [[family]])[0]:
             best = hit.best_domain
             least = max(PLACED * (end - start), min(self.info.block, end - start))
             if best.ali_to - best.ali_from + 1 < least:

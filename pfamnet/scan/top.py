@@ -15,8 +15,8 @@ import numpy as np
 from ..hits import Hit, network_hit
 from ..model.combination import Combination
 from ..model.directory import Model
-from ..profiles.search import SearchedHits, Thresholds
-from ..profiles.thresholds import with_domZ
+from ..profiles.search import SearchedHits
+from ..profiles.thresholds import Thresholds, with_domZ
 from ..records import Record
 from .evidence import Appraiser, View
 from .scanner import NetworkScanner

@@ -6,21 +6,13 @@ from pathlib import Path
 from pfamnet.families import Family
 from pfamnet.io.fasta import read_fasta
 from pfamnet.output.hmmscan_tables import Trailer
-from pfamnet.profiles.files import optimize, read_hmms
-from pfamnet.profiles.search import ProfileSearch, Thresholds
+from pfamnet.profiles.files import read_hmms
+from pfamnet.profiles.search import ProfileSearch
+from pfamnet.profiles.store import ProfileStore
+from pfamnet.profiles.thresholds import Thresholds
 
 DATA = Path(__file__).parent.parent / "data"
 SETS = {"default": Thresholds(), "cut_ga": Thresholds(bit_cutoffs="gathering")}
-
-
-class Store:
-    """Stands in for a ProfileStore: all search profiles, for one thread."""
-
-    def __init__(self):
-        self.profiles = [optimize(hmm) for hmm in hmms()]
-
-    def optimized(self, index):
-        return self.profiles[index]
 
 
 @functools.cache
@@ -53,15 +45,25 @@ def record(name):
     return next(record for record in records() if record.name == name)
 
 
-def profile_search(thresholds=None):
-    return ProfileSearch(Store(), families(), thresholds=thresholds)
+@functools.cache
+def store():
+    return ProfileStore(hmms())
+
+
+def profile_search(thresholds=None, **options):
+    return ProfileSearch(store(), families(), thresholds, **options)
+
+
+def search(records, thresholds=None, unreported=False):
+    """The hits of some records with every profile."""
+    every = range(len(families()))
+    return profile_search(thresholds).search(records, [every] * len(records), unreported)
 
 
 @functools.cache
 def hits(name):
     """The hits of each golden record, under the thresholds of that name."""
-    search = profile_search(SETS[name])
-    return [search.search(record, range(len(families()))) for record in records()]
+    return search(records(), SETS[name])
 
 
 def table(name, kind):

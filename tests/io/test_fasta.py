@@ -273,7 +273,7 @@ def test_reads_what_easel_reads(data):
     # A name that a NUL makes empty is read by Easel; in a table it would be
     # no name at all.
     if not refused and not any(name == "" for name, _, _ in theirs):
-        ours = [(r.name, r.description, bytes(to_digital(r).sequence)) for r in read(data)]
+        ours = [(r.name, r.description, bytes(to_digital(r.sequence).sequence)) for r in read(data)]
         assert ours == theirs
     else:
         refusal(data)

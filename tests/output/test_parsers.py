@@ -19,6 +19,7 @@ from scanning import PROTEINS, rows
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.profiles.search import to_digital
+from pfamnet.profiles.store import optimize
 
 KINDS = ("domtblout", "tblout", "pfamtblout")
 PARSERS = {"domtblout": "hmmscan3-domtab", "tblout": "hmmer3-tab"}
@@ -103,17 +104,18 @@ def test_pandas_with_blanks(tables):
 
 def test_pyhmmers_own_table():
     """The same bytes as pyhmmer's writer, row by row."""
-    store, search = golden.Store(), golden.profile_search()
+    profiles = [optimize(hmm) for hmm in golden.hmms()]
+    alphabet = profiles[0].alphabet
     for name in ("P15056", "P19838"):
         record = golden.record(name)
-        pipeline = Pipeline(store.profiles[0].alphabet, Z=len(store.profiles))
+        pipeline = Pipeline(alphabet, Z=len(profiles))
         top = pipeline.scan_seq(
-            to_digital(record), OptimizedProfileBlock(store.profiles[0].alphabet, store.profiles)
+            to_digital(record.sequence, record.name), OptimizedProfileBlock(alphabet, profiles)
         )
         out = io.BytesIO()
         top.write(out, format="domains", header=False)
         theirs = [row.split() for row in rows(out.getvalue())]
-        ours = search.search(record, range(len(store.profiles)))
+        (ours,) = golden.search([record])
         assert [row[0].decode() for row in theirs] == [
             hit.target_name for hit in ours for _ in hit.reported_domains
         ]

@@ -1,17 +1,16 @@
-"""Profiles on disk: round trips, single access, threads, and what is refused."""
+"""Profiles on disk: round trips, and what is refused."""
 
 import gzip
 import io
 import random
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequence
-from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, OptimizedProfileBlock, Pipeline
+from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, Pipeline
 
 from pfamnet.errors import PfamnetError
-from pfamnet.profiles.files import ProfileStore, emit_sequences, optimize, read_hmms, write_profiles
+from pfamnet.profiles.files import emit_sequences, read_hmms, write_profiles
 
 AMINO = Alphabet.amino()
 
@@ -26,13 +25,6 @@ def ascii_hmm(hmm):
     stream = io.BytesIO()
     hmm.write(stream, binary=False)
     return stream.getvalue()
-
-
-def search_bytes(profile):
-    """The two parts that hmmpress stores of a search profile."""
-    filters, rest = io.BytesIO(), io.BytesIO()
-    profile.write(filters, rest)
-    return filters.getvalue(), rest.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -147,98 +139,6 @@ def test_a_missing_file_or_a_directory_is_refused(tmp_path):
     for path in (tmp_path / "nothing.hmm", tmp_path):
         with pytest.raises(PfamnetError, match=str(path)):
             list(read_hmms(path))
-        with pytest.raises(PfamnetError, match=str(path)):
-            ProfileStore(path, [0])
-
-
-def test_the_store_gives_each_profile_alone(library, hmms):
-    path, offsets = library
-    with ProfileStore(path, offsets) as store:
-        assert len(store) == len(hmms)
-        for index in (3, 0, 2, 1):
-            assert h3m(store.hmm(index)) == h3m(hmms[index])
-            assert search_bytes(store.optimized(index)) == search_bytes(optimize(hmms[index]))
-        assert store.optimized(2) is store.optimized(2)
-        for index in (-1, len(hmms)):
-            with pytest.raises(IndexError):
-                store.hmm(index)
-
-
-def test_the_store_reads_nothing_but_the_profile_asked_for(tmp_path, hmms):
-    path = tmp_path / "a.h3m"
-    offsets = write_profiles(path, hmms)
-    data = bytearray(path.read_bytes())
-    data[offsets[1] : offsets[2]] = bytes(offsets[2] - offsets[1])
-    path.write_bytes(data)
-    with ProfileStore(path, offsets) as store:
-        assert store.hmm(2).name == hmms[2].name
-        with pytest.raises(PfamnetError, match="a.h3m: profile 2: "):
-            store.hmm(1)
-
-
-def test_the_store_keeps_no_more_search_profiles_than_told(library, hmms):
-    path, offsets = library
-    with ProfileStore(path, offsets, keep=2) as store:
-        first, second = store.optimized(0), store.optimized(1)
-        assert store.optimized(0) is first
-        store.optimized(2)  # the second was used longest ago
-        assert store.optimized(0) is first
-        assert store.optimized(1) is not second
-
-
-@pytest.mark.parametrize("offsets", [[], [5], [0, 0], [0, 10**9], [0, 500, 400]])
-def test_offsets_that_do_not_fit_are_refused(tmp_path, hmms, offsets):
-    path = tmp_path / "a.h3m"
-    write_profiles(path, hmms)
-    with pytest.raises(PfamnetError, match="a.h3m: the offsets"):
-        ProfileStore(path, offsets)
-
-
-def test_threads_share_a_store_but_no_search_profile(library, hmms):
-    path, offsets = library
-    want = [search_bytes(optimize(hmm)) for hmm in hmms]
-    with ProfileStore(path, offsets, keep=3) as store:
-
-        def work(seed):
-            draw = random.Random(seed)
-            picks = [draw.randrange(len(hmms)) for _ in range(200)]
-            right = all(search_bytes(store.optimized(i)) == want[i] for i in picks)
-            return right, store.optimized(0)
-
-        with ThreadPoolExecutor(4) as pool:
-            here = store.optimized(0)
-            results = list(pool.map(work, range(16)))
-    assert all(right for right, _ in results)
-    assert all(profile is not here for _, profile in results)
-
-
-def test_a_search_in_one_thread_leaves_the_profiles_of_others_alone(library, hmms):
-    path, offsets = library
-    sequence = TextSequence(sequence=hmms[2].consensus.upper()).digitize(AMINO)
-    with ProfileStore(path, offsets) as store, ThreadPoolExecutor(1) as other:
-        mine = store.optimized(2)
-        theirs = other.submit(store.optimized, 2).result()  # from here on, one is kept to copy
-        for profile in (mine, theirs):
-            block = OptimizedProfileBlock(AMINO, [profile])
-            assert len(Pipeline(AMINO).scan_seq(sequence, block)) == 1
-        with ThreadPoolExecutor(1) as third:
-            copied = third.submit(store.optimized, 2).result()
-    assert copied is not mine and copied is not theirs
-    assert search_bytes(copied) == search_bytes(optimize(hmms[2]))
-
-
-def test_search_profiles_are_those_of_hmmpress(tmp_path, hmms):
-    """hmmscan reads what hmmpress wrote: ours must not differ but in file offsets."""
-    from pyhmmer.hmmer import hmmpress
-
-    hmmpress(hmms, tmp_path / "pressed")
-    with HMMFile(tmp_path / "pressed") as reader:
-        pressed = list(reader.optimized_profiles())
-    for hmm, theirs in zip(hmms, pressed, strict=True):
-        ours = search_bytes(optimize(hmm))
-        assert ours[1] == search_bytes(theirs)[1]
-        differing = sum(a != b for a, b in zip(ours[0], search_bytes(theirs)[0], strict=True))
-        assert differing <= 24  # three file offsets
 
 
 def test_emitted_sequences_are_found_by_their_profile(hmms):

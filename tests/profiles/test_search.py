@@ -1,4 +1,4 @@
-"""The profile stage: the same numbers in any company, thread and order."""
+"""The profile stage: hmmscan's numbers in any company, thread and order."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -7,17 +7,28 @@ from dataclasses import replace
 import golden
 import pytest
 from pyhmmer.easel import Alphabet, TextSequence
+from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.profiles import search as search_module
-from pfamnet.profiles.files import ProfileStore, write_profiles
-from pfamnet.profiles.search import ProfileSearch, Thresholds, check_cutoffs, to_digital
+from pfamnet.profiles.files import write_profiles
+from pfamnet.profiles.hmmer_hits import to_hit
+from pfamnet.profiles.search import ProfileSearch, to_digital
+from pfamnet.profiles.store import ProfileStore, optimize
+from pfamnet.profiles.thresholds import Thresholds, check_cutoffs
 from pfamnet.records import Record
+
+KINASE = next(i for i, family in enumerate(golden.families()) if family.name == "Pkinase")
 
 
 def everything():
     return range(len(golden.families()))
+
+
+def one_search(record, thresholds=None, unreported=False):
+    """The hits of one record with every profile."""
+    return golden.search([record], thresholds, unreported)[0]
 
 
 def names(hits):
@@ -30,104 +41,129 @@ def without_domZ(hit):
 
 @pytest.mark.parametrize("sequence", ("", "ACDEFGHIKLMNPQRSTVWY", "BJZOUX*", "A.C_D~E*"))
 def test_digits_are_easels(sequence):
-    record = Record("name", "what it is", sequence, 1)
-    amino = Alphabet.amino()
-    ours, theirs = to_digital(record), TextSequence(sequence=sequence).digitize(amino)
+    ours, theirs = to_digital(sequence, "name"), TextSequence(sequence=sequence).digitize(Alphabet.amino())
     assert bytes(ours.sequence) == bytes(theirs.sequence)
-    assert (ours.name, ours.description, len(ours)) == ("name", "what it is", len(sequence))
-    assert to_digital(record, amino).alphabet == amino
+    assert (ours.name, len(ours)) == ("name", len(sequence))
 
 
 def test_names_that_are_no_utf8_can_be_searched():
-    record = golden.record("P15056")._replace(name="\udcff", description="\udcfe")
-    assert names(golden.profile_search().search(record, everything()))
+    assert names(one_search(golden.record("P15056")._replace(name="\udcff", description="\udcfe")))
 
 
 def test_no_residues_no_candidates():
-    search = golden.profile_search()
-    assert search.search(Record("a", "", "", 1), everything()) == []
-    assert search.search(golden.record("P15056"), []) == []
+    records = [Record("a", "", "", 1), golden.record("P15056")]
+    search = golden.profile_search(alignments=True)
+    nothing, no_candidates = search.search(records, [everything(), []])
+    assert nothing == no_candidates == []
+    assert nothing.counts["nmodels"] == len(everything()) and no_candidates.counts["nmodels"] == 0
+    assert nothing.counts["nnodes"] > nothing.counts["n_past_msv"] == 0
+
+
+CASES = [
+    {},
+    {"domE": 1e-9, "incdomE": 1e-12},
+    {"E": 1e-5},
+    {"E": 1e-5, "incE": 1e-2, "incdomE": 1.0},
+    {"domZ": 3.0, "domE": 1e-9},
+    {"domZ": 0.5},
+    {"T": 20.0, "domT": 25.0},
+    {"incT": 25.0},
+    {"Z": 1e6, "E": 1e-3},
+    {"bit_cutoffs": "gathering"},
+    {"F1": 1.0, "F2": 1.0, "F3": 1.0, "bias_filter": False},
+    {"null2": False},
+]
+
+
+@pytest.mark.parametrize("options", CASES, ids=str)
+def test_family_by_family_has_the_hits_and_counts_of_hmmscan(options):
+    """Every field of every hit, in its order, also of hits that hmmscan keeps below its thresholds."""
+    thresholds = Thresholds(**options)
+    records, profiles = golden.records()[:12], [optimize(hmm) for hmm in golden.hmms()]
+    block = OptimizedProfileBlock(profiles[0].alphabet, profiles)
+    numbers = {profile.name: (i, profile) for i, profile in enumerate(profiles)}
+    search = golden.profile_search(thresholds, alignments=True)
+    for record, hits in zip(records, search.search(records, [everything()] * 12, unreported=True)):
+        top = Pipeline(block.alphabet, **vars(thresholds)).scan_seq(to_digital(record.sequence), block)
+        Z = thresholds.Z or len(profiles)
+        expected = [to_hit(hit, *numbers[hit.name], record, Z, top.domZ, True) for hit in top]
+        assert [hit for hit in hits if hit.reported] == [hit for hit in expected if hit.reported]
+        assert names(hits) == names(expected)
+        counts = top.__getstate__()["pipeline"]
+        assert hits.counts == {name: counts[name] for name in hits.counts}
 
 
 def test_numbers_do_not_depend_on_the_company():
     search = golden.profile_search()
-    whole = dict(zip((r.name for r in golden.records()), golden.hits("default")))
+    complete = dict(zip((r.name for r in golden.records()), golden.hits("default")))
     for name in ("P06213", "P15056", "P19838"):
-        for hit in whole[name]:
+        record = golden.record(name)
+        for hit in complete[name]:
             for company in ([hit.family], [0, hit.family] if hit.family else [0, 1]):
-                found = search.search(golden.record(name), company)
+                (found,) = search.search([record], [company])
                 (same,) = [other for other in found if other.family == hit.family]
                 assert without_domZ(same) == without_domZ(hit)
 
 
-def test_order_of_candidates_does_not_matter():
-    search = golden.profile_search()
-    for record, hits in zip(golden.records()[:8], golden.hits("default")):
-        assert search.search(record, list(everything())[::-1]) == hits
+def test_neighbours_and_the_order_of_candidates_do_not_matter():
+    search, records = golden.profile_search(), golden.records()
+    every = [list(everything())[::-1], *[list(everything())] * (len(records) - 1)]
+    assert search.search(records, every) == golden.hits("default")
+    assert [one_search(record) for record in records[:8]] == golden.hits("default")[:8]
 
 
-def test_threads_and_neighbours_do_not_matter(tmp_path):
+def test_threads_do_not_matter(tmp_path):
     library = tmp_path / "profiles.h3m"
-    offsets = write_profiles(library, golden.hmms())
-    search = ProfileSearch(ProfileStore(library, offsets), golden.families())
+    store = ProfileStore.open(library, write_profiles(library, golden.hmms()))
+    search = ProfileSearch(store, golden.families(), threads=2)
     tasks = [(r, h) for r, h in zip(golden.records(), golden.hits("default"))] * 3
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda task: search.search(task[0], everything()), tasks[::-1]))
+        found = list(pool.map(lambda task: search.search([task[0]], [everything()])[0], tasks[::-1]))
     assert found == [hits for _, hits in tasks[::-1]]
 
 
 def test_Z():
-    families = golden.families()
-    assert len(families) == golden.profile_search().Z
+    assert len(golden.families()) == golden.profile_search().Z
     assert golden.profile_search(Thresholds(Z=45.5)).Z == 45.5
-    assert ProfileSearch(golden.Store(), families, Z=7, thresholds=Thresholds(Z=5)).Z == 7
-    record = golden.record("P15056")
-    one = golden.profile_search(Thresholds(Z=1.0)).search(record, everything())[0]
+    one = one_search(golden.record("P15056"), Thresholds(Z=1.0))[0]
     assert one.evalue == pytest.approx(math.exp(one.log_p))
-    ten = golden.profile_search(Thresholds(domZ=10.0)).search(record, everything())[0]
+    ten = one_search(golden.record("P15056"), Thresholds(domZ=10.0))[0]
     assert ten.best_domain.c_evalue == pytest.approx(10 * math.exp(ten.best_domain.log_p))
 
 
 def test_thresholds_do_what_the_options_do():
     record = golden.record("P19838")
-    hits = golden.profile_search().search(record, everything())
+    hits = one_search(record)
     cut = sorted(hit.score for hit in hits)[len(hits) // 2] + 0.01
-    by_score = golden.profile_search(Thresholds(T=cut)).search(record, everything())
-    assert names(by_score) == [hit.target_name for hit in hits if hit.score >= cut]
-    strict = golden.profile_search(Thresholds(E=hits[0].evalue)).search(record, everything())
-    assert names(strict) == names(hits[:1])
-    few = golden.profile_search(Thresholds(domT=20.0, incdomT=30.0, incT=1e6))
-    for hit in few.search(record, everything()):
+    assert names(one_search(record, Thresholds(T=cut))) == [
+        hit.target_name for hit in hits if hit.score >= cut
+    ]
+    assert names(one_search(record, Thresholds(E=hits[0].evalue))) == names(hits[:1])
+    few = Thresholds(domT=20.0, incdomT=30.0, incT=1e6)
+    for hit in one_search(record, few):
         assert not hit.included
         assert all(domain.reported == (domain.score >= 20) for domain in hit.domains)
-    assert few.thresholds.inclusion_by_score and not Thresholds(T=3.0).inclusion_by_score
+    assert few.inclusion_by_score and not Thresholds(T=3.0).inclusion_by_score
 
 
 def test_unfiltered_finds_no_less():
-    sensitive = golden.profile_search(Thresholds().unfiltered())
-    for record, hits in list(zip(golden.records(), golden.hits("default")))[:12]:
-        found = sensitive.search(record, everything())
-        assert {hit.family for hit in hits} <= {hit.family for hit in found}
+    found = golden.search(golden.records()[:12], Thresholds().unfiltered())
+    for more, hits in zip(found, golden.hits("default")):
+        assert {hit.family for hit in hits} <= {hit.family for hit in more}
 
 
 def test_unreported_hits_on_request():
-    search = golden.profile_search(Thresholds(bit_cutoffs="gathering"))
+    """Counting as it goes, hmmscan keeps what would be significant among the profiles tried so far."""
     record = golden.record("P06213")
-    reported = search.search(record, everything())
-    with_all = search.search(record, everything(), unreported=True)
-    assert [hit for hit in with_all if hit.reported] == reported
-    # Counting as it goes, hmmscan keeps what would be significant among the
-    # profiles tried so far.
-    hits = golden.profile_search().search(record, everything())
+    hits = one_search(record)
     first = min(hits, key=lambda hit: hit.family)
     assert first.family < len(everything()) - 1 and len(hits) > 1
-    strict = golden.profile_search(Thresholds(E=first.evalue * 0.9))
-    assert first.family not in {hit.family for hit in strict.search(record, everything())}
-    with_all = strict.search(record, everything(), unreported=True)
+    strict = Thresholds(E=first.evalue * 0.9)
+    reported, with_all = one_search(record, strict), one_search(record, strict, unreported=True)
+    assert first.family not in {hit.family for hit in reported}
     (kept,) = [hit for hit in with_all if hit.family == first.family]
-    assert not kept.reported
-    again = strict.search(record, everything())
-    assert [hit for hit in with_all if hit.reported] == again
+    assert not kept.reported and not kept.included
+    assert [hit for hit in with_all if hit.reported] == reported
 
 
 def test_missing_cutoffs_are_refused_at_the_start():
@@ -137,41 +173,52 @@ def test_missing_cutoffs_are_refused_at_the_start():
     with pytest.raises(PfamnetError, match="^family PF00002.1 b: no GA bit thresholds"):
         check_cutoffs(families, "gathering")
     with pytest.raises(PfamnetError, match="PF00001.1 a and 1 more: no TC"):
-        ProfileSearch(golden.Store(), families, thresholds=Thresholds(bit_cutoffs="trusted"))
+        ProfileSearch(golden.store(), families, Thresholds(bit_cutoffs="trusted"))
 
 
-def test_a_profile_that_overflows_is_left_out(monkeypatch):
-    record = golden.record("P06213")
-    expected = golden.profile_search().search(record, everything())
-    bad = expected[0].target_name
-    search = golden.profile_search()
-    pipeline = search._pipeline()
+@pytest.mark.parametrize("alignments", (False, True))
+def test_a_profile_and_a_sequence_that_overflow_the_arithmetic_are_left_out(monkeypatch, alignments):
+    """pyhmmer raises OverflowError for all sequences of a search."""
+    records = golden.records()[:7]
+    search = golden.profile_search(alignments=alignments)
+    expected = search.search(records, [everything()] * 7)
+    bad = max(range(7), key=lambda i: len(expected[i]))
+    family, length = expected[bad][0].target_name, len(records[bad].sequence)
+    make = search._pipeline
 
     class Overflowing:
-        def scan_seq(self, sequence, block):
-            if bad in [profile.name for profile in block]:
+        domZ = 1.0
+
+        def __init__(self, Z):
+            self.pipeline = make(Z)
+
+        def search_hmm(self, profile, block):
+            if profile.name == family and length in map(len, block):
                 raise OverflowError
-            pipeline.clear()
-            return pipeline.scan_seq(sequence, block)
+            return self.pipeline.search_hmm(profile, block)
 
     monkeypatch.setattr(search, "_pipeline", Overflowing)
-    assert names(search.search(record, everything())) == names(expected[1:])
+    found = search.search(records, [everything()] * 7)
+    assert names(found[bad]) == names(expected[bad][1:])
+    assert found[:bad] + found[bad + 1 :] == expected[:bad] + expected[bad + 1 :]
 
 
 def test_a_long_sequence_is_searched_in_windows(monkeypatch):
-    """Windows find what the whole finds, where the whole can be searched."""
-    names_ = ("P15056", "P06213", "P19838", "P46531", "P10070", "P07949")
-    order = [golden.record(name).sequence for name in names_]
+    """Windows find what the complete sequence has, if that can be searched."""
+    order = [
+        golden.record(name).sequence for name in ("P15056", "P06213", "P19838", "P46531", "P10070", "P07949")
+    ]
     record = Record("long", "", "".join(order) + "".join(order[::-1]), 1)
-    search = golden.profile_search()
-    whole = {hit.family: hit for hit in search.search(record, everything())}
+    complete = {hit.family: hit for hit in one_search(record)}
     monkeypatch.setattr(search_module, "MAX_RESIDUES", 9000)
     monkeypatch.setattr(search_module.windows, "__defaults__", (4000,))
-    parts = search.search(record, everything())
+    short = golden.record("P15056")
+    before, parts, after = golden.search([short, record, short], unreported=True)
+    assert before == after == one_search(short)
     assert len(record.sequence) > 9000 and parts == sorted(parts, key=lambda hit: hit.order)
     found = {hit.family: hit for hit in parts}
     sure = 0
-    for family, hit in whole.items():
+    for family, hit in complete.items():
         for domain in hit.domains:
             if domain.i_evalue < 1e-5:
                 sure += 1
@@ -192,26 +239,11 @@ def test_a_long_sequence_is_searched_in_windows(monkeypatch):
         assert len(set(spans)) == len(spans)
 
 
-def test_regions_spare_windows(monkeypatch):
-    kinase, other = golden.record("P15056").sequence, golden.record("P46531").sequence
-    record = Record("long", "", other + kinase + other, 1)
-    monkeypatch.setattr(search_module, "MAX_RESIDUES", 2600)
-    monkeypatch.setattr(search_module.windows, "__defaults__", (1500,))
-    search = golden.profile_search()
-    family = [f.name for f in golden.families()].index("Pkinase")
-    here = {family: [(len(other), len(other) + len(kinase))]}
-    assert search.search(record, [family], here) == search.search(record, [family])
-    assert search.search(record, [family], {family: [(0, 10)]}) == []
-    assert search.search(record, [family], {family: []}) == []
-
-
 def test_a_hundred_thousand_and_one_residues():
-    linker = "GSAPTEQKDN" * 9_900
-    kinase = golden.record("P15056").sequence
-    record = Record("long", "", (linker + kinase + linker)[: 100_001 + len(kinase)], 1)
-    family = [f.name for f in golden.families()].index("Pkinase")
-    (hit,) = golden.profile_search().search(record, [family])
-    short = golden.profile_search().search(golden.record("P15056"), [family])[0]
-    shift = hit.best_domain.ali_from - short.best_domain.ali_from
+    linker, short = "GSAPTEQKDN" * 9_900, golden.record("P15056")
+    sequence = (linker + short.sequence + linker)[: 100_001 + len(short.sequence)]
+    records = [Record("long", "", sequence, 1), short]
+    (hit,), (alone,) = golden.profile_search().search(records, [[KINASE]] * 2)
+    shift = hit.best_domain.ali_from - alone.best_domain.ali_from
     assert shift == pytest.approx(len(linker), abs=2)
-    assert hit.best_domain.ali_to == len(linker) + short.best_domain.ali_to
+    assert hit.best_domain.ali_to == len(linker) + alone.best_domain.ali_to

@@ -11,9 +11,10 @@ from pfamnet.families import Family
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import Mode, NetworkInfo
 from pfamnet.network.evalues import Calibration, Tail
-from pfamnet.profiles.batch_search import BatchSearch
-from pfamnet.profiles.files import ProfileStore, write_profiles
-from pfamnet.profiles.search import ProfileSearch, Thresholds
+from pfamnet.profiles.files import write_profiles
+from pfamnet.profiles.search import ProfileSearch
+from pfamnet.profiles.store import ProfileStore
+from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
 from pfamnet.scan.scanner import NetworkScanner, ProfileScanner, Scanner, overlap
 
@@ -75,7 +76,7 @@ def profiles(tmp_path_factory):
         Family(f.accession, f.name, hmm.M, description=f.description, ga=f.ga)
         for f, hmm in zip(named, hmms, strict=True)
     ]
-    return ProfileStore(path, write_profiles(path, hmms)), families
+    return ProfileStore.open(path, write_profiles(path, hmms)), families
 
 
 @pytest.fixture
@@ -422,42 +423,10 @@ EVERYWHERE = [(i, 2 * i, 2 * i + 6, 2.5 + i) for i in range(FAMILIES)]
     ids=str,
 )
 def test_proteins_together_have_the_hits_that_each_has_alone(profiles, thresholds):
-    """Every field of every hit; and they are those of HMMER's pipeline, protein by protein."""
     records = some_records(np.random.default_rng(5))
     scanner = Scanner(Model(*profiles, EVERYWHERE), Thresholds(**thresholds), "sensitive")
     scanner.trial = None  # all candidates, with these filters
-    scanner.search = ProfileSearch(*profiles, None, Thresholds(**thresholds))
-    scanner.batches = BatchSearch(scanner.search, threads=3)
+    scanner.search = ProfileSearch(*profiles, Thresholds(**thresholds), threads=3)
     together = scanner.scan(records)
     assert sum(map(len, together)) > 40
     assert together == [scanner.hits(record) for record in records]
-    scanner.batches = None
-    assert together == scanner.scan(records)
-
-
-def test_a_sequence_that_overflows_the_arithmetic_spoils_no_other(profiles, monkeypatch):
-    """pyhmmer raises OverflowError for the whole block."""
-    records = some_records(np.random.default_rng(6))[3:9]
-    search = ProfileSearch(*profiles, None, Thresholds())
-    every = [list(range(FAMILIES))] * len(records)
-    expected = [list(search.search(record, range(FAMILIES))) for record in records]
-    batches = BatchSearch(search)
-
-    class Overflowing:
-        domZ = 1.0
-
-        def search_hmm(self, profile, block):
-            raise OverflowError
-
-    monkeypatch.setattr(batches, "_pipeline", Overflowing)
-    assert [list(hits) for hits in batches.search_all(records, every)] == expected
-
-
-def test_sequences_that_hmmer_refuses_for_their_length_go_their_own_way(profiles, monkeypatch):
-    monkeypatch.setattr("pfamnet.profiles.batch_search.MAX_RESIDUES", 300)
-    records = some_records(np.random.default_rng(7))
-    search = ProfileSearch(*profiles, None, Thresholds())
-    found = BatchSearch(search).search_all(records, [list(range(FAMILIES))] * len(records))
-    assert [list(hits) for hits in found] == [
-        list(search.search(record, range(FAMILIES))) for record in records
-    ]

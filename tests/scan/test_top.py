@@ -150,7 +150,7 @@ def test_where_no_candidate_is_significant_more_are_tried(rank, found):
     order.insert(rank, right)
     logits = np.zeros((3, len(families) + 1))
     logits[:, 1 + np.array(order)] = 50.0 - np.arange(len(order))
-    evidence = Appraiser(golden.Store(), families, 2).of(golden.record("P15056"), View(logits))
+    evidence = Appraiser(golden.store(), families, 2).of(golden.record("P15056"), View(logits))
     assert (right in evidence.hits) == found
     assert len(evidence.families) >= 2 and evidence.families[:2].tolist() == order[:2]
     assert (evidence.best(Combination(1.0)) == right) == found

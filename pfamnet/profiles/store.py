@@ -1,0 +1,140 @@
+"""The profiles of a model, and one cache of their search profiles for all threads.
+
+A search writes the length of its sequence into the search profile. So each search
+profile is lent to one thread at a time.
+"""
+
+import io
+import os
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
+
+from ..errors import PfamnetError
+from .files import FORMAT_ERRORS, GZIP_MAGIC, reason
+
+KEEP = 32_768  # search profiles; 280 bytes per match state, about 50 kB each
+# The length for which hmmpress configures profiles. Every search sets its own
+# length later; with this one the stored filters are hmmpress's bytes.
+_PRESS_LENGTH = 400
+
+
+def optimize(hmm: HMM) -> OptimizedProfile:
+    """The search profile of an HMM, as hmmpress stores it for hmmscan.
+
+    Multi-hit local, and equal to hmmpress's in every score (its ``.h3p`` part
+    byte for byte), so that a search gives hmmscan's numbers.
+    """
+    profile = hmm.to_profile(Background(hmm.alphabet), L=_PRESS_LENGTH, multihit=True, local=True)
+    return profile.to_optimized()
+
+
+class ProfileFile:
+    """The sequence of the profiles in a file; each is read when it is asked for, in about 0.1 ms.
+
+    Arguments:
+        path: a file that `write_profiles` wrote.
+        offsets: what it returned.
+
+    Raises:
+        PfamnetError: the file cannot be read or does not fit the offsets.
+    """
+
+    def __init__(self, path: str | os.PathLike, offsets: Sequence[int]) -> None:
+        self.path = path
+        try:
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+            size = self._file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise PfamnetError(f"{path}: {error.strerror or error}") from error
+        self._bounds = [*map(int, offsets), size]
+        if self._bounds[0] != 0 or any(a >= b for a, b in zip(self._bounds, self._bounds[1:])):
+            raise PfamnetError(f"{path}: the offsets of the profiles do not fit the file")
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    def __getitem__(self, index: int) -> HMM:
+        """Read one profile.
+
+        Raises:
+            IndexError: there is no such profile.
+            PfamnetError: its bytes are no profile.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"profile {index} of {len(self)}")
+        start, end = self._bounds[index : index + 2]
+        try:
+            data = os.pread(self._file.fileno(), end - start, start)
+            if data.startswith(GZIP_MAGIC):
+                data = zlib.decompress(data, wbits=31)  # one member; gzip's own wrapper is slower
+            with HMMFile(io.BytesIO(data)) as reader:
+                hmm = reader.read()
+        except FORMAT_ERRORS as error:
+            raise PfamnetError(f"{self.path}: profile {index + 1}: {reason(error)}") from error
+        if hmm is None:
+            raise PfamnetError(f"{self.path}: profile {index + 1}: empty")
+        return hmm
+
+
+class ProfileStore:
+    """Profiles, and their search profiles: made when first asked for, the last used ones kept.
+
+    All methods may be called from any thread.
+
+    Arguments:
+        hmms: the profiles, a list or a `ProfileFile`.
+        keep: number of search profiles kept ready.
+    """
+
+    def __init__(self, hmms: Sequence[HMM], keep: int = KEEP) -> None:
+        self._hmms, self._keep = hmms, keep
+        self._free: OrderedDict[int, OptimizedProfile] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: str | os.PathLike, offsets: Sequence[int], keep: int = KEEP) -> "ProfileStore":
+        """The profiles of a file; arguments and errors as of `ProfileFile`."""
+        return cls(ProfileFile(path, offsets), keep)
+
+    def __len__(self) -> int:
+        return len(self._hmms)
+
+    def hmm(self, index: int) -> HMM:
+        """One profile; errors as of `ProfileFile`."""
+        return self._hmms[index]
+
+    @contextmanager
+    def borrowed(self, index: int) -> Iterator[OptimizedProfile]:
+        """Lend a search profile to this thread alone.
+
+        If the block raises, the search profile may be in any state and is dropped.
+        """
+        with self._lock:
+            profile = self._free.pop(index, None)
+        if profile is None:
+            profile = optimize(self._hmms[index])
+        yield profile
+        self._put(index, profile)
+
+    def prepare(self, indices: Sequence[int], threads: int) -> None:
+        """Make the search profiles that are not ready yet in several threads."""
+
+        def make(index: int) -> None:
+            if index not in self._free:
+                self._put(index, optimize(self._hmms[index]))
+
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(make, indices):
+                pass
+
+    def _put(self, index: int, profile: OptimizedProfile) -> None:
+        with self._lock:
+            self._free[index] = profile
+            if len(self._free) > self._keep:
+                self._free.popitem(last=False)
