@@ -254,7 +254,7 @@ class Bench:
         if "esm" in self.runtimes:
             encoders["neighbour, fine-tuned"] = self.runtimes["esm"].network.encoder
         if base:
-            from pfamnet.network.esm import load_encoder
+            from pfamnet.network.esm_files import load_encoder
 
             encoders["neighbour, frozen"] = load_encoder(base)
         for name, encoder in encoders.items():

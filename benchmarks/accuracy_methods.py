@@ -91,11 +91,11 @@ class Embedder:
         import torch
 
         from pfamnet.network.devices import autocast
-        from pfamnet.network.esm import add_ends
+        from pfamnet.network.esm import embed
         from pfamnet.network.tokens import PAD, encode
 
         torch.set_num_threads(1)
-        self.torch, self.add_ends, self.encode, self.pad = torch, add_ends, encode, PAD
+        self.torch, self.embed, self.encode, self.pad = torch, embed, encode, PAD
         self.encoder, self.context = encoder.eval(), autocast(torch.device("cpu"), "auto")[0]
 
     def __call__(self, sequences, name):
@@ -117,9 +117,8 @@ class Embedder:
         for row, sequence in zip(tokens, sequences):
             row[: len(sequence)] = self.encode(sequence)
         counts = torch.tensor(lengths)
-        framed, inside = self.add_ends(torch.from_numpy(tokens), counts)
-        hidden = self.encoder(framed, counts + 2)[:, 1:-1].float().masked_fill(~inside[..., None], 0)
-        return (hidden.sum(1) / counts[:, None]).numpy()
+        hidden, inside = self.embed(self.encoder, torch.from_numpy(tokens), counts)
+        return (hidden.float().masked_fill(~inside[..., None], 0).sum(1) / counts[:, None]).numpy()
 
 
 def by_neighbour(queries, rows, labels):

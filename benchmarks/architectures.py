@@ -326,7 +326,7 @@ def taught_by(path, corpus, families) -> tuple[np.ndarray, np.ndarray]:
 
 def teacher_network(path, model, corpus):
     if "esm" in model.description["networks"]:
-        from pfamnet.network.esm import load_network
+        from pfamnet.network.esm_files import load_network
 
         return load_network(path / ENCODER, path / HEAD).eval()
     examples = Sampler(corpus, len(model.families), 16, SamplerSettings()).batches(0, 65536)[0]

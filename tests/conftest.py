@@ -78,11 +78,13 @@ def base(tmp_path_factory):
     """A tiny ESM-2 of random weights, in Hugging Face's layout."""
     import torch
 
-    from pfamnet.network.esm import EncoderConfig, EsmEncoder, save_encoder
+    from encoders import tiny_encoder
+
+    from pfamnet.network.esm_files import save_encoder
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("base") / "esm2_tiny"
-    save_encoder(EsmEncoder(EncoderConfig(32, 2, 4, 64)), path)
+    save_encoder(tiny_encoder(32, 2, 4, 64), path)
     return path
 
 

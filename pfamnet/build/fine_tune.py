@@ -1,57 +1,62 @@
-"""How a build fine-tunes ESM-2: network, rates, sampler and settings, by its options.
-
-`options` has the fields of `build.BuildOptions`.
-"""
+"""How a build fine-tunes ESM-2: network, learning rates, sampler and settings, from the fields of BuildOptions."""
 
 from __future__ import annotations
 
+from torch import nn
+
 from ..errors import PfamnetError
-from ..network.encoder import EsmEncoder
-from ..network.esm import EsmNetwork, load_encoder, parameter_groups, resolve_base
+from ..network.esm import EsmNetwork, parameter_groups
+from ..network.esm_files import load_encoder
 from ..training.loop import TrainSettings
-from ..training.lora import add_adapters, check_rank, merge_adapters
+from ..training.lora import add_adapters, merge_adapters
 from ..training.sampler import Corpus, Sampler, SamplerSettings
 
-LOOK = 800_000  # residues between two looks at dev
+EVALUATE = 800_000  # residues between two evaluations on the validation set
 
 
-def base_encoder(options) -> EsmEncoder | None:
-    """The encoder to begin with, if ESM-2 is to be fine-tuned.
+def base_encoder(options) -> nn.Module | None:
+    """The encoder to begin with, or None if ESM-2 is not to be fine-tuned.
 
-    Raises PfamnetError where it cannot be read, or is too narrow for `lora`.
+    Raises:
+        PfamnetError: it cannot be read, is too narrow for the adapters, or has too few layers to freeze.
     """
     if not options.base:
         return None
-    encoder = load_encoder(resolve_base(options.base))
-    check_rank(encoder, options.lora)
-    depth = encoder.config.num_hidden_layers
+    encoder = load_encoder(options.base)
+    size, depth = encoder.config.hidden_size, encoder.config.num_hidden_layers
+    if options.lora > size:
+        raise PfamnetError(f"adapters of rank {options.lora}: the encoder is only {size} wide")
     if options.freeze > depth:
-        raise PfamnetError(f"--freeze {options.freeze}: the encoder has {depth} layers")
+        raise PfamnetError(f"{options.freeze} frozen layers: the encoder has only {depth}")
     return encoder
 
 
-def esm_network(encoder: EsmEncoder, families: int, options) -> EsmNetwork:
+def esm_network(encoder: nn.Module, families: int, options) -> EsmNetwork:
     """The network to train; draws from torch's generator."""
-    encoder.checkpointing = options.checkpoint_activations
     if options.freeze:  # the embedding lies below the lowest layer
-        encoder.embedding.requires_grad_(False)
-        encoder.layers[: options.freeze].requires_grad_(False)
+        encoder.embeddings.requires_grad_(False)
+        encoder.encoder.layer[: options.freeze].requires_grad_(False)
     if options.lora:
         add_adapters(encoder, options.lora)
-    return EsmNetwork(encoder, families)
+    network = EsmNetwork(encoder, families)
+    if options.checkpoint_activations:
+        network.checkpoint_activations()
+    return network
 
 
 def esm_groups(network: EsmNetwork, options) -> list[dict]:
-    return parameter_groups(network, options.lr, options.head_lr, options.layer_decay)
+    """Parameter groups for the optimizer."""
+    return parameter_groups(network, options.lr, options.head_lr)
 
 
 def esm_settings(options, checkpoint_seconds: float) -> TrainSettings:
+    """The training loop's settings."""
     return TrainSettings(
         options.esm_residues,
         options.batch,
         options.accumulate,
         pool=16,
-        evaluate=max(1, LOOK // (options.batch * options.accumulate)),
+        evaluate=max(1, EVALUATE // (options.batch * options.accumulate)),
         precision=options.precision,
         optimizer=options.optimizer,
         balance=options.balance,
@@ -60,14 +65,14 @@ def esm_settings(options, checkpoint_seconds: float) -> TrainSettings:
 
 
 def esm_sampler(train: Corpus, families: int, block: int, options) -> Sampler:
-    settings = SamplerSettings(
-        crop=options.crop, power=options.power, alone=0.8, masked=0.03, substitutions=0.03
-    )
+    """Batches of training proteins with masked and substituted residues."""
+    alone, noise = 0.8, 0.03
+    settings = SamplerSettings(options.crop, options.power, alone=alone, masked=noise, substitutions=noise)
     return Sampler(train, families, block, settings, options.seed)
 
 
 def plain(network: EsmNetwork, options) -> EsmNetwork:
-    """A trained network as it is written and run: without adapters."""
+    """The trained network without adapters, as it is written and run."""
     if options.lora:
         merge_adapters(network.encoder)
     return network

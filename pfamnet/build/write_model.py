@@ -17,7 +17,8 @@ from tqdm import tqdm
 from .. import __version__
 from ..families import write_families
 from ..model.directory import CARD, ENCODER, GRAPH, HEAD, ModelWriter
-from ..network.esm import EsmNetwork, save_encoder, save_head
+from ..network.esm import EsmNetwork
+from ..network.esm_files import save_encoder, save_head
 from ..network.light import LightNetwork
 from ..network.light_onnx import export_light, family_offsets
 from ..network.quantize import SAMPLES, quantize_light

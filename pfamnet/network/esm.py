@@ -1,44 +1,37 @@
-"""The `esm` network: an ESM-2 encoder with a head that names families."""
+"""The `esm` network: an ESM-2 encoder with a head that predicts families.
+
+Only this network needs torch and transformers to scan.
+"""
+
+from __future__ import annotations
+
+from functools import partial
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
-from .encoder import EncoderConfig, EsmEncoder
-from .encoder_files import load_encoder, resolve_base, save_encoder
 from .tokens import CLS, EOS, PAD
 
-__all__ = [
-    "EncoderConfig",
-    "EsmEncoder",
-    "EsmNetwork",
-    "load_encoder",
-    "load_network",
-    "parameter_groups",
-    "resolve_base",
-    "save_encoder",
-    "save_head",
-]
+LAYER_DECAY = 0.8  # learning rate of a layer, relative to that of the layer above
+WEIGHT_DECAY = 0.01  # of matrices
 
 
 class EsmNetwork(nn.Module):
     """Family logits for each block of residues.
 
-    The encoder's residue vectors are averaged over each block; layer norm,
-    dropout and one linear layer follow. Context comes from the encoder, whose
-    attention spans the whole sequence. The layer norm makes the head's
-    learning rate mean the same for encoders of any size.
+    The encoder's residue vectors are averaged over each block; layer norm, dropout and one linear layer follow.
+    The layer norm makes the head's learning rate independent of the encoder's size.
 
-    Args:
-        encoder: pretrained or random.
+    Arguments:
+        encoder: a `transformers.EsmModel`, pretrained or random.
         families: F, the number of families.
         block: residues per block.
-        dropout: share of the pooled features dropped in training.
+        dropout: fraction of the pooled features dropped in training.
     """
 
-    def __init__(self, encoder: EsmEncoder, families: int, block: int = 16, dropout: float = 0.1):
+    def __init__(self, encoder: nn.Module, families: int, block: int = 16, dropout: float = 0.1):
         super().__init__()
         size = encoder.config.hidden_size
         self.encoder = encoder
@@ -51,51 +44,49 @@ class EsmNetwork(nn.Module):
     def forward(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Classify every block of a padded batch.
 
-        Args:
-            tokens: residue ids (B, L), int64, without start and end tokens.
+        Arguments:
+            tokens: residues (B, L), int64, without start and end tokens.
             lengths: residues in each row (B,), int64, at most L.
 
         Returns:
-            Logits (B, ceil(L / block), families + 1), class 0 = no family.
-            Blocks wholly past a row's end have no meaning.
+            Logits (B, ceil(L / block), F + 1), class 0 = no family. Blocks past a row's end have no meaning.
         """
         return self.head(self.pooled(tokens, lengths))
 
     def pooled(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """The encoder's vectors of every block, (B, ceil(L / block), H): what the head sees."""
-        framed, inside = add_ends(tokens, lengths)
-        hidden = self.encoder(framed, lengths + 2)[:, 1:-1]
-        return pool_blocks(hidden, inside, self.block)
+        """The encoder's mean vector in each block (B, ceil(L / block), H): the head's input."""
+        return pool_blocks(*embed(self.encoder, tokens, lengths), self.block)
+
+    def checkpoint_activations(self) -> None:
+        """In training compute the encoder's activations again for the gradients, layer by layer, to save memory.
+
+        No layer draws anything at random, so no generator's state is kept.
+        """
+        recompute = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+        self.encoder._set_gradient_checkpointing(gradient_checkpointing_func=recompute)
 
 
-def save_head(network: EsmNetwork, path) -> None:
-    """Write the head's weights and the block size; the encoder has files of its own."""
-    save_file(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in network.head.state_dict().items()},
-        path,
-        {"block": str(network.block)},
-    )
+def embed(
+    encoder: nn.Module, tokens: torch.Tensor, lengths: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embed a padded batch of residues (B, L) of which `lengths` (B,) count in each row.
 
-
-def load_network(encoder, head) -> EsmNetwork:
-    """The network of an encoder's directory and a head's file, in evaluation mode."""
-    with safe_open(head, "pt") as file:
-        block = int(file.metadata()["block"])
-    tensors = load_file(head)
-    network = EsmNetwork(load_encoder(encoder), len(tensors["2.bias"]) - 1, block)
-    network.head.load_state_dict(tensors)
-    return network.eval()
+    Returns:
+        Vectors (B, L, H) and a bool mask (B, L) of the places that hold residues. Elsewhere vectors have no
+        meaning. A row's vectors do not depend on the padding.
+    """
+    framed, inside = add_ends(tokens, lengths)
+    hidden = encoder(framed, attention_mask=framed != PAD).last_hidden_state
+    return hidden[:, 1:-1], inside
 
 
 def add_ends(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Set start and end tokens round each row's residues.
+    """Add start and end tokens to each row's residues.
 
     Returns:
-        Tokens (B, L + 2), padded after the end token, and a bool mask (B, L)
-        of the places in the input that hold residues.
+        Tokens (B, L + 2), padded after the end token, and a bool mask (B, L) of the input's residues.
     """
-    width = tokens.shape[1]
-    inside = torch.arange(width, device=tokens.device) < lengths[:, None]
+    inside = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
     framed = F.pad(tokens.masked_fill(~inside, PAD), (1, 1), value=PAD)
     framed[:, 0] = CLS
     framed.scatter_(1, lengths[:, None] + 1, EOS)
@@ -103,11 +94,10 @@ def add_ends(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor,
 
 
 def pool_blocks(hidden: torch.Tensor, inside: torch.Tensor, block: int) -> torch.Tensor:
-    """Average vectors (B, L, H) over blocks of places where ``inside`` is true.
+    """Average vectors (B, L, H) over the places of each block where `inside` (B, L) is true.
 
     Returns:
-        (B, ceil(L / block), H) in single precision or better; zeros for a
-        block without residues.
+        (B, ceil(L / block), H), float32; zeros for a block without residues.
     """
     missing = -hidden.shape[1] % block
     masked = hidden.float().masked_fill(~inside[..., None], 0.0)
@@ -117,33 +107,26 @@ def pool_blocks(hidden: torch.Tensor, inside: torch.Tensor, block: int) -> torch
 
 
 def parameter_groups(
-    network: EsmNetwork, lr: float, head_lr: float, layer_decay: float = 0.8, weight_decay: float = 0.01
+    network: EsmNetwork, lr: float, head_lr: float, layer_decay: float = LAYER_DECAY
 ) -> list[dict]:
-    """Sort a network's parameters into groups for an optimiser.
+    """Sort the trainable parameters into groups for an optimizer.
 
-    The head learns at ``head_lr``, the encoder's last layer and final norm at
-    ``lr``, each layer below ``layer_decay`` times slower than the one above,
-    the embedding slowest. Norms and biases have no weight decay.
+    The head learns at `head_lr`, the encoder's last layer and final norm at `lr`, each layer below at
+    `layer_decay` times the rate of the one above, the embedding slowest. Norms and biases have no weight decay.
 
     Returns:
-        Groups with keys params, lr, weight_decay and name; every parameter
-        that needs a gradient is in exactly one.
+        Groups with keys params, lr, weight_decay and name; none is empty.
     """
-    depth = len(network.encoder.layers)
-    parts = [("head", network.head, head_lr), ("norm", network.encoder.norm, lr)]
-    for number, layer in enumerate(network.encoder.layers):
-        parts.append((f"layer{number}", layer, lr * layer_decay ** (depth - 1 - number)))
-    parts.append(("embedding", network.encoder.embedding, lr * layer_decay**depth))
-    return [group for part in parts for group in _split(*part, weight_decay)]
-
-
-def _split(name: str, module: nn.Module, lr: float, weight_decay: float) -> list[dict]:
-    """Make one group of matrices and one of norms and biases, none empty."""
-    trained = [p for p in module.parameters() if p.requires_grad]
-    matrices = [p for p in trained if p.dim() > 1]
-    others = [p for p in trained if p.dim() <= 1]
-    groups = [
-        {"params": matrices, "lr": lr, "weight_decay": weight_decay, "name": name},
-        {"params": others, "lr": lr, "weight_decay": 0.0, "name": f"{name} (no decay)"},
-    ]
-    return [group for group in groups if group["params"]]
+    encoder = network.encoder.encoder
+    parts = [("head", network.head, head_lr), ("norm", encoder.emb_layer_norm_after, lr)]
+    for below, layer in enumerate(reversed(encoder.layer)):
+        parts.append((f"layer{len(encoder.layer) - 1 - below}", layer, lr * layer_decay**below))
+    parts.append(("embedding", network.encoder.embeddings, lr * layer_decay ** len(encoder.layer)))
+    groups = []
+    for name, module, rate in parts:
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        for matrices, decay in ((True, WEIGHT_DECAY), (False, 0.0)):
+            if params := [parameter for parameter in trained if (parameter.dim() > 1) == matrices]:
+                label = name if matrices else f"{name} (no decay)"
+                groups.append({"params": params, "lr": rate, "weight_decay": decay, "name": label})
+    return groups

@@ -96,7 +96,7 @@ class EsmRuntime:
             import torch
 
             from .devices import pick_device
-            from .esm import load_network
+            from .esm_files import load_network
         except ImportError:
             raise PfamnetError("the esm network needs torch: pip install 'pfamnet[build]'") from None
         torch.set_num_threads(1)  # several proteins are under way at once instead

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ..network.esm import EsmNetwork, add_ends, pool_blocks
+from ..network.esm import EsmNetwork
 from .dev_accuracy import region_logits
 from .distillation import regions_of_each
 from .sampler import Corpus
@@ -36,9 +36,7 @@ class Features(nn.Module):
         self.network, self.block = network, network.block
 
     def forward(self, tokens, lengths):
-        framed, inside = add_ends(tokens, lengths)
-        hidden = self.network.encoder(framed, lengths + 2)[:, 1:-1]
-        return self.network.head[0](pool_blocks(hidden, inside, self.block))
+        return self.network.head[0](self.network.pooled(tokens, lengths))
 
 
 def start_head(

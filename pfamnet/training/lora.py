@@ -1,10 +1,4 @@
-"""LoRA: fine-tuning by low-rank adapters (Hu et al. 2021, arXiv:2106.09685).
-
-The encoder is frozen; beside the query and the value projection of each
-attention a product of two thin matrices learns the change of the weights.
-When training is over the change is added to the weights, and the network is
-again what it was: same modules, same names, same cost.
-"""
+"""LoRA: fine-tuning by low-rank adapters (Hu et al. 2021, arXiv:2106.09685) of query and value projections."""
 
 from __future__ import annotations
 
@@ -14,70 +8,39 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..errors import PfamnetError
-from ..network.encoder import EsmEncoder
-
-ALPHA = 16.0  # the change is scaled by ALPHA / rank, so that ranks may share a learning rate
+ALPHA = 16.0  # an adapter's output is scaled by ALPHA / rank, so that ranks may share a learning rate
 
 
-class AdaptedQkv(nn.Linear):
-    """The fused query, key and value projection, frozen, with adapters of query and value.
-
-    Args:
-        plain: the projection (3 * size, size) whose weights are taken over.
-        rank: r; `down` is (2r, size), query's rows first, `up` is (2, size, r).
-            `up` begins as zeros, so that the network begins as it was.
-    """
+class Adapted(nn.Linear):
+    """A linear layer with an adapter: `down` (rank, inputs) and `up` (outputs, rank), zeros at first."""
 
     def __init__(self, plain: nn.Linear, rank: int):
-        size = plain.in_features
-        super().__init__(size, 3 * size, device="meta")  # nothing is drawn for what is replaced
+        super().__init__(plain.in_features, plain.out_features, device="meta")
         self.weight, self.bias = plain.weight, plain.bias
-        self.rank, self.scale = rank, ALPHA / rank
-        like = {"dtype": plain.weight.dtype, "device": plain.weight.device}
-        self.down = nn.Parameter(torch.empty(2 * rank, size, **like))
-        self.up = nn.Parameter(torch.zeros(2, size, rank, **like))
+        self.scale = ALPHA / rank
+        self.down = nn.Parameter(plain.weight.new_empty(rank, plain.in_features))
+        self.up = nn.Parameter(plain.weight.new_zeros(plain.out_features, rank))
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        query, key, value = super().forward(hidden).chunk(3, -1)
-        low = F.linear(hidden, self.down) * self.scale
-        return torch.cat(
-            (
-                query + F.linear(low[..., : self.rank], self.up[0]),
-                key,
-                value + F.linear(low[..., self.rank :], self.up[1]),
-            ),
-            -1,
-        )
-
-    @torch.no_grad()
-    def merged(self) -> nn.Linear:
-        """A plain projection that does the same."""
-        change = self.scale * self.up @ self.down.view(2, self.rank, -1)
-        query, key, value = self.weight.chunk(3)
-        plain = nn.Linear(self.in_features, self.out_features, device="meta")
-        plain.weight = nn.Parameter(torch.cat((query + change[0], key, value + change[1])))
-        plain.bias = nn.Parameter(self.bias.detach())
-        return plain
+        return super().forward(hidden) + F.linear(F.linear(hidden, self.down) * self.scale, self.up)
 
 
-def check_rank(encoder: EsmEncoder, rank: int) -> None:
-    """Raise PfamnetError where adapters of this rank would not be thin."""
-    size = encoder.config.hidden_size
-    if rank > size:
-        raise PfamnetError(f"--lora {rank}: the encoder is {size} wide, and no rank may be over that")
-
-
-def add_adapters(encoder: EsmEncoder, rank: int) -> None:
-    """Freeze an encoder, and give its attention layers adapters that learn, in place."""
+def add_adapters(encoder: nn.Module, rank: int) -> None:
+    """Freeze a `transformers.EsmModel` and add adapters, the only parts that learn, in place."""
     encoder.requires_grad_(False)
-    for layer in encoder.layers:
-        layer.qkv = AdaptedQkv(layer.qkv, rank)
+    for attention in [layer.attention.self for layer in encoder.encoder.layer]:
+        attention.query, attention.value = Adapted(attention.query, rank), Adapted(attention.value, rank)
 
 
-def merge_adapters(encoder: EsmEncoder) -> None:
-    """Make an encoder with adapters a plain one that computes the same, in place."""
-    for layer in encoder.layers:
-        layer.qkv = layer.qkv.merged()
+@torch.no_grad()
+def merge_adapters(encoder: nn.Module) -> None:
+    """Add what the adapters learnt to the weights; the encoder is plain again, in place."""
+    for attention in [layer.attention.self for layer in encoder.encoder.layer]:
+        for name in ("query", "value"):
+            adapted = getattr(attention, name)
+            plain = nn.Linear(adapted.in_features, adapted.out_features, device="meta")
+            plain.weight = nn.Parameter(adapted.weight + adapted.scale * adapted.up @ adapted.down)
+            plain.bias = adapted.bias
+            setattr(attention, name, plain)
     encoder.requires_grad_(True)

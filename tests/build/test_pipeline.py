@@ -612,12 +612,12 @@ def test_frozen_layers_stay_as_they_were(quick, tmp_path, base, labelled, monkey
 
 
 def test_more_frozen_layers_than_there_are_is_refused(quick, tmp_path, base, labelled):
-    assert "--freeze 3: the encoder has 2 layers" in one_line(quick("--base", base, "--freeze", 3, labelled))
+    assert "3 frozen layers: the encoder has only 2" in one_line(quick("--base", base, "--freeze", 3, labelled))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_adapters_of_too_high_a_rank_are_refused_before_anything_is_made(quick, tmp_path, base, labelled):
-    assert "--lora 33: the encoder is 32 wide" in one_line(quick("--base", base, "--lora", 33, labelled))
+    assert "adapters of rank 33: the encoder is only 32 wide" in one_line(quick("--base", base, "--lora", 33, labelled))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import synthetic
 import torch
+from encoders import tiny_encoder
 
-from pfamnet.network.esm import EncoderConfig, EsmEncoder, EsmNetwork, parameter_groups
+from pfamnet.network.esm import EsmNetwork, parameter_groups
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.training.distributed import join
 from pfamnet.training.loop import Training, TrainSettings
@@ -49,11 +50,11 @@ def training(name, folder, group):
     def make():
         if kind == "light":
             return LightNetwork(LightConfig(FAMILIES, embedding=8, width=16, context=16))
-        encoder = EsmEncoder(EncoderConfig(16, 2, 2, 32))
+        encoder = tiny_encoder(16, 2, 2, 32)
         if name == "adapters":
             add_adapters(encoder, 2)
         if name == "frozen":
-            encoder.layers[0].requires_grad_(False)
+            encoder.encoder.layer[0].requires_grad_(False)
         return EsmNetwork(encoder, FAMILIES)
 
     network = group.share(make)

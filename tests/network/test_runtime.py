@@ -10,17 +10,17 @@ import synthetic
 import torch
 import untrained
 from conftest import environment, program
+from encoders import tiny_encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
-from pfamnet.network.esm import EncoderConfig, EsmEncoder, EsmNetwork, save_encoder, save_head
+from pfamnet.network.esm import EsmNetwork
+from pfamnet.network.esm_files import save_encoder, save_head
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light
 from pfamnet.network.runtime import OVERLAP, WINDOW, EsmRuntime, LightRuntime, by_windows, windows
 from pfamnet.network.tokens import encode
-
-SHORT = EncoderConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def light(tmp_path_factory):
 def esm(tmp_path_factory):
     folder = tmp_path_factory.mktemp("esm")
     torch.manual_seed(0)
-    network = EsmNetwork(EsmEncoder(SHORT), 4).eval()
+    network = EsmNetwork(tiny_encoder(16, 1, 2, 16), 4).eval()
     save_encoder(network.encoder, folder / "encoder")
     save_head(network, folder / "head.safetensors")
     runtime = EsmRuntime(folder / "encoder", folder / "head.safetensors")
