@@ -7,3 +7,9 @@ class PfamnetError(Exception):
     The message names the file and, where there is one, the record or line:
     ``FILE: record 17 'name': illegal character '1' at position 203``.
     """
+
+
+def os_reason(error: OSError) -> str:
+    """What the system refused, and for which file if that is known."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{(error.strerror or str(error)).lower()}"

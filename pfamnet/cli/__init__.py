@@ -1,7 +1,7 @@
-"""The two programs: `pfamnet-scan` and `pfamnet-build`.
+"""The programs: `pfamnet-scan`, `pfamnet-build` and the web app.
 
-Each imports its own command alone, and what is heavy when it is needed:
-`--help` and `--version` load neither torch nor pyhmmer.
+Each imports its own command alone, and large libraries when they are needed: `--help` and
+`--version` load none.
 """
 
 import gc
@@ -21,3 +21,9 @@ def main_build() -> None:
     from .build import build
 
     sys.exit(run(build))
+
+
+def main_web() -> None:
+    from .web import web
+
+    leave(run(web))

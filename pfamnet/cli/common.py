@@ -1,8 +1,8 @@
-"""Command-line manners shared by the two programs.
+"""Command-line conventions of all programs.
 
-Help in HMMER's groups, long options that may be cut short and none given
-twice, as in HMMER; one line on stderr for what went wrong, and exit statuses:
-0 done, 1 failed, 2 usage, 130 interrupted, 141 closed pipe, 143 terminated.
+As in HMMER, help has groups, long options may be abbreviated, and none may be given twice.
+An error is one line on stderr. Exit statuses: 0 done, 1 failed, 2 usage, 130 interrupted,
+141 closed pipe, 143 terminated.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import sys
 import click
 
 from .. import __version__
-from ..errors import PfamnetError
+from ..errors import PfamnetError, os_reason
 from ..signals import Terminated
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class GroupedOption(click.Option):
-    """An option that stands under a heading of its own in the help."""
+    """An option under a heading of its own in the help."""
 
     def __init__(self, *args, group: str = "Basic options", **kwargs):
         self.group = group
@@ -30,13 +30,12 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists its options in the groups they were given."""
+    """A command whose help lists its options by group."""
 
     def format_options(self, context, formatter):
         groups: dict[str, list] = {}
         for parameter in self.get_params(context):
-            record = parameter.get_help_record(context)
-            if record:
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
                 groups.setdefault(getattr(parameter, "group", "Basic options"), []).append(record)
         for name, records in groups.items():
             with formatter.section(name):
@@ -47,10 +46,10 @@ class GroupedCommand(click.Command):
 
 
 def complete(args: list[str], params) -> list[str]:
-    """The arguments with long options written out, as HMMER lets them be cut short.
+    """The arguments with abbreviated long options written out.
 
-    Raises click.UsageError where a short form fits several options, or an
-    option is given twice.
+    Raises:
+        click.UsageError: an abbreviation fits several options, or an option is given twice.
     """
     options = {
         name: param
@@ -80,7 +79,7 @@ def complete(args: list[str], params) -> list[str]:
 
 
 def written_out(name: str, options) -> str:
-    """The long option that begins with `name`; `name` itself where none does."""
+    """The long option that begins with `name`; `name` itself if none does."""
     fits = sorted(option for option in options if option.startswith(name))
     if len(fits) > 1:
         raise click.UsageError(f"option {name} may be any of {', '.join(fits)}")
@@ -112,40 +111,66 @@ def grouped(group: str):
     return lambda *names, **settings: click.option(*names, cls=GroupedOption, group=group, **settings)
 
 
+METAVARS = {click.IntRange: "<n>", click.FloatRange: "<x>", Number: "<x>"}
+
+
+def options_of(group: str):
+    """Declares options of one group: `option(names, kind, help, ...)`, the rest as for `click.option`.
+
+    `names` are separated by spaces; a last one without a dash names the parameter. `kind` is bool
+    for a flag, the metavar of a text such as "<f>", or a click type.
+    """
+
+    def option(names: str, kind, help: str, **settings):
+        *flags, name = names.split()
+        if name.startswith("-"):
+            flags, name = [*flags, name], name.partition("/")[0].lstrip("-").replace("-", "_")
+        if kind is bool:
+            settings = {"is_flag": True} | settings
+        elif isinstance(kind, str):
+            settings = {"metavar": kind} | settings
+        else:
+            settings = {"type": kind, "metavar": METAVARS.get(type(kind))} | settings
+            settings.setdefault("show_default", "default" in settings)
+        return grouped(group)(*flags, name, help=help, **settings)
+
+    return option
+
+
 def version_option():
     def show(context, _, wanted):
         if wanted:
             click.echo(f"pfamnet {__version__}")
             context.exit()
 
-    return grouped("Basic options")(
-        "--version",
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=show,
-        help="Show the version and exit.",
-    )
+    settings = {"expose_value": False, "is_eager": True, "callback": show}
+    return options_of("Basic options")("--version", bool, "Show the version and exit.", **settings)
+
+
+def threads_of(cpu: int | None) -> int:
+    """The threads that `--cpu` asks for; by default as many as the processors (`default_cpus`)."""
+    return default_cpus() if cpu is None else max(1, cpu)
 
 
 def default_cpus() -> int:
-    """Processors this process may use; HMMER_NCPU goes before them, as in HMMER.
+    """The processors that this process may use, or HMMER_NCPU, as in HMMER.
 
-    Raises click.UsageError where HMMER_NCPU is not a whole number.
+    Raises:
+        click.UsageError: HMMER_NCPU is not a whole number.
     """
     asked = os.environ.get("HMMER_NCPU")
     if asked is None:
         return len(os.sched_getaffinity(0))
     if not (asked.isascii() and asked.isdigit()):
-        raise click.UsageError(f"HMMER_NCPU={asked}: a number of threads is wanted")
+        raise click.UsageError(f"HMMER_NCPU={asked}: not a number of threads")
     return max(1, int(asked))
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit status; what is wrong is said in one line."""
+    """Run a command and return its exit status; an error is reported in one line."""
     name = command.name
     try:
-        # not click's main, which has its own ways with closed pipes and SIGINT
+        # not click's main, which handles closed pipes and SIGINT differently
         words = sys.argv[1:] if arguments is None else arguments
         with command.make_context(name, list(words)) as context:
             command.invoke(context)
@@ -168,14 +193,8 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         return complain(name, "out of memory", 1)
 
 
-def os_reason(error: OSError) -> str:
-    """What the system refused, and of which file where that is known."""
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{(error.strerror or str(error)).lower()}"
-
-
 def complain(name: str, message: str, status: int = 0) -> int:
-    """Say something on stderr, where there is one."""
+    """Report something on stderr, if there is one, and return `status`."""
     if sys.stderr is not None:
         try:
             print(f"{name}: {message}", file=sys.stderr, flush=True)
@@ -189,7 +208,7 @@ def one_line(text: str) -> str:
 
 
 def leave(status: int) -> None:
-    """End the process at once: a reader thread may wait for input that never comes."""
+    """End the process at once: a reader thread may be waiting for input that never comes."""
     try:
         if sys.stderr is not None:
             sys.stderr.flush()

@@ -1,7 +1,6 @@
-"""An HMM database in the place of a model: every profile, no network.
+"""An HMM database as a model: every profile, no network.
 
-hmmscan's users have such files. They are read whole, as HMMER ASCII or
-`.h3m`, plain or gzip; hmmpress is not needed.
+It is read completely, as HMMER ASCII or `.h3m`, plain or gzip; hmmpress is not needed.
 """
 
 from __future__ import annotations
@@ -14,25 +13,21 @@ from ..profiles.files import read_hmms
 from ..profiles.store import ProfileStore
 from .directory import Model
 
-PRESSED = ".h3m"
 
-
-def find_library(path: Path) -> Path | None:
-    """The file of an HMM database, which may be named as hmmscan takes it:
-    without the `.h3m` of a pressed one. None where `path` is no file."""
-    pressed = Path(f"{path}{PRESSED}")
-    if path.is_dir():
-        return None
+def find_database(path: Path) -> Path | None:
+    """The file of an HMM database, or None if `path` is no file. As for hmmscan, the `.h3m`
+    of a pressed database may be left out."""
+    pressed = Path(f"{path}.h3m")
     if not path.exists() and pressed.is_file():
         return pressed
-    return path if path.exists() else None
+    return path if path.exists() and not path.is_dir() else None
 
 
-def open_library(path: Path) -> Model:
+def open_database(path: Path) -> Model:
     """A `Model` without networks, of all profiles of a file.
 
-    Raises PfamnetError, one line, where the file holds anything else, or two
-    profiles of one name.
+    Raises:
+        PfamnetError: one line; the file holds anything else, or two profiles of one name.
     """
     hmms, families, numbers = [], [], {}
     try:
@@ -51,13 +46,6 @@ def open_library(path: Path) -> Model:
 
 def family_of(hmm) -> Family:
     """What a profile says of its family."""
-    cutoffs = hmm.cutoffs
-    return Family(
-        hmm.accession or "",
-        hmm.name,
-        hmm.M,
-        description=hmm.description or "",
-        ga=cutoffs.gathering,
-        tc=cutoffs.trusted,
-        nc=cutoffs.noise,
-    )
+    accession, about, cut = hmm.accession or "", hmm.description or "", hmm.cutoffs
+    limits = {"ga": cut.gathering, "tc": cut.trusted, "nc": cut.noise}
+    return Family(accession, hmm.name, hmm.M, description=about, **limits)

@@ -1,91 +1,78 @@
-"""The one family of each sequence, named however sure or unsure that is.
+"""The most likely family of each sequence, however certain or uncertain it is.
 
-For sequences that are one domain each, as those of Pfam's seed alignments
-(Bileschi et al. 2022).  The largest combined score decides (`pfamnet.model.combination`),
-by weights that the model's build fitted on dev; the numbers of the row are those
-of the family's profile, or of the network where the profile aligns with nothing.
+For sequences that are one domain each, as in Pfam's seed alignments (Bileschi et al. 2022).
+The largest combined score decides (`pfamnet.model.combination`), with weights that the build
+fitted on the validation set. The numbers of the row are those of the family's profile, or of
+the network if the profile aligns with nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..hits import Hit, network_hit
 from ..model.combination import Combination
-from ..model.directory import Model
 from ..profiles.search import SearchedHits
-from ..profiles.thresholds import Thresholds, with_domZ
+from ..profiles.thresholds import with_domZ
 from ..records import Record
 from .evidence import Appraiser, View
-from .scanner import NetworkScanner
+from .scanner import NetworkCaller, NetworkHits
 
 
-class TopScanner(NetworkScanner):
-    """Names one family for each sequence; `hits` and `scan` as of other scanners.
-
-    Without `profiles` it is the network's first.
-    """
+class TopScanner:
+    """One family for each sequence; without an `appraiser` the one that the network prefers."""
 
     def __init__(
         self,
-        model: Model,
-        thresholds: Thresholds,
-        mode: str = "default",
-        network: str | None = None,
-        device: str = "cpu",
-        alignments: bool = False,
-        profiles: bool = True,
+        network: NetworkCaller,
+        alone: NetworkHits,
+        appraiser: Appraiser | None = None,
+        combination: Combination | None = None,
     ):
-        super().__init__(model, thresholds, mode, network, device)
-        self.combination = model.combination(self.name) or Combination()
-        self.appraiser = None
-        if profiles:
-            self.appraiser = Appraiser(
-                model.store, model.families, self.info.modes[mode].candidates, thresholds, alignments
-            )
+        self.network, self.alone, self.appraiser = network, alone, appraiser
+        self.combination = combination or Combination()
 
-    def hits(self, record: Record) -> list[Hit]:
-        """The hit of the family named, with its best domain reported; none in a sequence without residues."""
-        if not record.sequence:
-            return SearchedHits()
-        view = View(self.runtime.logits(record.sequence))
+    def scan(self, records: Sequence[Record]) -> list[SearchedHits]:
+        """The hit of each sequence, with its best domain reported; none if it has no residues."""
+        return [self.top(record) if record.sequence else SearchedHits() for record in records]
+
+    def top(self, record: Record) -> SearchedHits:
+        """The hit of the most likely family."""
+        view, hits = View(self.network.runtime.logits(record.sequence)), SearchedHits()
         if self.appraiser is None:
-            return SearchedHits([self.by_network(record, view, int(view.log_p().argmax()))])
+            return hits.with_hits([self.by_network(record, view, int(view.log_p().argmax()))])
         evidence = self.appraiser.of(record, view)
         family = evidence.best(self.combination)
         found = evidence.hits.get(family)
-        hits = SearchedHits(
-            [self.by_profile(record, view, found) if found else self.by_network(record, view, family)]
-        )
         hits.counts = evidence.counts
-        return hits
+        by_profile = [self.by_profile(record, view, found)] if found else []
+        return hits.with_hits(by_profile or [self.by_network(record, view, family)])
 
     def by_network(self, record: Record, view: View, family: int) -> Hit:
-        """The network's own call of a family: its best run of blocks."""
-        evalue, log_p, (start, end) = self.call(record, view, family)
-        domain = self.place(record, family, start, end, evalue, log_p)
-        sure = bool(self.sure(np.array([evalue]), np.array([log_p]))[0])
+        """The network's call of a family: its best run of blocks."""
+        log_p, evalue, sure, (start, end) = self.call(record, view, family)
+        domain = self.alone.domain(record, family, start, end, evalue, log_p)
         return network_hit(
-            family, self.model.families[family], record, [replace(domain, included=sure)], sure
+            family, self.alone.families[family], record, [replace(domain, included=sure)], sure
         )
 
     def by_profile(self, record: Record, view: View, found: Hit) -> Hit:
-        """A profile's hit with the best of its domains alone."""
-        evalue, log_p, _ = self.call(record, view, found.family)
-        hit = with_domZ(found, self.thresholds.domZ or 1.0, self.thresholds)
+        """A profile's hit, of its domains the best alone."""
+        sure = self.call(record, view, found.family)[2]
+        hit = with_domZ(found, self.network.limits.domZ or 1.0, self.network.limits)
         domains = tuple(
             domain if place == hit.best else replace(domain, reported=False, included=False)
             for place, domain in enumerate(hit.domains)
         )
-        sure = bool(self.sure(np.array([evalue]), np.array([log_p]))[0])
         return replace(hit, domains=domains, source="both" if sure else "profile")
 
-    def call(self, record: Record, view: View, family: int) -> tuple[float, float, tuple[int, int]]:
-        """What the network by itself says of a family: E-value, log P, region in residues."""
+    def call(self, record: Record, view: View, family: int) -> tuple[float, float, bool, tuple[int, int]]:
+        """What the network says of a family: log P, E-value, whether it is sure, region in residues."""
         score, first, last = view.run(family)
-        length = len(record.sequence)
-        log_p = float(self.info.calibration.log_p(np.array([score]), length)[0])
-        region = first * self.info.block, min(last * self.info.block, length)
-        return float(self.Z * np.exp(log_p)), log_p, region
+        log_p, evalues, sure = self.network.assess(np.array([score]), len(record.sequence))
+        block = self.network.block
+        region = first * block, min(last * block, len(record.sequence))
+        return float(log_p[0]), float(evalues[0]), bool(sure[0]), region

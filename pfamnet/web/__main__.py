@@ -1,6 +1,5 @@
 """`python -m pfamnet.web`."""
 
-from ..cli.common import leave, run
-from .app import web
+from ..cli import main_web
 
-leave(run(web))
+main_web()

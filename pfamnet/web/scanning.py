@@ -1,7 +1,6 @@
-"""What the web app does with sequences that someone gives it, without the web.
+"""What the web app does with sequences, without the web.
 
-All of the input is read and checked before anything is scanned: what is wrong
-with it is said once, in one line, and nothing comes of half of it.
+All input is read and checked before anything is scanned: an error is one line, and no results.
 """
 
 from __future__ import annotations
@@ -14,34 +13,28 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import __version__
-from ..cli.scan import make_scanner, open_any
 from ..errors import PfamnetError
 from ..io.fasta import text_chunks
 from ..io.sequences import no_nucleotides, read_sequences
-from ..output.gff3 import Gff3Writer, today
-from ..output.hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
-from ..output.html import HtmlWriter
-from ..output.json_lines import JsonLinesWriter
-from ..output.table_headers import Trailer
-from ..profiles.search import Thresholds
+from ..output.outputs import OutputOptions, Outputs
 from ..records import Record, shown
-from ..scan.scanner import MODES
+from ..scan.opening import SENSITIVITIES, ScanOptions, make_scanner, open_any
 from ..scan.workers import in_order
 
-LIMIT = 2_000_000  # bytes of sequences taken at once, inflated: about 5,000 proteins
-KEPT = 20  # results whose files stay, for downloads
+LIMIT = 2_000_000  # bytes of sequences that are taken at once, inflated: about 5,000 proteins
+KEPT = 20  # results whose files are kept for downloads
 PASTED = "the pasted text"
+TABLES = {"tsv": "tsv", "domtblout": "domtblout", "tblout": "tblout", "pfamtblout": "pfamtblout"}
+TABLES |= {"gff3": "gff3", "json_lines": "jsonl"}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a scan: the files, the page first of them, and a line about it."""
+    """The result of a scan: its files, the page first, and a line about it."""
 
     files: list[str]
     summary: str
@@ -52,13 +45,14 @@ class Result:
 
 
 def read_input(text: str | None, path: str | None) -> list[Record]:
-    """The sequences that were pasted or uploaded; either, not both.
+    """The sequences that were pasted or uploaded.
 
-    Raises PfamnetError: none, both, more than `LIMIT`, or not to be read.
+    Raises:
+        PfamnetError: both, none, more than `LIMIT`, or not readable.
     """
     text = text or ""
     if path and text.strip():
-        raise PfamnetError("there is pasted text and a file: take one of them away")
+        raise PfamnetError("pasted text and a file were given: remove one of them")
     if not (path or text.strip()):
         raise PfamnetError("no sequences: paste some as FASTA, or choose a file")
     name = shown(Path(path).name) if path else PASTED
@@ -67,125 +61,87 @@ def read_input(text: str | None, path: str | None) -> list[Record]:
         try:
             records = list(read_sequences("-", stdin=io.BytesIO(limited(stream, size, name))))
         except PfamnetError as error:
-            raise PfamnetError(
-                f"{name}:{str(error)[2:]}" if str(error).startswith("-:") else str(error)
-            ) from None
+            reason = str(error)
+            raise PfamnetError(f"{name}:{reason[2:]}" if reason.startswith("-:") else reason) from None
     if not records:
         raise PfamnetError(f"{name}: no sequences")
     return records
 
 
 def limited(stream, size: int, name: str) -> bytes:
-    """All of a stream, inflated; raises PfamnetError as soon as it is over the limit."""
+    """All of a stream, inflated; raises PfamnetError as soon as it exceeds the limit."""
     data = bytearray()
     for chunk in text_chunks("-", stream) if size <= LIMIT else ():
         data += chunk
-        size = max(size, len(data))
-        if size > LIMIT:
+        if len(data) > LIMIT:
             break
-    if size > LIMIT:
-        raise PfamnetError(
-            f"{name} is longer than the {LIMIT // 1_000_000} MB that this page takes at once; "
-            "pfamnet-scan takes any amount"
-        )
+    if max(size, len(data)) > LIMIT:
+        megabytes = f"{LIMIT // 1_000_000} MB"
+        raise PfamnetError(f"{name} exceeds the {megabytes} of this page; pfamnet-scan takes any amount")
     return bytes(data)
 
 
 class WebScanner:
-    """Scans what comes in with one model, each sensitivity's networks opened when first wanted.
+    """Scans with one model; the networks of a sensitivity are opened when first needed.
 
     Arguments:
         path: of a model directory or an HMM database.
         threads: for each scan.
-        folder: where results are kept, the last `KEPT` of them.
+        folder: for results, of which the last `KEPT` are kept.
+        warn: takes lines for who runs the app.
     """
 
-    def __init__(self, path: Path, threads: int, folder: Path):
-        self.model = open_any(path, {"mode": "hybrid", "which": None, "top": False})
-        self.threads, self.folder = threads, folder
+    def __init__(self, path: Path, threads: int, folder: Path, warn: Callable[[str], None]):
+        self.model = open_any(path, ScanOptions(), warn)
+        self.threads, self.folder, self.warn = threads, folder, warn
         self._scanners, self._kept, self._lock = {}, deque(), threading.Lock()
 
-    def scan(self, records: list[Record], effort: str) -> Iterator[int | Result]:
+    def scan(self, records: list[Record], sensitivity: str) -> Iterator[int | Result]:
         """Scan; yields how many proteins are done, at last the `Result`."""
         begun, found, warnings = time.monotonic(), 0, []
-        folder = self._new_folder()
-        thresholds, scan_some = Thresholds(), self._scanner(effort)
+        scanner, options = self._scanner(sensitivity), self._outputs(sensitivity)
         checked = no_nucleotides(records, "input", warnings.append)
-        with ExitStack() as stack:
-            # left by an error, or because nobody waits any more, they are not whole
-            writers = [stack.enter_context(writer) for writer in self._writers(folder, effort, thresholds)]
-            for number, (record, hits) in enumerate(in_order(checked, scan_some, self.threads), 1):
-                for writer in writers:
-                    writer.write(record, hits)
-                found += sum(
-                    domain.included for hit in hits if hit.reported for domain in hit.reported_domains
-                )
+        # left by an error, or because nobody waits any more, the files are marked as incomplete
+        with Outputs(options, self.model.name, ScanOptions().thresholds, self.model.families) as outputs:
+            for number, (record, hits) in enumerate(in_order(checked, scanner.scan, self.threads), 1):
+                outputs.write(record, hits)
+                reported = [domain for hit in hits if hit.reported for domain in hit.reported_domains]
+                found += sum(domain.included for domain in reported)
                 yield number
-        files = [writer.path for writer in writers]
-        summary = (
-            f"{len(records):,} protein{'s' * (len(records) != 1)}, {found:,} domain{'s' * (found != 1)}, "
-            f"{time.monotonic() - begun:.1f} s."
-        )
-        yield Result(files, " ".join([summary, *warnings]))
+        counts = [(len(records), "protein"), (found, "domain")]
+        parts = [f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts]
+        summary = f"{', '.join(parts)}, {time.monotonic() - begun:.1f} s."
+        yield Result([options.out, *options.tables.values()], " ".join([summary, *warnings]))
 
-    def _scanner(self, effort):
-        """The function that scans sequences with this sensitivity."""
-        if effort not in MODES:
-            raise PfamnetError(f"sensitivity {shown(str(effort))}: it is one of {', '.join(MODES)}")
+    def _scanner(self, sensitivity: str):
+        """The scanner of this sensitivity."""
+        if sensitivity not in SENSITIVITIES:
+            known = ", ".join(SENSITIVITIES)
+            raise PfamnetError(f"sensitivity {shown(str(sensitivity))}: not one of {known}")
         with self._lock:
-            if effort not in self._scanners:
-                options = {
-                    "mode": "hybrid",
-                    "which": None,
-                    "device": None,
-                    "clan_overlaps": "all",
-                    "report": "html",
-                    "top": False,
-                    "fast": effort == "fast",
-                    "sensitive": effort == "sensitive",
-                }
-                self._scanners[effort] = make_scanner(self.model, options, Thresholds())
-            return self._scanners[effort]
+            if sensitivity not in self._scanners:
+                options = ScanOptions(sensitivity=sensitivity)
+                self._scanners[sensitivity] = make_scanner(self.model, options, self.warn)
+            return self._scanners[sensitivity]
 
-    def _new_folder(self):
-        """A folder for a result; the oldest one goes where there are many."""
+    def _outputs(self, sensitivity: str) -> OutputOptions:
+        """Every output, in a new folder; the oldest folder is removed if there are too many."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         with self._lock:
             self._kept.append(folder)
             old = self._kept.popleft() if len(self._kept) > KEPT else None
         if old:
             shutil.rmtree(old, ignore_errors=True)
-        return folder
-
-    def _writers(self, folder, effort, thresholds):
-        """Every output, the page first."""
-        command = " ".join(
-            ["pfamnet-scan", *([] if effort == "default" else [f"--{effort}"]), self.model.name, "query.fa"]
-        )
-        trailer = Trailer("pfamnet-scan", __version__, "query.fa", self.model.name, command)
-        about = [
-            ("Model", f"{self.model.name} ({len(self.model.families):,} families)"),
-            ("Sensitivity", effort),
-            ("Written by", f"pfamnet {__version__}"),
-            ("Command for the same", command),
-            ("Date", time.strftime("%d %B %Y, %H:%M")),
-        ]
-        named = lambda end: str(folder / f"pfamnet.{end}")
-        yield HtmlWriter(
-            named("html"), "your proteins", about, [family.clan for family in self.model.families]
-        )
-        yield TsvWriter(named("tsv"))
-        yield DomtblWriter(named("domtblout"), trailer)
-        yield TblWriter(named("tblout"), trailer)
-        yield PfamtblWriter(named("pfamtblout"), trailer, thresholds.inclusion_by_score)
-        yield Gff3Writer(named("gff3"), today())
-        yield JsonLinesWriter(named("jsonl"))
+        words = ["pfamnet-scan", *([] if sensitivity == "default" else [f"--{sensitivity}"])]
+        paths = {kind: str(folder / f"pfamnet.{end}") for kind, end in {"page": "html", **TABLES}.items()}
+        command = " ".join([*words, self.model.name, "query.fa"])
+        return OutputOptions("query.fa", command, paths.pop("page"), "html", paths)
 
 
 def framed(page: str) -> str:
-    """A whole page as a frame within another one, which it cannot reach.
+    """A complete page as a frame within another one, which it cannot reach.
 
-    Braces and dollars are escaped too: the page that takes it in may be a template.
+    Braces and dollars are escaped too: the other page may be a template.
     """
     inert = html.escape(page).translate({ord(character): f"&#{ord(character)};" for character in "{}$`"})
     return (
@@ -194,7 +150,7 @@ def framed(page: str) -> str:
     )
 
 
-def told(message: str, failed: bool = False) -> str:
+def message(text: str, failed: bool = False) -> str:
     """A line for the user as HTML: whatever it quotes is text."""
     kind = 'class="pfamnet-failed" role="alert"' if failed else 'class="pfamnet-told" role="status"'
-    return f"<p {kind}>{html.escape(message)}</p>"
+    return f"<p {kind}>{html.escape(text)}</p>"

@@ -238,7 +238,7 @@ def test_head_ends_a_scan_quietly(light_model, tmp_path):
 def test_rows_come_as_soon_as_they_are_found(light_model):
     """A pipe that stays open: the rows of all but the record under way are there."""
     with subprocess.Popen(
-        [*program("pfamnet-scan"), "--line-buffered", "--cpu", "2", str(light_model), "-"],
+        [*program("pfamnet-scan"), "--cpu", "2", str(light_model), "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(),

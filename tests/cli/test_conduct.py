@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here, start
@@ -104,45 +103,26 @@ def test_closed_pipe_is_quiet(tmp_path):
 
 
 def test_rows_come_query_by_query(tmp_path):
-    for options in ([], ["--line-buffered"]):
-        process = start(
-            "--mode", "profiles", LIBRARY, "-", *options, "--domtblout", tmp_path / "d", stdin=subprocess.PIPE
-        )
-        process.stdin.write(GOOD + b">next\n")
-        process.stdin.flush()
-        lines = [process.stdout.readline() for _ in range(4)]
-        assert lines[1].split(b"\t")[3] == b"P15056" and process.poll() is None
-        while options and not rows((tmp_path / "d").read_bytes()):
-            time.sleep(0.05)
-        process.stdin.close()
-        assert process.wait(60) == 0
-        process.stdout.close()
-        process.stderr.close()
+    process = start("--mode", "profiles", LIBRARY, "-", "--domtblout", tmp_path / "d", stdin=subprocess.PIPE)
+    process.stdin.write(GOOD + b">next\n")
+    process.stdin.flush()
+    lines = [process.stdout.readline() for _ in range(4)]
+    assert lines[1].split(b"\t")[3] == b"P15056" and process.poll() is None
+    status, out, _ = ended(process)
+    assert status == 0 and b"P06213" in b"".join(lines) + out
 
 
 @pytest.mark.parametrize("number, status", ((signal.SIGINT, 130), (signal.SIGTERM, 143)))
 def test_signals_end_a_run_in_order(tmp_path, number, status):
-    out, table = tmp_path / "out", tmp_path / "table"
-    process = start(
-        "--mode",
-        "profiles",
-        "--line-buffered",
-        "-o",
-        out,
-        "--domtblout",
-        table,
-        LIBRARY,
-        "-",
-        stdin=subprocess.PIPE,
-    )
+    table = tmp_path / "table"
+    process = start("--mode", "profiles", "--domtblout", table, LIBRARY, "-", stdin=subprocess.PIPE)
     process.stdin.write(GOOD + b">next\n")
     process.stdin.flush()
-    deadline = time.monotonic() + 30
-    while not (out.exists() and b"P06213" in out.read_bytes()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while b"\tP06213\t" not in (line := process.stdout.readline()):
+        assert line
     process.send_signal(number)
-    assert ended(process) == (status, b"", b"")
-    assert out.read_bytes().splitlines()[-1].startswith(b"# incomplete: ")
+    code, out, err = ended(process)
+    assert (code, err) == (status, b"") and out.splitlines()[-1].startswith(b"# incomplete: ")
     assert b"[ok]" not in table.read_bytes() and b"P15056" in table.read_bytes()
 
 

@@ -6,9 +6,10 @@ import subprocess
 import pytest
 from scanning import DATA, ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here
 
-from pfamnet.cli import scan_options
-from pfamnet.cli.common import Number, complete, default_cpus, os_reason
+from pfamnet.cli import scan as cli_scan
+from pfamnet.cli.common import Number, complete, default_cpus
 from pfamnet.cli.scan import FORMATS, scan
+from pfamnet.errors import os_reason
 from pfamnet.profiles.search import Thresholds
 
 # What hmmscan 3.4 says are the options it has.
@@ -74,7 +75,7 @@ def one(tmp_path):
 
 
 def typed(name):
-    return [scan_options.flag(name)] + ([] if name in FLAGS else [VALUES.get(name, "1")])
+    return [cli_scan.flag(name)] + ([] if name in FLAGS else [VALUES.get(name, "1")])
 
 
 def test_every_option_of_hmmscan_is_there():
@@ -95,17 +96,17 @@ def test_help_and_version_load_nothing_heavy():
 
 
 def test_conflicts_are_hmmscans():
-    ours = {pair for pair in scan_options.EXCLUSIVE if not {"fast", "sensitive", "top"} & set(pair)}
+    ours = {pair for pair in cli_scan.EXCLUSIVE if not {"fast", "sensitive", "top"} & set(pair)}
     assert ours == REFUSED_THERE
 
 
-@pytest.mark.parametrize("pair", sorted(scan_options.EXCLUSIVE))
+@pytest.mark.parametrize("pair", sorted(cli_scan.EXCLUSIVE))
 def test_conflicts_are_refused(pair, capfd):
     for first, second in (pair, pair[::-1]):
         assert scan_here(LIBRARY, "none.fa", *typed(first), *typed(second)) == 2
         said = capfd.readouterr()
         assert said.out == "" and said.err.count("\n") == 1
-        assert all(scan_options.flag(name) in said.err for name in pair)
+        assert all(cli_scan.flag(name) in said.err for name in pair)
 
 
 @pytest.mark.parametrize(
@@ -194,8 +195,8 @@ def test_number():
 def test_thresholds():
     nothing = dict.fromkeys(
         (
-            *scan_options.LIMITS,
-            *scan_options.CUTOFFS,
+            *cli_scan.LIMITS,
+            *cli_scan.CUTOFFS,
             "Z",
             "domZ",
             "seed",
@@ -207,13 +208,13 @@ def test_thresholds():
             "max",
         )
     )
-    assert scan_options.make_thresholds(nothing) == Thresholds()
-    assert scan_options.make_thresholds(nothing | {"max": True}) == Thresholds().unfiltered()
+    assert cli_scan.as_thresholds(nothing) == Thresholds()
+    assert cli_scan.as_thresholds(nothing | {"max": True}) == Thresholds().unfiltered()
     given = {"E": 1.0, "domT": -3.0, "Z": 5.0, "seed": 0, "F1": 0.5, "nobias": True, "nonull2": True}
-    assert scan_options.make_thresholds(nothing | given) == Thresholds(
+    assert cli_scan.as_thresholds(nothing | given) == Thresholds(
         E=1.0, domT=-3.0, Z=5.0, seed=0, F1=0.5, bias_filter=False, null2=False
     )
-    assert scan_options.make_thresholds(nothing | {"cut_nc": True}).bit_cutoffs == "noise"
+    assert cli_scan.as_thresholds(nothing | {"cut_nc": True}).bit_cutoffs == "noise"
 
 
 def test_threads_of_the_environment(monkeypatch, one, capfd):
@@ -240,14 +241,12 @@ def test_what_changes_nothing_is_said_in_one_line(option, one, capfd):
     assert other.err.count("\n") == 1 and option.partition("=")[0] in other.err
 
 
-def test_idle_options_by_mode():
-    idle = scan_options.idle_options
+def test_without_effect_by_mode():
+    idle = cli_scan.without_effect
     assert idle({"E", "max", "seed"}, "profiles") == []
-    assert idle({"max", "seed"}, "network") == [
-        "note: --max --seed: nothing changes by that with --mode network"
-    ]
-    assert idle({"which", "fast"}, "profiles") == [
-        "note: --fast --network: nothing changes by that with --mode profiles"
+    assert idle({"max", "seed"}, "network") == ["warning: --max --seed have no effect with --mode network"]
+    assert idle({"network", "fast"}, "profiles") == [
+        "warning: --fast --network have no effect with --mode profiles"
     ]
 
 

@@ -1,5 +1,6 @@
 """Headless Chromium, where there is one: a page after its scripts have run."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,18 @@ from pathlib import Path
 
 import pytest
 
+OPEN = b'<script type="application/x-ndjson" id="data">\n'
+
+EVIL = (
+    "</script><script>document.title = 'hacked'</script>",
+    "<img src=x onerror=\"document.title='hacked'\">",
+    "<!--<script>",
+    "&lt;b&gt;",
+    "N" * 1000,
+    "\u202eyfdommoc",
+    "a\udcffb",
+    "]]>'\"`\\u003c",
+)
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = [
     "--disable-gpu",
@@ -19,6 +32,12 @@ QUIET = [
     "--disable-dev-shm-usage",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 ]
+
+
+def data_of(page):
+    """The lines of data of a page, whole or not."""
+    text = page.partition(OPEN)[2].partition(b"</script>")[0]
+    return [json.loads(row) for row in text.split(b"\n") if row]
 
 
 def needed():

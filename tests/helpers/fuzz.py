@@ -3,7 +3,7 @@
 Each input ends in rows or in a one-line refusal; anything else is printed and
 counted. The tests run some hundred; the whole from the command line:
 
-    python tests/fuzz.py --count 100000 --seed 1
+    python tests/helpers/fuzz.py --count 100000 --seed 1
 """
 
 import argparse
@@ -26,11 +26,10 @@ from pfamnet.cli.common import one_line
 from pfamnet.errors import PfamnetError
 from pfamnet.io.sequences import read_sequences
 from pfamnet.model.directory import as_text, description_digest, open_model
-from pfamnet.model.hmm_database import open_library
+from pfamnet.model.hmm_database import open_database
 from pfamnet.output.hmmscan_tables import TsvWriter
 from pfamnet.profiles.files import write_profiles
-from pfamnet.profiles.search import Thresholds
-from pfamnet.scan.scanner import ProfileScanner, Scanner
+from pfamnet.scan.opening import ScanOptions, make_scanner
 
 WORDS = [
     b">",
@@ -119,7 +118,7 @@ class Fuzz:
         self.libraries = [binary, text.getvalue(), gzip.compress(text.getvalue(), mtime=0)]
         self.directory = untrained.write_model(self.folder / "model")
         self.files = {path: path.read_bytes() for path in sorted(self.directory.iterdir())}
-        self.scanner = ProfileScanner(open_library(self.write(binary)), Thresholds())
+        self.scanner = scanner_of(open_database(self.write(binary)))
 
     def write(self, data):
         self.path.write_bytes(data)
@@ -148,8 +147,8 @@ class Fuzz:
             table(self.scanner, record)
 
     def library(self, rng):
-        model = open_library(self.write(mutated(rng.choice(self.libraries), rng)))
-        table(ProfileScanner(model, Thresholds()), PROTEIN)
+        model = open_database(self.write(mutated(rng.choice(self.libraries), rng)))
+        table(scanner_of(model), PROTEIN)
 
     def model(self, rng):
         """One file changed; half of the time with digests that fit the change."""
@@ -159,7 +158,7 @@ class Fuzz:
             path.write_bytes(mutated(self.files[path], rng))
             if honest:
                 sign(self.directory, path)
-            table(Scanner(open_model(self.directory), Thresholds()), PROTEIN)
+            table(scanner_of(open_model(self.directory)), PROTEIN)
         finally:
             for file in (path, self.directory / "model.json"):
                 file.write_bytes(self.files[file])
@@ -179,9 +178,14 @@ def sign(model, path):
         pass
 
 
+def scanner_of(model):
+    """The default scanner of a model, which has nothing to warn of."""
+    return make_scanner(model, ScanOptions(), warn=None)
+
+
 def table(scanner, record):
     with TsvWriter(io.BytesIO()) as writer:
-        writer.write(record, scanner.hits(record))
+        writer.write(record, scanner.scan([record])[0])
 
 
 def run_all(count, seed, first=0):

@@ -13,6 +13,7 @@ import browser
 import golden
 import pytest
 import untrained
+from browser import EVIL, OPEN, data_of
 from hypothesis import given
 from hypothesis import strategies as st
 from scanning import LIBRARY, PROTEINS, records, rows, scan_here
@@ -23,29 +24,12 @@ from pfamnet.hits import network_domain, network_hit
 from pfamnet.output.html import END, HtmlWriter, line, page_head
 from pfamnet.records import Record
 
-OPEN = b'<script type="application/x-ndjson" id="data">\n'
-EVIL = (
-    "</script><script>document.title = 'hacked'</script>",
-    "<img src=x onerror=\"document.title='hacked'\">",
-    "<!--<script>",
-    "&lt;b&gt;",
-    "N" * 1000,
-    "\u202eyfdommoc",
-    "a\udcffb",
-    "]]>'\"`\\u003c",
-)
 TEXT = st.text(st.characters(exclude_categories=())) | st.sampled_from(EVIL)
 
 
 def readable(text):
     """What a page shows of a text that may hold bytes that are not UTF-8."""
     return "".join("\ufffd" if 0xD800 <= ord(character) < 0xE000 else character for character in text)
-
-
-def data_of(page):
-    """The lines of data of a page, whole or not."""
-    text = page.partition(OPEN)[2].partition(b"</script>")[0]
-    return [json.loads(row) for row in text.split(b"\n") if row]
 
 
 def page_of(proteins, title="x.fa", about=()):
@@ -227,7 +211,7 @@ def test_the_command(tmp_path, capfdbinary):
     assert "<title>few&lt;b&gt;.fa" in page and "Domains of few&lt;b&gt;.fa" in page and "22 families" in page
     assert scan_here("--report", "html", "--noali", "-o", tmp_path / "c", LIBRARY, few) == 0
     assert "<dt>Date</dt>" in (tmp_path / "c").read_text() and "<dt>Date</dt>" not in page
-    assert b"note: --noali: nothing changes by that in a page" in capfdbinary.readouterr().err
+    assert b"warning: --noali has no effect on a page" in capfdbinary.readouterr().err
     few.write_bytes(records("P15056") + b">bad\nA1\n")
     assert scan_here("--report", "html", LIBRARY, few) == 1
     page = capfdbinary.readouterr().out

@@ -9,7 +9,7 @@ from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
-from pfamnet.model.hmm_database import find_library, open_library
+from pfamnet.model.hmm_database import find_database, open_database
 from pfamnet.profiles.files import read_hmms, write_profiles
 
 
@@ -99,7 +99,7 @@ def test_a_library_is_scanned_by_every_profile(tmp_path, two, capfdbinary):
     assert run(scan, [str(LIBRARY), str(two)]) == 0
     said = capfdbinary.readouterr()
     assert said.out == expected
-    assert said.err.count(b"\n") == 1 and b"pfamnet-build --hmm" in said.err
+    assert said.err.count(b"\n") == 1 and b"has no network: every profile is searched" in said.err
     ascii_, h3m = tmp_path / "a.hmm", tmp_path / "b.h3m"
     ascii_.write_bytes(gzip.decompress(LIBRARY.read_bytes()))
     write_profiles(h3m, read_hmms(LIBRARY))
@@ -120,19 +120,19 @@ def test_libraries_that_are_none(tmp_path, two, capfd):
     double = tmp_path / "double.h3m"
     write_profiles(double, [*hmms, hmms[0]])
     with pytest.raises(PfamnetError, match=f"profile 3 '{hmms[0].name}': has the name of profile 1"):
-        open_library(double)
+        open_database(double)
     for path in (two, double, tmp_path / "none", tmp_path):
         assert scan_here(path, two) == 1
         said = capfd.readouterr()
         assert said.out == "" and said.err.count("\n") == 1 and path.name in said.err
 
 
-def test_find_library(tmp_path):
-    assert find_library(tmp_path) is None and find_library(tmp_path / "x") is None
+def test_find_database(tmp_path):
+    assert find_database(tmp_path) is None and find_database(tmp_path / "x") is None
     (tmp_path / "x.h3m").touch()
-    assert find_library(tmp_path / "x") == tmp_path / "x.h3m"
+    assert find_database(tmp_path / "x") == tmp_path / "x.h3m"
     (tmp_path / "x").touch()
-    assert find_library(tmp_path / "x") == tmp_path / "x"
+    assert find_database(tmp_path / "x") == tmp_path / "x"
 
 
 def test_profiles_without_accession(tmp_path, two, capfdbinary):

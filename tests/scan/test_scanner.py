@@ -1,6 +1,7 @@
 """What a scan makes of proposals and profiles, with a stand-in for the network."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from pfamnet.profiles.search import ProfileSearch
 from pfamnet.profiles.store import ProfileStore
 from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
-from pfamnet.scan.scanner import NetworkScanner, ProfileScanner, Scanner, overlap
+from pfamnet.scan.opening import ScanOptions, make_scanner
+from pfamnet.scan.scanner import ProfileSearcher, overlap
 
 FAMILIES = 6
 BLOCK = 16
@@ -51,6 +53,8 @@ class Network:
 class Model:
     """Stands in for an opened model; what `runtime` is asked for is remembered."""
 
+    path = "model"
+
     def __init__(self, store, families, calls=(), networks=("light",), weights=None):
         self.store, self.families, self.calls, self.asked = store, families, calls, []
         self.weights = weights
@@ -79,13 +83,19 @@ def profiles(tmp_path_factory):
     return ProfileStore.open(path, write_profiles(path, hmms)), families
 
 
+def scanner_of(model, mode="hybrid", sensitivity="default", network=None, **thresholds):
+    options = ScanOptions(mode, sensitivity, network, thresholds=Thresholds(**thresholds))
+    return make_scanner(model, options, warn=None)
+
+
 @pytest.fixture
 def scan(profiles):
     """Hits of a sequence under these calls of the network."""
 
-    def scan(sequence, calls, mode="default", kind=Scanner, weights=None, **thresholds):
+    def scan(sequence, calls, sensitivity="default", mode="hybrid", weights=None, **thresholds):
         model = Model(*profiles, calls, weights=weights)
-        return list(kind(model, Thresholds(**thresholds), mode).hits(Record("q", "a query", sequence, 1)))
+        scanner = scanner_of(model, mode, sensitivity, **thresholds)
+        return list(scanner.scan([Record("q", "a query", sequence, 1)])[0])
 
     return scan
 
@@ -135,7 +145,7 @@ def test_where_both_are_sure_the_source_is_both(scan):
 def test_numbers_are_those_of_a_scan_with_every_profile(scan):
     sequence, _ = domain_at_32()
     (hit,) = scan(sequence, [(2, 2, 4, 2.5), (4, 0, 1, 2.5)])
-    (every,) = [hit for hit in scan(sequence, [], kind=ProfileScanner) if hit.reported]
+    (every,) = [hit for hit in scan(sequence, [], mode="profiles") if hit.reported]
     assert hit == every
 
 
@@ -155,7 +165,7 @@ def far_relative():
 def test_of_rivals_for_a_region_the_combined_score_calls_one(scan):
     """Each with its own numbers: those of the scan without a combination."""
     sequence, calls = far_relative(), [(3, 2, 7, 6.2), (2, 2, 7, 6.0), (5, 10, 14, 6.0)]
-    assert not any(hit.reported for hit in scan(sequence, [], kind=ProfileScanner))
+    assert not any(hit.reported for hit in scan(sequence, [], mode="profiles"))
     numbers = {}
     for call in calls:
         (hit,) = scan(sequence, [call])
@@ -169,7 +179,7 @@ def test_of_rivals_for_a_region_the_combined_score_calls_one(scan):
 
 def test_without_profiles_the_network_decides_alone(scan):
     calls = [(3, 2, 7, 6.2), (2, 2, 7, 6.0)]
-    (hit,) = scan(far_relative(), calls, kind=NetworkScanner, weights=Combination(1.0))
+    (hit,) = scan(far_relative(), calls, mode="network", weights=Combination(1.0))
     assert hit.family == 3
 
 
@@ -258,8 +268,8 @@ def test_overlap_is_a_share_of_the_shorter(one, other, share):
 
 
 def test_a_sequence_without_residues_has_no_hits(scan):
-    for kind in (Scanner, NetworkScanner, ProfileScanner):
-        assert scan("", [(0, 0, 1, 9)], kind=kind) == []
+    for mode in ("hybrid", "network", "profiles"):
+        assert scan("", [(0, 0, 1, 9)], mode=mode) == []
 
 
 def test_hits_come_best_first_whatever_their_source(scan):
@@ -309,7 +319,7 @@ def test_z_counts_for_both(scan):
 # Modes and networks
 
 
-def test_modes_differ_in_their_candidates(scan):
+def test_sensitivities_differ_in_their_candidates(scan):
     sequence, _ = domain_at_32()
     calls = [(2, 2, 4, 3.1), (4, 9, 12, 3.2)]
     assert scan(sequence, calls, "fast") == []  # the one candidate is another
@@ -327,8 +337,8 @@ def test_sensitive_leaves_the_filters_out(scan):
         sequence = (
             synthetic.random_sequence(rng, 60) + relative(2, rng, 0.75) + synthetic.random_sequence(rng, 60)
         )
-        for mode in found:
-            found[mode] += len(scan(sequence, [(2, 2, 4, 2.5)], mode))
+        for sensitivity in found:
+            found[sensitivity] += len(scan(sequence, [(2, 2, 4, 2.5)], sensitivity))
     assert found["sensitive"] > found["default"]
 
 
@@ -350,12 +360,12 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
     assert {hit.family for hit in scan(both, calls, "sensitive")} == {4}
     monkeypatch.setattr("pfamnet.scan.scanner.UNFILTERED", 0)
     (filtered,) = scan(both, calls, "sensitive")
-    (straight,) = scan(both, [(4, 12, 14, 3.5)], "sensitive", kind=Scanner)
+    (straight,) = scan(both, [(4, 12, 14, 3.5)], "sensitive")
     assert filtered == straight
 
 
 @pytest.mark.parametrize(
-    "networks, mode, wanted, used",
+    "networks, sensitivity, wanted, used",
     [
         (("light",), "default", None, "light"),
         (("light",), "sensitive", None, "light"),
@@ -366,24 +376,25 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
         (("light", "esm"), "default", "esm", "esm"),
     ],
 )
-def test_the_network_that_is_used(profiles, networks, mode, wanted, used):
-    for kind in (Scanner, NetworkScanner):
+def test_the_network_that_is_used(profiles, networks, sensitivity, wanted, used):
+    for mode in ("hybrid", "network"):
         model = Model(*profiles, networks=networks)
-        kind(model, Thresholds(), mode, wanted, "cpu")
+        scanner_of(model, mode, sensitivity, wanted)
         assert model.asked == [(used, "cpu")]
 
 
 def test_a_scanner_serves_several_threads(profiles):
     from concurrent.futures import ThreadPoolExecutor
 
-    scanner = Scanner(Model(*profiles, [(2, 2, 4, 2.5), (4, 9, 15, 6)]), Thresholds())
+    scanner = scanner_of(Model(*profiles, [(2, 2, 4, 2.5), (4, 9, 15, 6)]))
+    hits = lambda record: scanner.scan([record])[0]
     rng, records = np.random.default_rng(0), []
     for i in range(40):
         sequence = synthetic.random_sequence(rng, 32) + relative(2, rng) + NOISE
         records.append(Record(f"q{i}", "", sequence, i + 1))
-    alone = [list(scanner.hits(record)) for record in records]
+    alone = [hits(record) for record in records]
     with ThreadPoolExecutor(4) as pool:
-        assert [list(hits) for hits in pool.map(scanner.hits, records)] == alone
+        assert list(pool.map(hits, records)) == alone
     assert sum(map(len, alone)) > 40
 
 
@@ -423,10 +434,17 @@ EVERYWHERE = [(i, 2 * i, 2 * i + 6, 2.5 + i) for i in range(FAMILIES)]
     ids=str,
 )
 def test_proteins_together_have_the_hits_that_each_has_alone(profiles, thresholds):
+    """Every field of every hit; and they are those of HMMER's pipeline, protein by protein."""
     records = some_records(np.random.default_rng(5))
-    scanner = Scanner(Model(*profiles, EVERYWHERE), Thresholds(**thresholds), "sensitive")
-    scanner.trial = None  # all candidates, with these filters
-    scanner.search = ProfileSearch(*profiles, Thresholds(**thresholds), threads=3)
+    scanner = scanner_of(Model(*profiles, EVERYWHERE), sensitivity="sensitive", **thresholds)
+    # all candidates, with these filters
+    scanner.profiles = ProfileSearcher(ProfileSearch(*profiles, Thresholds(**thresholds), threads=3))
     together = scanner.scan(records)
     assert sum(map(len, together)) > 40
-    assert together == [scanner.hits(record) for record in records]
+    assert together == [scanner.scan([record])[0] for record in records]
+    scanner.profiles = ProfileSearcher(ProfileSearch(*profiles, Thresholds(**thresholds), alignments=True))
+    assert together == [list(map(unaligned, hits)) for hits in scanner.scan(records)]
+
+
+def unaligned(hit):
+    return replace(hit, domains=tuple(replace(domain, alignment=None) for domain in hit.domains))

@@ -13,13 +13,12 @@ import untrained
 from hypothesis import given
 from hypothesis import strategies as st
 from scanning import LIBRARY, PROTEINS, records, rows
-from test_html import EVIL, data_of
 
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
 from pfamnet.web import scanning as web_scan
-from pfamnet.web.scanning import LIMIT, WebScanner, framed, read_input, told
+from pfamnet.web.scanning import LIMIT, WebScanner, framed, message, read_input
 
 GOOD = records("P15056", "P06213").decode()
 
@@ -31,7 +30,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def scanner(model, tmp_path):
-    return WebScanner(model, 1, tmp_path)
+    return WebScanner(model, 1, tmp_path, [].append)
 
 
 def refused(*arguments):
@@ -57,7 +56,7 @@ def test_wrong_input_is_told_in_one_line(tmp_path):
     assert refused("MKV", None) == "the pasted text: line 1: not FASTA: '>' expected, 'M' found"
     assert refused(">x\nM\n>\nM", None).startswith("the pasted text: record 2: no name")
     assert refused("", None) == refused(None, None) == refused("  \n", None)
-    assert "both" not in refused("", None) and "take one of them away" in refused(GOOD, str(path))
+    assert "both" not in refused("", None) and "remove one of them" in refused(GOOD, str(path))
     path.write_bytes(gzip.compress(GOOD.encode())[:-9])
     assert refused("", str(path)) == "mine<b>.fa: truncated gzip data"
     path.write_bytes(b"")
@@ -68,17 +67,14 @@ def test_wrong_input_is_told_in_one_line(tmp_path):
 
 def test_more_than_the_limit_is_refused(tmp_path):
     said = refused(">a\n" + "M" * 50_000_000, None)
-    assert (
-        said
-        == "the pasted text is longer than the 2 MB that this page takes at once; pfamnet-scan takes any amount"
-    )
+    assert said == "the pasted text exceeds the 2 MB of this page; pfamnet-scan takes any amount"
     path = tmp_path / "bomb.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         for _ in range(20):
             file.write(b"M" * 1_000_000)
-    assert path.stat().st_size < LIMIT and "bomb.gz is longer" in refused("", str(path))
+    assert path.stat().st_size < LIMIT and "bomb.gz exceeds" in refused("", str(path))
     assert len(read_input(">a\n" + "M" * (LIMIT - 3), None)[0].sequence) == LIMIT - 3
-    assert "longer" in refused(">a\n" + "M" * (LIMIT - 2), None)
+    assert "exceeds" in refused(">a\n" + "M" * (LIMIT - 2), None)
 
 
 @given(st.text(max_size=40) | st.binary(max_size=40).map(lambda data: data.decode("latin-1")))
@@ -96,31 +92,16 @@ def test_the_files_are_those_of_the_command(scanner, model, tmp_path, capfdbinar
     assert list(files) == [".html", ".tsv", ".domtblout", ".tblout", ".pfamtblout", ".gff3", ".jsonl"]
     query, out = tmp_path / "query.fa", tmp_path / "out"
     query.write_bytes(PROTEINS.read_bytes())
-    assert (
-        run(
-            scan,
-            [
-                "--fast",
-                str(model),
-                str(query),
-                "-o",
-                str(out),
-                "--json-lines",
-                str(tmp_path / "j"),
-                "--gff3",
-                str(tmp_path / "g"),
-                "--domtblout",
-                str(tmp_path / "d"),
-            ],
-        )
-        == 0
-    )
+    words = ["--fast", model, query, "-o", out]
+    for option in ("--json-lines", "--gff3", "--domtblout"):
+        words += [option, tmp_path / option[2]]
+    assert run(scan, list(map(str, words))) == 0
     assert files[".tsv"].read_bytes() == out.read_bytes() and len(rows(out.read_bytes())) > 50
     assert files[".jsonl"].read_bytes() == (tmp_path / "j").read_bytes()
     assert files[".gff3"].read_bytes() == (tmp_path / "g").read_bytes()
     domains = files[".domtblout"].read_bytes()
     assert rows(domains) == rows((tmp_path / "d").read_bytes()) and domains.endswith(b"[ok]\n")
-    data = data_of(result.page.encode())
+    data = browser.data_of(result.page.encode())
     assert data[-1][:2] == ["end", len(golden.records())]
     assert result.summary.startswith(f"{len(golden.records())} proteins, ")
 
@@ -136,7 +117,7 @@ def test_a_scan_that_nobody_waits_for_leaves_nothing_whole(scanner, tmp_path):
     under_way.close()
     (folder,) = tmp_path.iterdir()
     assert b"[ok]" not in (folder / "pfamnet.domtblout").read_bytes()
-    assert data_of((folder / "pfamnet.html").read_bytes())[-1][0] == "incomplete"
+    assert browser.data_of((folder / "pfamnet.html").read_bytes())[-1][0] == "incomplete"
 
 
 def test_only_the_last_results_stay(scanner, tmp_path, monkeypatch):
@@ -147,19 +128,20 @@ def test_only_the_last_results_stay(scanner, tmp_path, monkeypatch):
 
 
 def test_a_sensitivity_that_is_none(scanner):
-    with pytest.raises(PfamnetError, match="it is one of fast, default, sensitive"):
+    with pytest.raises(PfamnetError, match="not one of fast, default, sensitive"):
         list(scanner.scan(read_input(GOOD, None), "<b>"))
 
 
-def test_a_library_in_the_place_of_a_model(tmp_path, capfd):
-    scanner = WebScanner(LIBRARY, 1, tmp_path)
+def test_a_library_in_the_place_of_a_model(tmp_path):
+    warnings = []
+    scanner = WebScanner(LIBRARY, 1, tmp_path, warnings.append)
     *_, result = scanner.scan(read_input(GOOD, None), "default")
-    assert "Pkinase" in result.page and "no network" in capfd.readouterr().err
+    assert "Pkinase" in result.page and "no network" in warnings[0] and len(warnings) == 1
 
 
-@given(st.text() | st.sampled_from(EVIL))
+@given(st.text() | st.sampled_from(browser.EVIL))
 def test_messages_and_frames_are_inert(text):
-    for made, tags in ((told(text, True), {"p"}), (told(text), {"p"}), (framed(text), {"iframe"})):
+    for made, tags in ((message(text, True), {"p"}), (message(text), {"p"}), (framed(text), {"iframe"})):
         assert browser.Document(made).tags() == tags and made.count("<") == 2
     page = browser.Document(framed(text))
     attributes = page.elements[0][1]

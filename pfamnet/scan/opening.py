@@ -1,0 +1,134 @@
+"""The one way from a path and options to a scanner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+from ..errors import PfamnetError
+from ..model.directory import Model, open_model
+from ..model.hmm_database import find_database, open_database
+from ..profiles.search import ProfileSearch
+from ..profiles.thresholds import Thresholds
+from ..signals import stopping_in_order
+from .clans import BestOfClans
+from .evidence import Appraiser
+from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, NetworkScanner, ProfileSearcher
+from .top import TopScanner
+
+SENSITIVITIES = ("fast", "default", "sensitive")
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """How proteins are scanned.
+
+    mode           hybrid, profiles or network
+    sensitivity    fast, default or sensitive
+    network        light or esm; None: esm for a sensitive scan if the model has it, else light
+    device         where the ESM network runs
+    top            report one family for each sequence, the most likely one
+    clan_overlaps  all, or best: of overlapping domains of one clan only the best is reported
+    alignments     domains have their alignments, hits the counts of the filters
+    threads        that prepare the profiles of the first proteins
+    thresholds     of reporting and inclusion, and the filters
+    """
+
+    mode: str = "hybrid"
+    sensitivity: str = "default"
+    network: str | None = None
+    device: str = "cpu"
+    top: bool = False
+    clan_overlaps: str = "all"
+    alignments: bool = False
+    threads: int = 1
+    thresholds: Thresholds = Thresholds()
+
+
+def open_scanner(path: Path, options: ScanOptions, warn: Callable[[str], None]):
+    """A model, and a scanner: `scan` gives the hits of each of some records.
+
+    `path` is that of a model directory or HMM database, or hf:ORG/NAME[@REVISION]; `warn` takes
+    lines for the user. Raises PfamnetError, one line.
+    """
+    model = open_any(path, options, warn)
+    return model, make_scanner(model, options, warn)
+
+
+def open_any(path: Path, options: ScanOptions, warn: Callable[[str], None]) -> Model:
+    """The model of a directory, of an HMM database or of the hub."""
+    if str(path).startswith("hf:"):
+        from ..model.hub import fetch_model
+
+        with stopping_in_order():  # a partial download is removed
+            return open_model(*fetch_model(str(path), warn))
+    database = find_database(path)
+    if database is None:
+        return open_model(path)
+    if needs_network(options):
+        raise PfamnetError(f"{path} is an HMM database and has no network")
+    if options.mode != "profiles":
+        warn(f"warning: {path} has no network: every profile is searched; pfamnet-build makes a model of it")
+    return open_database(database)
+
+
+def needs_network(options: ScanOptions) -> bool:
+    """Whether a scan is impossible without a network."""
+    return options.mode == "network" or options.network is not None or options.top
+
+
+def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):
+    """The scanner of a model."""
+    best = options.clan_overlaps == "best"
+    if best:  # nested domains are recognized by their alignments
+        options = replace(options, alignments=True)
+        if not any(family.clan for family in model.families):
+            warn("warning: no clans are known here: all overlapping domains are reported")
+    if options.network and options.mode != "profiles" and options.network not in model.networks:
+        raise PfamnetError(f"{model.path}: has no {options.network} network")
+    scanner = scanner_of(model, options)
+    return BestOfClans(scanner, model.families) if best else scanner
+
+
+def scanner_of(model: Model, options: ScanOptions):
+    """The scanner of a mode, from its parts."""
+    families, limits = model.families, options.thresholds
+    sensitive = options.sensitivity == "sensitive"
+    engine = lambda thresholds, threads=1: ProfileSearch(
+        model.store, families, thresholds, options.alignments, threads
+    )
+    filtered = limits.unfiltered() if sensitive else limits
+    if options.mode == "profiles" or not model.networks:
+        return ExactScanner(engine(filtered), len(families))
+    name = options.network or ("esm" if sensitive and "esm" in model.networks else "light")
+    info, combination = model.networks[name], model.combination(name)
+    choice, Z = info.modes[options.sensitivity], limits.Z or len(families)
+    network = NetworkCaller(model.runtime(name, options.device), info, choice, limits, Z)
+    if options.top:
+        appraiser = Appraiser(model.store, families, choice.candidates, limits, options.alignments)
+        by_profiles = appraiser if options.mode == "hybrid" else None
+        return TopScanner(network, NetworkHits(network, families), by_profiles, combination)
+    if options.mode == "network":
+        return NetworkScanner(network, NetworkHits(network, families))
+    trial = engine(limits, options.threads) if sensitive else None
+    profiles = ProfileSearcher(engine(filtered, options.threads), trial, info.block)
+    anything = Thresholds(E=math.inf, domE=math.inf, Z=Z, seed=limits.seed).unfiltered()
+    return HybridScanner(network, profiles, NetworkHits(network, families, engine(anything), combination))
+
+
+def shipped_model() -> Path:
+    """The model that comes with the package."""
+    description = shipped("*/model.json")
+    if description is None:
+        raise PfamnetError("no model comes with this installation; name a model directory")
+    return description.parent
+
+
+def shipped(pattern: str) -> Path | None:
+    """A file of the data that come with the package: inside it when installed, beside it in a checkout."""
+    package = files("pfamnet")
+    folders = (package / "data", package.parent / "data")
+    return next((path for folder in folders for path in sorted(folder.glob(pattern))), None)
