@@ -114,25 +114,24 @@ def grouped(group: str):
 METAVARS = {click.IntRange: "<n>", click.FloatRange: "<x>", Number: "<x>"}
 
 
-def options_of(group: str):
-    """Declares options of one group: `option(names, kind, help, ...)`, the rest as for `click.option`.
+def options_of(group: str, defaults: type | None = None):
+    """Declares options of one group: `option(name, kind, help, field, ...)`, the rest as for `click.option`.
 
-    `names` are separated by spaces; a last one without a dash names the parameter. `kind` is bool
-    for a flag, the metavar of a text such as "<f>", or a click type.
+    `kind` is bool for a flag, a list of choices, the metavar of a text, or a type of click's. `field`
+    names the parameter. The default is that of the field in `defaults`, unless one is given.
     """
 
-    def option(names: str, kind, help: str, **settings):
-        *flags, name = names.split()
-        if name.startswith("-"):
-            flags, name = [*flags, name], name.partition("/")[0].lstrip("-").replace("-", "_")
+    def option(name: str, kind, help: str, field: str | None = None, **more):
+        field = field or name.partition("/")[0].lstrip("-").replace("-", "_")
+        default = more.setdefault("default", getattr(defaults, field, None))
         if kind is bool:
-            settings = {"is_flag": True} | settings
+            more |= {"is_flag": True, "default": bool(default)}
         elif isinstance(kind, str):
-            settings = {"metavar": kind} | settings
+            more["metavar"] = kind
         else:
-            settings = {"type": kind, "metavar": METAVARS.get(type(kind))} | settings
-            settings.setdefault("show_default", "default" in settings)
-        return grouped(group)(*flags, name, help=help, **settings)
+            kind = click.Choice(kind) if isinstance(kind, list) else kind
+            more = {"metavar": METAVARS.get(type(kind)), "show_default": default is not None} | more
+        return grouped(group)(name, field, help=help, type=None if isinstance(kind, str) else kind, **more)
 
     return option
 
@@ -143,12 +142,12 @@ def version_option():
             click.echo(f"pfamnet {__version__}")
             context.exit()
 
-    settings = {"expose_value": False, "is_eager": True, "callback": show}
-    return options_of("Basic options")("--version", bool, "Show the version and exit.", **settings)
+    more = {"expose_value": False, "is_eager": True, "callback": show}
+    return options_of("Basic options")("--version", bool, "Show the version and exit.", **more)
 
 
 def threads_of(cpu: int | None) -> int:
-    """The threads that `--cpu` asks for; by default as many as the processors (`default_cpus`)."""
+    """The threads that `--cpu` asks for, by default `default_cpus`."""
     return default_cpus() if cpu is None else max(1, cpu)
 
 

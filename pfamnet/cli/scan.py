@@ -36,6 +36,7 @@ EXCLUSIVE = (
 IN_TABLES = ("acc", "noali", "notextw", "textw")
 PROFILE_STAGE = ("max", *FILTERS, "nonull2", "domZ", "seed")
 NETWORK_STAGE = ("fast", "network", "device")
+MODES = ["hybrid", "profiles", "network"]
 TABLES = ("tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
 
 basic = options_of("Basic options")
@@ -48,23 +49,22 @@ filters = options_of("Options controlling acceleration heuristics")
 expert = options_of("Other expert options")
 
 
-def choice(words: str) -> click.Choice:
-    return click.Choice(words.split())
-
-
 @click.command("pfamnet-scan", cls=GroupedCommand, context_settings=CONTEXT)
 @click.argument("files", metavar="[<model>] <seqfile>", nargs=-1, required=True)
 @version_option()
 @basic("--verbose", bool, "Report progress on stderr.")
-@output("-o out", "<f>", "Direct the main output to file <f>, not stdout.")
+@output("-o", "<f>", "Direct the main output to file <f>, not stdout.", "out")
 @output("--tblout", "<f>", "Save hmmscan's table of per-sequence hits to file <f>.")
 @output("--domtblout", "<f>", "Save hmmscan's table of per-domain hits to file <f>.")
 @output("--pfamtblout", "<f>", "Save hmmscan's table of hits and domains to file <f>.")
 @output("--gff3", "<f>", "Save the domains as GFF3 features to file <f>.")
 @output("--json-lines", "<f>", "Save the hits as JSON, one line per query, to file <f>.")
-@output("--report", choice("tsv text html"), "Main output: table, text report or web page.", default="tsv")
+@output("--report", ["tsv", "text", "html"], "Main output: table, text report or web page.", default="tsv")
 @output(
-    "--clan-overlaps", choice("all best"), "Overlapping domains of a clan: all or the best.", default="all"
+    "--clan-overlaps",
+    ["all", "best"],
+    "Report all overlapping domains of a clan, or the best.",
+    default="all",
 )
 @output("--top", bool, "One row per query: its most likely family, whatever the E-value.")
 @output("--header/--no-header", bool, "Begin the main table with column names, or not.", default=True)
@@ -84,19 +84,12 @@ def choice(words: str) -> click.Choice:
 @cutoffs("--cut_ga", bool, "Use the profiles' GA gathering cutoffs; the network alone calls nothing.")
 @cutoffs("--cut_nc", bool, "Use the profiles' NC noise cutoffs.")
 @cutoffs("--cut_tc", bool, "Use the profiles' TC trusted cutoffs.")
-@network(
-    "--mode",
-    choice("hybrid profiles network"),
-    "The network proposes and profiles decide; every profile, as hmmscan; or the network alone.",
-    default="hybrid",
-)
+@network("--mode", MODES, "Network and profiles, every profile (as hmmscan), or network.", default="hybrid")
 @network("--fast", bool, "Search fewer candidate families for each protein.")
 @network(
-    "--sensitive",
-    bool,
-    "Search more candidates, without heuristic filters; they come from the ESM network if the model has one.",
+    "--sensitive", bool, "Search more candidates, with fewer filters; the ESM network, if any, proposes."
 )
-@network("--network", choice("light esm"), "Use this network of the model.")
+@network("--network", ["light", "esm"], "Use this network of the model.")
 @network("--device", "<s>", "Where the ESM network runs: cpu, cuda, cuda:1, auto.  [cpu]")
 @filters("--max", bool, "Turn all heuristic filters of the profile stage off.")
 @filters("--F1", NUMBER, "MSV threshold: promote hits w/ P <= F1.  [0.02]")
@@ -134,16 +127,16 @@ def scan(files, **options):
 def scan_file(model_path: str | None, query: str, options: dict, threads: int) -> None:
     """Scan one file."""
     from ..io.sequences import no_nucleotides, read_sequences
+    from ..model.hmm_database import find_database
     from ..output.outputs import Outputs
-    from ..scan.opening import open_scanner, shipped_model
+    from ..scan.opening import needs_network, open_scanner, shipped_model
     from ..scan.workers import in_order
 
     say = warn if options["verbose"] else lambda text: None
-    path, scan_options = (
-        Path(model_path) if model_path else shipped_model(),
-        as_scan_options(options, threads),
-    )
-    check_network(path, scan_options)
+    path = Path(model_path) if model_path else shipped_model()
+    scan_options = as_scan_options(options, threads)
+    if needs_network(scan_options) and find_database(path):
+        raise click.UsageError(f"{path} is an HMM database and has no network")
     model, scanner = open_scanner(path, scan_options, warn)
     gc.freeze()
     gc.enable()
@@ -193,20 +186,9 @@ def check_paths(query: str, outputs: list[str]) -> None:
         seen.add(os.path.realpath(path))
 
 
-def check_network(path: Path, scan_options) -> None:
-    """Raise click.UsageError if the options ask for a network that an HMM database cannot have."""
-    from ..model.hmm_database import find_database
-    from ..scan.opening import needs_network
-
-    if needs_network(scan_options) and find_database(path):
-        raise click.UsageError(f"{path} is an HMM database and has no network")
-
-
 def without_effect(given: set[str], mode: str, report: str = "tsv") -> list[str]:
     """A warning for each place in which options that were given have no effect."""
-    places = (
-        [] if report == "text" else [("on a page" if report == "html" else "on tabular output", IN_TABLES)]
-    )
+    places = {"text": [], "html": [("on a page", IN_TABLES)]}.get(report, [("on tabular output", IN_TABLES)])
     if mode != "hybrid":
         places.append((f"with --mode {mode}", PROFILE_STAGE if mode == "network" else NETWORK_STAGE))
     idle = [(place, [flag(name) for name in names if name in given]) for place, names in places]
@@ -236,15 +218,12 @@ def as_scan_options(options: dict, threads: int):
     from ..scan.opening import ScanOptions
 
     return ScanOptions(
-        mode=options["mode"],
         sensitivity="fast" if options["fast"] else "sensitive" if options["sensitive"] else "default",
-        network=options["network"],
         device=options["device"] or "cpu",
-        top=options["top"],
-        clan_overlaps=options["clan_overlaps"],
         alignments=options["report"] == "text",
         threads=threads,
         thresholds=as_thresholds(options),
+        **{name: options[name] for name in ("mode", "network", "top", "clan_overlaps")},
     )
 
 
@@ -255,14 +234,11 @@ def as_output_options(options: dict, query: str):
     return OutputOptions(
         query,
         shlex.join(["pfamnet-scan", *sys.argv[1:]]),
-        out=options["out"],
-        report=options["report"],
         tables={kind: options[kind] for kind in TABLES if options[kind]},
-        header=options["header"],
         date=not options["no_date"],
         directory=None if options["no_date"] else str(Path.cwd()),
-        accessions=options["acc"],
         alignments=not options["noali"],
         width=0 if options["notextw"] else options["textw"] or 120,
         exact=options["mode"] == "profiles",
+        **{name: options[name] for name in ("out", "report", "header", "acc")},
     )

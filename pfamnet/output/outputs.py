@@ -34,7 +34,7 @@ class OutputOptions:
     tables          files of further outputs, by kind: tsv, tblout, domtblout, pfamtblout, gff3, json_lines
     header          the main table begins with column names
     date            outputs state the date, and tables the `directory` if it is given
-    accessions, alignments, width  of the text report; a width of 0 is unlimited
+    acc, alignments, width  of the text report: prefer accessions; width 0 is unlimited
     exact           every profile is searched
     """
 
@@ -46,20 +46,14 @@ class OutputOptions:
     header: bool = True
     date: bool = True
     directory: str | None = None
-    accessions: bool = False
+    acc: bool = False
     alignments: bool = True
     width: int = 120
     exact: bool = False
 
 
 class Outputs:
-    """The outputs of one scan, as a context manager.
-
-    Arguments:
-        options: what to write.
-        target: the model's name.
-        thresholds: of the scan.
-        families: of the model.
+    """The outputs of one scan with a model, `target`, as a context manager.
 
     Raises:
         PfamnetError: a file cannot be written.
@@ -101,7 +95,7 @@ class Outputs:
         ]
         counted = "actual number of targets" if options.exact else "families in the model"
         comparisons = (Z, "as set by --Z on cmdline") if Z else (len(self.families), counted)
-        shown = options.accessions, options.alignments, options.width
+        shown = options.acc, options.alignments, options.width
         return ReportWriter(out, head, self.thresholds, comparisons, *shown)
 
     def page(self, out: str) -> Writer:
@@ -131,15 +125,12 @@ class Outputs:
             return JsonLinesWriter(path)
         if kind == "tsv":
             return TsvWriter(path)
-        if kind == "pfamtblout":
-            return PfamtblWriter(path, self.trailer(), self.thresholds.inclusion_by_score)
-        return {"tblout": TblWriter, "domtblout": DomtblWriter}[kind](path, self.trailer())
-
-    def trailer(self) -> Trailer:
-        """The last lines of hmmscan's tables."""
         options, date = self.options, time.ctime() if self.options.date else None
         run = options.query, self.target, options.command, options.directory, date
-        return Trailer("pfamnet-scan", __version__, *run)
+        trailer = Trailer("pfamnet-scan", __version__, *run)
+        if kind == "pfamtblout":
+            return PfamtblWriter(path, trailer, self.thresholds.inclusion_by_score)
+        return {"tblout": TblWriter, "domtblout": DomtblWriter}[kind](path, trailer)
 
     def write(self, record: Record, hits: Sequence[Hit]) -> None:
         """Write one query to all outputs."""

@@ -60,13 +60,10 @@ class View(NamedTuple):
 
 
 class Appraiser:
-    """Collects the evidence of network and profiles; `of` may be called from several threads.
+    """Collects the evidence of the network and of the profiles of at most `most` candidates.
 
-    Arguments:
-        store, families: of the model.
-        most: candidates.
-        thresholds: of the scan; whatever they say, all that a profile finds is reported.
-        alignments: whether hits have them.
+    All that a profile finds is reported, whatever the thresholds say. `of` may be called from
+    several threads.
     """
 
     def __init__(

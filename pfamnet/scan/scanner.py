@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..families import Family
-from ..hits import Domain, Hit, network_domain, network_hit
+from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import Mode, NetworkInfo
 from ..network.candidates import Proposal, propose, spans
@@ -65,11 +65,8 @@ class ExactScanner:
 
 @dataclass(frozen=True)
 class NetworkCalls:
-    """What a network says of one protein.
-
-    `proposal` has the candidate families. Of the first m of them: natural logarithms of the
-    P-values `log_p` (m,), `evalues` (m,), and `sure` (m,), whether these pass the thresholds.
-    """
+    """What a network says of one protein: the candidates and, of the first m of them, natural
+    logarithms of P-values (m,), E-values (m,), and whether it is sure (m,)."""
 
     proposal: Proposal
     log_p: np.ndarray
@@ -78,31 +75,25 @@ class NetworkCalls:
 
 
 class NetworkCaller:
-    """Asks a network which families a protein may contain.
+    """Asks a network, `runtime`, which families a protein may contain.
 
-    Arguments:
-        runtime: the network.
-        info: its block size and calibration.
-        choice: how many candidates it proposes, and above which threshold.
-        thresholds: what it must pass to be sure: those of reporting and of inclusion.
-        Z: comparisons, for E-values.
+    `choice` limits the candidates. The network is sure of what passes the `limits` of reporting
+    and of inclusion; its E-values are for `Z` comparisons.
     """
 
-    def __init__(self, runtime, info: NetworkInfo, choice: Mode, thresholds: Thresholds, Z: float):
+    def __init__(self, runtime, info: NetworkInfo, choice: Mode, limits: Thresholds, Z: float):
         self.runtime, self.block, self.calibration = runtime, info.block, info.calibration
-        self.choice, self.limits, self.Z = choice, thresholds, Z
+        self.choice, self.limits, self.Z = choice, limits, Z
 
     def calls(self, record: Record) -> NetworkCalls:
-        """The candidates of a protein; none if it has no residues."""
-        proposal = self.propose(record)
-        return NetworkCalls(proposal, *self.assess(proposal.scores, len(record.sequence)))
-
-    def propose(self, record: Record) -> Proposal:
-        """The candidate families of a protein."""
-        if not record.sequence:
-            return Proposal(np.empty(0, int), np.empty(0), np.empty(0), np.empty((0, 2), int))
-        logits = self.runtime.logits(record.sequence)
-        return propose(logits, self.block, len(record.sequence), self.choice.threshold, self.choice.most)
+        """What the network says of a protein; nothing if it has no residues."""
+        length = len(record.sequence)
+        if length:
+            logits = self.runtime.logits(record.sequence)
+            proposal = propose(logits, self.block, length, self.choice.threshold, self.choice.most)
+        else:
+            proposal = Proposal(np.empty(0, int), np.empty(0), np.empty(0), np.empty((0, 2), int))
+        return NetworkCalls(proposal, *self.assess(proposal.scores, length))
 
     def assess(self, scores: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`log_p`, `evalues` and `sure` of scores (m,) on a protein of `length` residues."""
@@ -118,41 +109,31 @@ class NetworkCaller:
 class ProfileSearcher:
     """Searches proteins with the profiles of their candidates.
 
-    Arguments:
-        search: what searches.
-        trial, block: for a sensitive scan, whose `search` has no filters: the same with filters,
-            and the network's block size. The first `UNFILTERED` candidates of each span are
-            searched at once, the others only if they have a hit in the trial.
+    In a sensitive scan `engine` has no filters, and `trial` has: the first `UNFILTERED` candidates
+    of each span of blocks (of `block` residues) are searched at once, others if the trial finds a hit.
     """
 
-    def __init__(self, search: ProfileSearch, trial: ProfileSearch | None = None, block: int = 1):
-        self.engine, self.trial, self.block = search, trial, block
+    def __init__(self, engine: ProfileSearch, trial: ProfileSearch | None = None, block: int = 1):
+        self.engine, self.trial, self.block = engine, trial, block
 
     def search(self, records: Sequence[Record], proposals: Sequence[Proposal]) -> list[SearchedHits]:
         """The hits of each protein, best first."""
         candidates = [proposal.families.tolist() for proposal in proposals]
         if self.trial is not None:
-            candidates = self.worth_a_search(records, candidates)
+            blocks = [-(-len(record.sequence) // self.block) for record in records]
+            first = [UNFILTERED * min(spans(count), MOST_SPANS) for count in blocks]
+            tried = self.trial.search(records, [some[n:] for some, n in zip(candidates, first)])
+            candidates = [
+                some[:n] + [hit.family for hit in hits] for some, n, hits in zip(candidates, first, tried)
+            ]
         return self.engine.search(records, candidates)
-
-    def worth_a_search(self, records: Sequence[Record], candidates: list[list[int]]) -> list[list[int]]:
-        """The candidates of each protein that a search without filters may find."""
-        blocks = [-(-len(record.sequence) // self.block) for record in records]
-        first = [UNFILTERED * min(spans(count), MOST_SPANS) for count in blocks]
-        tried = self.trial.search(records, [families[n:] for families, n in zip(candidates, first)])
-        return [
-            families[:n] + [hit.family for hit in hits] for families, n, hits in zip(candidates, first, tried)
-        ]
 
 
 class NetworkHits:
     """Makes hits of what the network alone is sure of.
 
-    Arguments:
-        network: that calls.
-        families: of the model.
-        placing: reports any alignment, however poor. It gives a call its coordinates, and with
-            `combination` decides between calls. Without it the network's own regions and P-values count.
+    `placing` reports any alignment, however poor: it gives a call its coordinates, and decides between
+    calls with `combination`. Without it the network's own regions and P-values count.
     """
 
     def __init__(
@@ -181,12 +162,8 @@ class NetworkHits:
             return []
         regions, families = calls.proposal.regions.tolist(), calls.proposal.families.tolist()
         reported = {hit.family for hit in found}
-        taken = [
-            (domain.env_from - 1, domain.env_to)
-            for hit in found
-            for domain in hit.reported_domains
-            if domain.included
-        ]
+        significant = [d for hit in found for d in hit.reported_domains if d.included]
+        taken = [(domain.env_from - 1, domain.env_to) for domain in significant]
         left = [
             place
             for place in sorted(np.flatnonzero(calls.sure).tolist(), key=lambda n: (calls.log_p[n], n))
@@ -216,9 +193,7 @@ class NetworkHits:
         scores = self.combination.scores(view.log_p(first, last)[families], evidence(bits, families))
         return rivals[int(scores.argmax())]
 
-    def domain(
-        self, record: Record, family: int, start: int, end: int, evalue: float, log_p: float
-    ) -> Domain:
+    def domain(self, record: Record, family: int, start: int, end: int, evalue: float, log_p: float):
         """The domain of a call: where the family's profile aligns, else the network's region."""
         region, hmm, accuracy, alignment = (start, end), (1, max(1, self.families[family].length)), 0.0, None
         for hit in self.aligned(record, [family], start, end):
@@ -237,10 +212,6 @@ class NetworkHits:
 
 
 def overlap(one: Sequence[int], other: Sequence[int]) -> float:
-    """What two ranges share, as a fraction of the shorter.
-
-    >>> overlap((0, 10), (5, 25))
-    0.5
-    """
+    """What two ranges share, as a fraction of the shorter."""
     shared = min(one[1], other[1]) - max(one[0], other[0])
     return max(shared, 0) / max(min(one[1] - one[0], other[1] - other[0]), 1)
