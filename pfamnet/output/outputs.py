@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import __version__  # formats that few ask for are imported when they are
+from .. import __version__
 from ..errors import PfamnetError, os_reason
 from ..families import Family
 from ..hits import Hit
 from ..profiles.thresholds import Thresholds
 from ..records import Record
+from .gff3 import Gff3Writer, today
+from .hmmscan_report import WIDTH, ReportWriter
 from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from .json_lines import JsonLinesWriter
 from .table_headers import Trailer
 from .writer import Writer
 
@@ -48,7 +51,7 @@ class OutputOptions:
     directory: str | None = None
     acc: bool = False
     alignments: bool = True
-    width: int = 120
+    width: int = WIDTH
     exact: bool = False
 
 
@@ -84,8 +87,6 @@ class Outputs:
 
     def report(self, out: str) -> Writer:
         """hmmscan's text report."""
-        from .hmmscan_report import ReportWriter
-
         options, Z = self.options, self.thresholds.Z
         head = [
             ("query sequence file", options.query),
@@ -116,15 +117,9 @@ class Outputs:
     def table(self, kind: str, path: str) -> Writer:
         """What writes another table."""
         if kind == "gff3":
-            from .gff3 import Gff3Writer, today
-
             return Gff3Writer(path, today() if self.options.date else None)
-        if kind == "json_lines":
-            from .json_lines import JsonLinesWriter
-
-            return JsonLinesWriter(path)
-        if kind == "tsv":
-            return TsvWriter(path)
+        if kind in ("tsv", "json_lines"):
+            return TsvWriter(path) if kind == "tsv" else JsonLinesWriter(path)
         options, date = self.options, time.ctime() if self.options.date else None
         run = options.query, self.target, options.command, options.directory, date
         trailer = Trailer("pfamnet-scan", __version__, *run)

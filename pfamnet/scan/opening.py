@@ -102,7 +102,7 @@ def scanner_of(model: Model, options: ScanOptions):
     )
     filtered = limits.unfiltered() if sensitive else limits
     if options.mode == "profiles" or not model.networks:
-        return ExactScanner(engine(filtered), len(families))
+        return ExactScanner(engine(filtered, options.threads), len(families))
     name = options.network or ("esm" if sensitive and "esm" in model.networks else "light")
     info, combination = model.networks[name], model.combination(name)
     choice, Z = info.modes[options.sensitivity], limits.Z or len(families)
