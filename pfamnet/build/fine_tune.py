@@ -7,9 +7,10 @@ from torch import nn
 from ..errors import PfamnetError
 from ..network.esm import EsmNetwork, parameter_groups
 from ..network.esm_files import load_encoder
-from ..training.loop import TrainSettings
+from ..training.corpus import Corpus
 from ..training.lora import add_adapters, merge_adapters
-from ..training.sampler import Corpus, Sampler, SamplerSettings
+from ..training.sampler import Sampler, SamplerSettings
+from ..training.settings import TrainSettings
 
 EVALUATE = 800_000  # residues between two evaluations on the validation set
 
@@ -49,7 +50,7 @@ def esm_groups(network: EsmNetwork, options) -> list[dict]:
     return parameter_groups(network, options.lr, options.head_lr)
 
 
-def esm_settings(options, checkpoint_seconds: float) -> TrainSettings:
+def esm_settings(options) -> TrainSettings:
     """The training loop's settings."""
     return TrainSettings(
         options.esm_residues,
@@ -60,7 +61,7 @@ def esm_settings(options, checkpoint_seconds: float) -> TrainSettings:
         precision=options.precision,
         optimizer=options.optimizer,
         balance=options.balance,
-        checkpoint_seconds=checkpoint_seconds,
+        seed=options.seed,
     )
 
 

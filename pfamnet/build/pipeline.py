@@ -25,18 +25,20 @@ from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork
 from ..network.light import LightConfig, LightNetwork, dilations_for
 from ..profiles.files import read_hmms, write_profiles
+from ..training.callbacks import Bar, Checkpoints, LogFile, Tracking, Validation
 from ..training.checkpoints import CHECKPOINT
+from ..training.corpus import Corpus
 from ..training.dev_accuracy import Measure
-from ..training.discriminant import start_head
+from ..training.discriminant import finish_head, start_head
 from ..training.distillation import soft_labels
-from ..training.distributed import Alone, own_device
-from ..training.head_finish import finish_head
+from ..training.distributed import Group, own_device
 from ..training.light_reshape import check_shape
 from ..training.light_start import Stored
-from ..training.loop import Training, TrainSettings, optimizer_class
-from ..training.sampler import Corpus, Sampler, SamplerSettings
+from ..training.loop import Training
+from ..training.sampler import Sampler, SamplerSettings
+from ..training.settings import TrainSettings, optimizer_class
 from ..training.tracking import STATE as TRACKED
-from ..training.tracking import Untracked, check_tracker, open_tracker
+from ..training.tracking import Tracker, check_tracker, open_tracker
 from ..trainset.sampling import sample
 from ..trainset.trainset import TrainSet
 from .data import describe, with_dev, with_emitted
@@ -77,7 +79,6 @@ class BuildOptions:
     esm_residues: int = 40_000_000
     lr: float = 4e-4
     head_lr: float = 1e-3
-    layer_decay: float = 0.8
     batch: int = 4096
     crop: int = 256
     accumulate: int = 1
@@ -99,7 +100,6 @@ class BuildOptions:
 class Build:
     """One build: `run` returns when the model directory stands.
 
-    `checkpoint` is the number of seconds between two checkpoints of a training;
     `track` is what the training is followed with, `group` the processes it has.
     The first of them reads, builds and writes; the others only train with it.
     """
@@ -113,14 +113,13 @@ class Build:
         resume: bool = False,
         keep_work: bool = False,
         progress: bool = False,
-        checkpoint: float = 240.0,
         track: str = "none",
-        group: Alone | None = None,
+        group: Group | None = None,
     ):
         self.out, self.work = Path(out), Path(f"{str(out).rstrip('/')}.work")
         self.options, self.cpus, self.progress, self.keep_work = options, cpus, progress, keep_work
-        self.resume, self.checkpoint = resume, checkpoint
-        self.track, self.group, self.tracker = track, group or Alone(), Untracked()
+        self.resume = resume
+        self.track, self.group, self.tracker = track, group or Group(), Tracker()
         if not (options.light_residues or options.light_from):
             raise PfamnetError("--light-residues 0 needs a model to take the network from: --light-from")
         self.device = pick_device(own_device(device, self.group))
@@ -284,7 +283,7 @@ class Build:
             network,
             esm_groups(network, options),
             esm_sampler(train, families, network.block, options),
-            esm_settings(options, self.checkpoint),
+            esm_settings(options),
         )
         network = plain(network, options)
         self.say(
@@ -352,7 +351,7 @@ class Build:
             precision=options.precision,
             optimizer=options.optimizer,
             balance=options.balance,
-            checkpoint_seconds=self.checkpoint,
+            seed=options.seed,
         )
         groups = [
             {"params": list(network.parameters()), "lr": settings.lr, "weight_decay": settings.weight_decay}
@@ -367,26 +366,20 @@ class Build:
         )
 
     def train(self, name, network, groups, sampler, settings) -> None:
-        measure = self.measure(name, network.block) if self.group.first else None
-        training = Training(
-            name,
-            network,
-            groups,
-            sampler,
-            measure,
-            settings,
-            self.work / name,
-            self.device,
-            self.progress,
-            self.group,
-            self.tracker,
-            knows=name == "esm",
-        )
-        best = training.run()
-        step, kept = training.state["step"], training.state["kept"]
+        first = self.group.first
+        measure = self.measure(name, network.block) if first else None
+        callbacks = [Validation(measure, at_start=name == "esm")]
+        if first:
+            watching = [LogFile(), Tracking(self.tracker), *([Bar()] if self.progress else [])]
+            callbacks = [*watching, *callbacks, Checkpoints()]
+        folder = self.work / name
+        state = Training(
+            name, network, groups, sampler, settings, folder, self.device, self.group, callbacks
+        ).run()
+        step, accuracy = state.best
         self.say(
-            f"{name}: dev accuracy {best:.4f} after {step} steps, {training.state['seconds'] / 60:.1f} minutes"
-            + ("" if kept else "; the network that it began with was best")
+            f"{name}: validation accuracy {accuracy:.4f} after {state.step} steps, {state.seconds / 60:.1f} minutes"
+            + ("" if step else "; the network as it began was best")
         )
 
 

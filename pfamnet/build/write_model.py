@@ -27,8 +27,8 @@ from ..profiles.files import write_profiles
 from ..profiles.store import ProfileStore
 from ..scan.evidence import Appraiser
 from ..training.checkpoints import write_training_log
-from ..training.sampler import Corpus
-from ..training.tracking import Untracked
+from ..training.corpus import Corpus
+from ..training.tracking import Tracker
 from ..trainset.trainset import Fold, TrainSet
 from .calibration import calibrate, dev_ranks, recall_by_rank
 from .combination import fit_on_dev, told
@@ -69,7 +69,7 @@ class ModelOutput:
         light: LightNetwork,
         esm: EsmNetwork | None,
         provenance: dict,
-        tracker: Untracked,
+        tracker: Tracker,
     ) -> None:
         """Write the model, calibrate each network as it will be run, and give it its name."""
         with ModelWriter(self.out, self.work) as writer:

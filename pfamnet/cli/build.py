@@ -169,14 +169,6 @@ reading = grouped("Options for thresholds")
     help="Learning rate of the head.",
 )
 @training(
-    "--layer-decay",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=0.8,
-    show_default=True,
-    metavar="<x>",
-    help="Each layer below learns slower by this factor.",
-)
-@training(
     "--crop",
     type=click.IntRange(min=64),
     default=256,
@@ -301,20 +293,12 @@ reading = grouped("Options for thresholds")
     help="Seed of all that is random.",
 )
 @expert(
-    "--checkpoint",
-    type=click.FloatRange(min=0),
-    default=240,
-    show_default=True,
-    metavar="<s>",
-    help="Seconds between two checkpoints of a training.",
-)
-@expert(
     "--cpu",
     type=click.IntRange(min=0),
     metavar="<n>",
     help="Number of threads.  [HMMER_NCPU, or all processors]",
 )
-def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, checkpoint, track, **options):
+def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, track, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.
 
     A train set is a directory in the layout of the Pfam seed split, Stockholm
@@ -344,7 +328,6 @@ def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, c
             resume,
             keep_work,
             sys.stderr.isatty(),
-            checkpoint,
             track,
             group,
         ).run()

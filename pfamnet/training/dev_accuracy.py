@@ -1,9 +1,8 @@
-"""What a network says of the domains of a fold, and how often it is right.
+"""How often a network predicts the family of a domain correctly.
 
-Every domain is a region.  The network sees the region with up to `CONTEXT`
-residues around it (all there is, for an isolated domain); the mean of its
-block logits over the region names a family.  Where domains of several families
-share a region (sister families of a clan), each of them is right.
+Each domain is a region. The network sees it with up to `CONTEXT` residues around it; the mean of its block logits
+over the region predicts a family. If domains of several families share a region (sister families of a clan), each
+of these is correct.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ import numpy as np
 import torch
 
 from ..network.tokens import PAD
-from .sampler import Corpus, block_range
+from .corpus import Corpus, block_range
 
 CONTEXT = 256
-BATCH = 16384  # residues
+BATCH, ROWS = 16384, 64  # most residues, and regions, of a batch
 
 
 class Region(NamedTuple):
-    """A domain as the network sees it: tokens, and the blocks [first, last) it claims."""
+    """A domain as the network sees it: its row in the corpus, tokens, and its blocks [first, last)."""
 
     row: int
     tokens: np.ndarray
@@ -33,38 +32,32 @@ class Region(NamedTuple):
 def region(corpus: Corpus, row: int, block: int) -> Region:
     """The region of a row of `corpus.domains`."""
     index, start, end, _ = corpus.domains[row]
-    sequence = corpus.sequence(index)
     room = max(CONTEXT - (end - start), 0) // 2
     left = max(start - room, 0) // block * block
-    tokens = sequence[left : min(end + room, len(sequence))]
-    return Region(row, tokens, *block_range(start - left, end - left, block))
+    return Region(
+        row, corpus.sequence(index)[left : end + room], *block_range(start - left, end - left, block)
+    )
 
 
 def region_logits(network, regions: list[Region]) -> Iterator[tuple[Region, torch.Tensor]]:
     """Each region with its mean logits (F + 1,), in order of length."""
     device = next(network.parameters()).device
     regions = sorted(regions, key=lambda region: len(region.tokens))
-    begin = 0
-    while begin < len(regions):
-        longest = len(regions[min(begin + 64, len(regions)) - 1].tokens)
-        group = regions[begin : begin + min(64, max(1, BATCH // longest))]
-        begin += len(group)
-        lengths = np.array([len(region.tokens) for region in group])
-        tokens = np.full((len(group), lengths.max() + -lengths.max() % network.block), PAD, np.int64)
-        for place, region in enumerate(group):
-            tokens[place, : len(region.tokens)] = region.tokens
-        logits = (
-            network(torch.from_numpy(tokens).to(device), torch.from_numpy(lengths).to(device)).float().cpu()
-        )
-        for place, region in enumerate(group):
-            yield region, logits[place, region.first : region.last].mean(0)
+    while regions:
+        rows = min(ROWS, max(1, BATCH // len(regions[:ROWS][-1].tokens)))
+        group, regions = regions[:rows], regions[rows:]
+        lengths = torch.tensor([len(region.tokens) for region in group])
+        longest = int(lengths.max())
+        tokens = torch.full((len(group), longest + -longest % network.block), PAD)
+        for row, region in zip(tokens, group):
+            row[: len(region.tokens)] = torch.from_numpy(region.tokens)
+        logits = network(tokens.to(device), lengths.to(device)).float().cpu()
+        for row, region in zip(logits, group):
+            yield region, row[region.first : region.last].mean(0)
 
 
 class Measure:
-    """Callable: network -> share of the regions whose first family is right.
-
-    Looks at `limit` regions at most, the same ones each time.
-    """
+    """Callable: the fraction of at most `limit` regions whose family a network predicts correctly."""
 
     def __init__(self, corpus: Corpus, block: int, limit: int = 2000, seed: int = 0):
         known = np.flatnonzero(corpus.domains[:, 3] >= 0)
@@ -83,11 +76,7 @@ class Measure:
         }
 
     def __call__(self, network) -> float:
+        found = region_logits(network, self.regions)
         return float(
-            np.mean(
-                [
-                    int(logits[1:].argmax()) in self.right[region.row]
-                    for region, logits in region_logits(network, self.regions)
-                ]
-            )
+            np.mean([int(logits[1:].argmax()) in self.right[region.row] for region, logits in found])
         )

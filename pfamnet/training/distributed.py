@@ -1,271 +1,148 @@
 """Several processes that train one network: torchrun, accelerate launch.
 
-The same result as one process, whatever their number, but for the rounding of
-sums: each process works on some rows of every batch.  Losses are divided by
-what the whole batch weighs, gradients are added up, batch normalisation takes
-mean and variance of all rows (on CPUs too, where torch's SyncBatchNorm does
-not), and dropout draws the mask of the whole batch and takes its rows of it.
-So a training may go on with more processes, or fewer, than it began with.
-
-The first process reads, writes and speaks; what the others need it sends them,
-so that they need neither the data nor a common disk.  gloo carries what is on
-the CPU, NCCL what is on GPUs.
+torch's DistributedDataParallel averages their gradients, and on GPUs batch normalisation sees the rows of all. Each
+process draws its own batches. The first process reads and writes; it sends the others what they need, so they need
+neither the data nor a common disk. A training may continue with any number of processes.
 """
 
 from __future__ import annotations
 
+import copy
 import os
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import PfamnetError
 from ..signals import Terminated
-from .sampler import Batch
 
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-WAIT = timedelta(days=30)  # profiles may take the first process long
-BUCKET = 8_000_000  # numbers that are sent at once
+WAIT = timedelta(days=30)  # the first process may build profiles for long
 
 
-class Alone:
-    """The one process of a training that has no others."""
+@dataclass(frozen=True)
+class Group:
+    """The processes of a training, as one of them sees them; by default it is the only one.
 
-    rank, size, local_rank, local_size = 0, 1, 0, 1
+    `rank` is its number among `size` processes, `local_rank` that among the `local_size` of its machine.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
 
     @property
     def first(self) -> bool:
         return self.rank == 0
 
-    def share(self, make):
-        """What `make` gives in the first process, in all of them."""
-        return make()
+    def __str__(self) -> str:
+        return f"process {self.rank} of {self.size}"
 
-    def add(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Add up a tensor over the processes, in place."""
-        return tensor
-
-    def close(self) -> None:
-        pass
-
-
-class Together(Alone):
-    """One of several processes."""
-
-    def __init__(self, rank: int, size: int, local_rank: int, local_size: int):
-        import torch.distributed as distributed
-
-        self.rank, self.size, self.local_rank, self.local_size = rank, size, local_rank, local_size
-        self.distributed, self.gpus = distributed, None
-        with self.in_touch():
-            distributed.init_process_group("gloo", timeout=WAIT)
-            if torch.cuda.is_available():
-                self.gpus = distributed.new_group(backend="nccl")
-
-    def share(self, make):
-        value, failure = None, None
-        if self.first:
-            try:
-                value = make()
-            except BaseException as error:
-                failure = error
-        box = [(failure is None, value)]
+    def share(self, make: Callable):
+        """Call `make` in the first process, and return its result in all."""
+        if self.size == 1:
+            return make()
         try:
-            with self.in_touch():
-                self.distributed.broadcast_object_list(box, 0)
-        except PfamnetError:
-            if failure is None:
-                raise
-        if failure is not None:
-            raise failure
-        if not box[0][0]:
-            raise SystemExit(1)  # the first process says why
-        return box[0][1]
+            result = [(make(),) if self.first else None]
+        except BaseException:
+            with suppress(PfamnetError):
+                self.broadcast([None])
+            raise
+        self.broadcast(result)
+        if result[0] is None:
+            raise SystemExit(1)  # the first process prints why
+        return result[0][0]
 
-    def add(self, tensor: torch.Tensor) -> torch.Tensor:
+    def broadcast(self, result: list) -> None:
         with self.in_touch():
-            self.distributed.all_reduce(tensor, group=self.gpus if tensor.is_cuda else None)
-        return tensor
+            distributed.broadcast_object_list(result, 0)
 
-    def close(self) -> None:
-        if self.distributed.is_initialized():
-            self.distributed.destroy_process_group()
+    def mean(self, value: float) -> float:
+        """The mean of a number over the processes."""
+        if self.size == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64)
+        with self.in_touch():
+            distributed.all_reduce(total)
+        return total.item() / self.size
+
+    def wrapped(self, network: nn.Module) -> nn.Module:
+        """The form of a network to train; the weights and statistics are those of `network` itself."""
+        if self.size == 1:
+            return network
+        tensors = [*network.parameters(), *network.buffers()]
+        twin = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
+        if tensors[0].is_cuda:
+            twin = nn.SyncBatchNorm.convert_sync_batchnorm(twin)
+        with self.in_touch():
+            return DistributedDataParallel(twin, broadcast_buffers=False)
 
     @contextmanager
     def in_touch(self):
-        """Say in one line that others are gone."""
+        """Turn the loss of another process into a PfamnetError."""
         try:
             yield
-        except RuntimeError as error:  # torch's own are of this kind
-            if isinstance(error, torch.OutOfMemoryError):
+        except RuntimeError as error:
+            if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
                 raise
             raise PfamnetError(
-                f"process {self.rank} of {self.size}: another process of the training has ended, "
-                "or cannot be reached; repeat the command with --resume"
+                f"{self}: another process has ended or cannot be reached; resume the build"
             ) from error
 
+    def close(self) -> None:
+        if self.size > 1 and distributed.is_initialized():
+            distributed.destroy_process_group()
 
-def join() -> Alone:
-    """The processes that a launcher started, by the environment it left; else this one alone.
 
-    Raises PfamnetError where that environment is not whole, or the others cannot be reached.
+def join() -> Group:
+    """The processes that a launcher started, by the environment it left; by default this one alone.
+
+    Raises:
+        PfamnetError: the environment is incomplete, or the other processes cannot be reached.
     """
-    given = [name for name in VARIABLES if os.environ.get(name)]
-    if "RANK" not in given or "WORLD_SIZE" not in given:
-        return Alone()
+    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    if not {"RANK", "WORLD_SIZE"} <= given.keys() or given["WORLD_SIZE"] == "1":
+        return Group()
     try:
-        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        local = [
-            int(os.environ.get(name) or default)
-            for name, default in (("LOCAL_RANK", rank), ("LOCAL_WORLD_SIZE", size))
-        ]
+        rank, size = int(given["RANK"]), int(given["WORLD_SIZE"])
+        local = int(os.environ.get("LOCAL_RANK") or rank), int(os.environ.get("LOCAL_WORLD_SIZE") or size)
     except ValueError:
-        raise PfamnetError(
-            "RANK and WORLD_SIZE in the environment are no numbers; start with torchrun"
-        ) from None
-    if size == 1:
-        return Alone()
+        rank = size = -1
     if len(given) < len(VARIABLES) or not 0 <= rank < size:
-        raise PfamnetError(
-            f"{', '.join(VARIABLES)} in the environment do not fit each other; start with torchrun"
-        )
-    return Together(rank, size, *local)
+        raise PfamnetError(f"{', '.join(VARIABLES)} in the environment are wrong; start with torchrun")
+    group = Group(rank, size, *local)
+    with group.in_touch():
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        distributed.init_process_group(backend, timeout=WAIT)
+    return group
 
 
 @contextmanager
-def joined(say):
-    """The processes that a launcher started; `say` takes a line where a signal ends this one."""
+def joined(say: Callable[[str], None]):
+    """The processes that a launcher started; `say` takes a line if a signal ends this one."""
     group = join()
     try:
         yield group
-    except Terminated:  # as launchers do where another process has ended
+    except Terminated:
         if group.size > 1:
-            say(
-                f"process {group.rank} of {group.size}: stopped by a signal, as launchers send when another "
-                "process has ended; repeat the command with --resume"
-            )
+            say(f"{group}: stopped by a signal, as launchers send if another process ends; resume the build")
         raise
 
 
-def own_device(name: str, group: Alone) -> str:
-    """The name of the device of one of several processes: each has a GPU of its own."""
+def own_device(name: str, group: Group) -> str:
+    """The name of this process' device: each process has a GPU of its own."""
     if group.size == 1 or name not in ("auto", "cuda") or not torch.cuda.is_available():
         return name
     gpus = torch.cuda.device_count()
     if group.local_size > gpus:
         raise PfamnetError(
-            f"{group.local_size} processes for {gpus} GPUs of this machine: start as many as there "
-            "are GPUs, or give --device cpu"
+            f"{group.local_size} processes on a machine with {gpus} GPUs: start at most {gpus}"
         )
     torch.cuda.set_device(group.local_rank)
     return f"cuda:{group.local_rank}"
-
-
-# -- a batch and its parts
-
-
-def part_of(batch: Batch, rank: int, size: int) -> tuple[Batch, int]:
-    """The rows of a batch that a process works on, and the first of them."""
-    if size == 1:
-        return batch, 0
-    rows = len(batch.tokens)
-    first, last = rank * rows // size, (rank + 1) * rows // size
-
-    def of_rows(targets, *others):
-        held = (targets[:, 0] >= first) & (targets[:, 0] < last)
-        moved = targets[held]
-        moved[:, 0] -= first
-        return moved, *(other[held] for other in others)
-
-    blocks, weights = of_rows(batch.blocks, batch.weights)
-    (pooled,) = of_rows(batch.pooled)
-    return Batch(batch.tokens[first:last], batch.lengths[first:last], blocks, weights, pooled), first
-
-
-def add_gradients(network: nn.Module, group: Alone) -> None:
-    """Add up the gradients of all processes, many at once."""
-    held, numbers = [], 0
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for place, parameter in enumerate(parameters):
-        if parameter.grad is None:  # every process must send the same
-            parameter.grad = torch.zeros_like(parameter)
-        held.append(parameter.grad)
-        numbers += parameter.numel()
-        if numbers >= BUCKET or place == len(parameters) - 1:
-            flat = group.add(torch.cat([gradient.reshape(-1) for gradient in held]))
-            for gradient, summed in zip(held, flat.split([g.numel() for g in held])):
-                gradient.copy_(summed.view_as(gradient))
-            held, numbers = [], 0
-
-
-# -- layers that see the whole batch
-
-
-class Rows:
-    """Which rows of the batch under way are here: `first` of `all`."""
-
-    first = all = 0
-
-
-class Sum(torch.autograd.Function):
-    """The sum over the processes, of gradients too."""
-
-    @staticmethod
-    def forward(context, tensor, group):
-        context.group = group
-        return group.add(tensor.clone())
-
-    @staticmethod
-    def backward(context, gradient):
-        return context.group.add(gradient.clone()), None
-
-
-@contextmanager
-def whole_batches(network: nn.Module, group: Alone, rows: Rows):
-    """Let normalisation and dropout of a network see the rows of all processes while it trains."""
-    changed = []
-    if group.size > 1:
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm1d):
-                module.forward = partial(normalise, module, group, rows)
-            elif type(module) is nn.Dropout:
-                module.forward = partial(drop, module, rows)
-            else:
-                continue
-            changed.append(module)
-    try:
-        yield
-    finally:
-        for module in changed:
-            del module.forward
-
-
-def normalise(norm: nn.BatchNorm1d, group: Alone, rows: Rows, x: torch.Tensor) -> torch.Tensor:
-    """Batch normalisation of (B, C, L) by mean and variance of all processes' rows."""
-    if not norm.training:
-        return type(norm).forward(norm, x)
-    wide, count = x.float(), rows.all * x.shape[2]
-    mean = Sum.apply(wide.sum((0, 2)), group) / count
-    centred = wide - mean[:, None]
-    variance = Sum.apply((centred * centred).sum((0, 2)), group) / count
-    with torch.no_grad():
-        norm.num_batches_tracked += 1
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(variance * (count / max(count - 1, 1)), norm.momentum)
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    return (centred * scale[:, None] + norm.bias[:, None]).to(x.dtype)
-
-
-def drop(dropout: nn.Dropout, rows: Rows, x: torch.Tensor) -> torch.Tensor:
-    """Dropout of (B, ...): the mask is drawn for the whole batch, as one process draws it."""
-    if not dropout.training or not dropout.p:
-        return x
-    kept, size = 1 - dropout.p, x[0].numel() if len(x) else 0
-    strides = x.stride() if len(x) and x.stride(0) == size else torch.empty((1, *x.shape[1:])).stride()
-    # the order of memory is that in which one process would draw
-    mask = torch.empty_strided((rows.all, *x.shape[1:]), strides, dtype=x.dtype, device=x.device)
-    mask.bernoulli_(kept).div_(kept)
-    return x * mask[rows.first : rows.first + len(x)]

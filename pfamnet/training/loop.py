@@ -1,357 +1,180 @@
 """The training loop, the same for both networks.
 
-A training is a number of steps of about `batch` residues each; a step may be
-several batches (gradient accumulation).  Learning rates warm up linearly and
-decay along a cosine to a twentieth.  Every `evaluate` steps the dev fold is
-measured; the best weights are kept, and after `patience` measurements without
-a gain the training stops.  A network that knows something from the start is
-measured before the first step too, and kept where nothing gets better.
-Weights, optimizer and progress are written as safetensors and JSON every few
-minutes; batches depend on the seed and the step alone, so a training that was
-killed goes on from its last checkpoint.
-
-Several processes share the rows of each batch (`pfamnet.training.distributed`); the first
-of them measures and writes.
+A step takes `batch` residues, `accumulate` times. Learning rates warm up linearly and decay along a cosine to a
+twentieth. Everything random depends on the seed, the step and the rank of the process alone. So a killed training
+that continues from its last checkpoint gives the same network. Callbacks (`callbacks.py`) validate, stop, log, show
+and store what the loop does.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
-from tqdm import tqdm
 
 from ..errors import PfamnetError
 from ..network.devices import autocast
-from .checkpoints import (
-    BEST,
-    CHECKPOINT,
-    LOG,
-    add_log,
-    load_optimizer,
-    log_lines,
-    part,
-    random_states,
-    read_checkpoint,
-    save_checkpoint,
-    save_tensors,
-    set_random_states,
-    trim_log,
-)
-from .distributed import Alone, Rows, add_gradients, part_of, whole_batches
+from .checkpoints import BEST, CHECKPOINT, read_checkpoint, restore
+from .distributed import Group
 from .loss import batch_loss, class_weights
-from .tracking import EVERY, Untracked, memory
+from .sampler import Batch
+from .settings import State, TrainSettings, optimizer_class
 
 
-@dataclass(frozen=True)
-class TrainSettings:
-    """One training. Rates are per step; `residues` counts what the network sees."""
+class Callback:
+    """What a training tells of itself; see `callbacks.py`."""
 
-    residues: int
-    batch: int = 16384
-    accumulate: int = 1
-    pool: int = 1  # batches drawn together and sorted by length
-    lr: float = 3e-3
-    head_lr: float = 3e-3
-    layer_decay: float = 1.0
-    weight_decay: float = 0.01
-    warmup: float = 0.05  # share of the steps
-    evaluate: int = 500  # steps between two looks at dev
-    patience: int = 8
-    precision: str = "auto"  # auto | fp32 | bf16 | fp16
-    optimizer: str = "adamw"  # adamw | adamw8bit
-    balance: str = "none"  # none | inverse | logit
-    checkpoint_seconds: float = 240.0
+    def started(self, training: Training) -> None:
+        """The training begins, or continues, after `state.step` steps."""
 
-    @property
-    def steps(self) -> int:
-        return max(1, self.residues // (self.batch * self.accumulate))
+    def stepped(self, training: Training, loss: float) -> None:
+        """Step number `state.step` is done."""
 
+    def validated(self, training: Training, accuracy: float, loss: float) -> None:
+        """The network was validated; `loss` is the mean since the last validation, NaN before the first step."""
 
-def optimizer_class(optimizer: str, device: torch.device):
-    """AdamW, or its 8-bit form of bitsandbytes, which is refused but on CUDA."""
-    if optimizer == "adamw":
-        return partial(torch.optim.AdamW, fused=device.type == "cuda")
-    if device.type != "cuda":
-        raise PfamnetError("--optim adamw8bit needs a CUDA device; this training runs on the CPU")
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError:
-        raise PfamnetError("--optim adamw8bit needs bitsandbytes: pip install 'pfamnet[gpu]'") from None
-    return AdamW8bit
+    def ended(self, training: Training) -> None:
+        """The training ends, for whatever reason."""
 
 
 class Training:
-    """One network's way through its training; `run` returns the best dev accuracy.
+    """The training of one network.
 
-    `knows`: whether the network knows something before its first step.
+    Arguments:
+        name: of the network, in the log.
+        groups: parameters for the optimizer, with their learning rates.
+        sampler: has `batches(step, residues, count, rank)` and `class_counts()`.
+        folder: where checkpoints, best weights and the log are kept.
+        callbacks: told of each step, in this order.
     """
 
     def __init__(
         self,
-        name,
-        network,
-        groups,
+        name: str,
+        network: torch.nn.Module,
+        groups: list[dict],
         sampler,
-        measure,
         settings: TrainSettings,
         folder: Path,
         device: torch.device,
-        progress: bool = False,
-        group: Alone | None = None,
-        tracker: Untracked | None = None,
-        knows: bool = False,
+        group: Group = Group(),  # noqa: B008 (it cannot change)
+        callbacks: Sequence[Callback] = (),
     ):
-        self.name, self.network, self.sampler, self.measure, self.knows = (
-            name,
-            network,
-            sampler,
-            measure,
-            knows,
-        )
-        self.settings, self.folder, self.device, self.progress = settings, Path(folder), device, progress
-        self.group, self.tracker, self.rows = group or Alone(), tracker or Untracked(), Rows()
+        self.name, self.network, self.sampler, self.settings = name, network, sampler, settings
+        self.folder, self.device, self.group, self.callbacks = Path(folder), device, group, callbacks
         self.context, scaled = autocast(device, settings.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=scaled)
         self.optimizer = optimizer_class(settings.optimizer, device)(groups)
-        for group in self.optimizer.param_groups:
-            group["peak"] = group["lr"]
-        self.weights, self.offsets = (
-            None if part is None else part.to(device)
-            for part in class_weights(torch.from_numpy(sampler.class_counts()), settings.balance)
+        self.peaks = [group["lr"] for group in self.optimizer.param_groups]
+        counts = torch.from_numpy(sampler.class_counts()).to(device)
+        self.balance = class_weights(counts, settings.balance)
+        self.model = group.wrapped(network)
+        self.state = State()
+
+    def run(self) -> State:
+        """Train to the end; the network then has its best weights in the first process."""
+        if self.group.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self.restore()
+        if not self.state.done:
+            with ThreadPoolExecutor(1) as ahead, self.group.in_touch():
+                self.tell("started")
+                try:
+                    self.loop(self.draws(ahead))
+                finally:
+                    self.tell("ended")
+        if self.group.first:
+            self.network.load_state_dict(load_file(self.folder / BEST))
+        self.network.eval()
+        return self.state
+
+    def loop(self, draws: Iterator[list[Batch]]) -> None:
+        state, last = self.state, time.monotonic()
+        while not state.done:
+            loss = self.step(next(draws))
+            now = time.monotonic()
+            state.step += 1
+            state.loss += loss
+            state.seconds += now - last
+            state.done = state.step >= self.settings.steps
+            last = now
+            self.tell("stepped", loss)
+
+    def tell(self, event: str, *values) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *values)
+
+    def draws(self, ahead: ThreadPoolExecutor) -> Iterator[list[Batch]]:
+        """The batches of each step, from `state.step` on; the next are drawn while these are used."""
+        size, residues, rank = (
+            self.settings.accumulate,
+            self.settings.batch // self.group.size,
+            self.group.rank,
         )
-        # `losses` and `loss`: how many steps since the last line of the log, and their sum
-        # `best`: dev accuracy of the weights kept, at step `kept`; `trained`: the best since the first step
-        self.state = {
-            "step": 0,
-            "best": -1.0,
-            "kept": 0,
-            "trained": -1.0,
-            "stale": 0,
-            "seconds": 0.0,
-            "done": False,
-            "losses": 0,
-            "loss": 0.0,
-        }
+        steps = max(1, self.settings.pool // size)  # that are drawn together
+        draw = lambda turn: ahead.submit(self.sampler.batches, turn, residues, steps * size, rank)
+        turn, skipped = divmod(self.state.step, steps)
+        coming = draw(turn)
+        while True:
+            batches, turn = coming.result(), turn + 1
+            coming = draw(turn)
+            for first in range(skipped * size, len(batches), size):
+                yield batches[first : first + size]
+            skipped = 0
 
     def rate(self, step: int) -> float:
-        """Share of the peak learning rate at a step."""
+        """The fraction of the peak learning rate at a step."""
         total, warm = self.settings.steps, max(1, round(self.settings.warmup * self.settings.steps))
         if step < warm:
             return (step + 1) / warm
         return 0.05 + 0.475 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
-    def run(self) -> float:
-        if self.group.first:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        self.restore()
-        settings = self.settings
-        if not self.state["done"]:
-            bar = tqdm(
-                total=settings.steps,
-                initial=self.state["step"],
-                desc=self.name,
-                unit="step",
-                file=sys.stderr,
-                disable=not (self.progress and self.group.first),
-            )
-            with ThreadPoolExecutor(1) as ahead, bar, whole_batches(self.network, self.group, self.rows):
-                self.loop(ahead, bar)
-            self.state["done"] = True
-            self.save()
-        if self.group.first:
-            self.network.load_state_dict(load_file(self.folder / BEST))
-        self.network.eval()
-        return self.state["best"]
-
-    def loop(self, ahead: ThreadPoolExecutor, bar) -> None:
-        settings, state = self.settings, self.state
-        begun = saved = time.monotonic()
-        before, since = state["seconds"], state["step"]
-        queue = self.draws(ahead, state["step"])
-        window = Window(settings.batch * settings.accumulate)
-        if self.knows and not state["step"]:
-            self.look()
-        while state["step"] < settings.steps:
-            loss = self.step(next(queue))
-            state["loss"] += loss
-            state["losses"] += 1
-            state["step"] += 1
-            bar.update()
-            now = time.monotonic()
-            window.add(loss, now)
-            if state["step"] % EVERY == 0 and self.group.first:
-                self.tracker.log(
-                    self.name,
-                    state["step"],
-                    window.taken()
-                    | {
-                        "learning_rate": max(group["lr"] for group in self.optimizer.param_groups),
-                        "memory_mib": memory(self.device),
-                    },
-                )
-            state["seconds"] = before + now - begun
-            if state["step"] % settings.evaluate == 0 or state["step"] == settings.steps:
-                speed = (state["step"] - since) * settings.batch * settings.accumulate / (now - begun)
-                loss = state["loss"] / state["losses"]
-                accuracy = self.look(loss, speed)
-                bar.set_postfix(loss=f"{loss:.3f}", dev=f"{accuracy:.4f}")
-                state.update(losses=0, loss=0.0)
-                if state["stale"] >= settings.patience:
-                    break
-            if now - saved > settings.checkpoint_seconds:
-                self.save()
-                saved = time.monotonic()
-
-    def draws(self, ahead, step):
-        """Lists of `accumulate` batches, each drawn while the one before it is used."""
-        pool = max(self.settings.pool, self.settings.accumulate)
-        pool -= pool % self.settings.accumulate
-        draw = lambda turn: ahead.submit(self.sampler.batches, turn, self.settings.batch, pool)
-        per_draw = pool // self.settings.accumulate
-        turn, skip = divmod(step, per_draw)
-        coming = draw(turn)
-        while True:
-            batches = coming.result()
-            turn += 1
-            coming = draw(turn)
-            for start in range(skip * self.settings.accumulate, pool, self.settings.accumulate):
-                yield batches[start : start + self.settings.accumulate]
-            skip = 0
-
-    def step(self, batches) -> float:
-        self.network.train()
-        rate, total = self.rate(self.state["step"]), 0.0
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * rate
+    def step(self, batches: list[Batch]) -> float:
+        """Train on the batches of one step; returns their loss."""
+        seed = np.random.SeedSequence([self.settings.seed, self.state.step, self.group.rank])
+        torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout
+        for group, peak in zip(self.optimizer.param_groups, self.peaks):
+            group["lr"] = peak * self.rate(self.state.step)
         self.optimizer.zero_grad(set_to_none=True)
-        for batch in batches:
-            total += self.backward(batch, len(batches))
-        if self.group.size > 1:
-            add_gradients(self.network, self.group)
-            total = self.group.add(torch.tensor(total, dtype=torch.float64)).item()
-        if math.isnan(total):
+        self.model.train()
+        loss = self.group.mean(sum(self.backward(batch, batches) for batch in batches))
+        if math.isnan(loss):
             raise PfamnetError(
-                f"{self.name}: the loss is not a number at step {self.state['step'] + 1}; "
-                "try lower learning rates"
+                f"{self.name}: the loss is not a number at step {self.state.step + 1}; try lower learning rates"
             )
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return total
+        return loss
 
-    def backward(self, whole, count: int) -> float:
-        """Add up the gradients of one of `count` batches, or of this process' rows of it."""
-        batch, self.rows.first = part_of(whole, self.group.rank, self.group.size)
-        self.rows.all = len(whole.tokens)
-        tokens = torch.from_numpy(batch.tokens).to(self.device)
-        lengths = torch.from_numpy(batch.lengths).to(self.device)
-        with self.context:
-            logits = self.network(tokens, lengths)
-        loss = batch_loss(logits, batch, self.network.block, self.weights, self.offsets, whole)
-        self.scaler.scale(loss / count).backward()
-        return loss.item() / count
-
-    def look(self, loss: float = math.nan, speed: float = 0.0) -> float:
-        """Measure dev, keep the weights if they are the best so far, write a line of the log."""
-        self.network.eval()
-        state, step = self.state, self.state["step"]
-        with torch.inference_mode(), self.context:
-            accuracy = self.group.share(lambda: self.measure(self.network))
-        # of equals the first, but rather one that was trained
-        better = accuracy > state["best"] or step and not state["kept"] and accuracy == state["best"]
-        if better:
-            state.update(best=accuracy, kept=step)
-        if step:
-            gained = accuracy > state["trained"]
-            state.update(trained=max(accuracy, state["trained"]), stale=0 if gained else state["stale"] + 1)
-        if self.group.first:
-            if better:
-                save_tensors(self.network.state_dict(), self.folder / BEST)
-            add_log(
-                self.folder,
-                (
-                    self.name,
-                    step,
-                    step * self.settings.batch * self.settings.accumulate,
-                    f"{state['seconds']:.0f}",
-                    f"{loss:.4f}" if step else "",
-                    f"{accuracy:.5f}",
-                    f"{self.rate(step - 1):.4f}" if step else "",
-                    f"{speed:.0f}" if step else "",
-                ),
-            )
-            self.tracker.log(
-                self.name, step, {"dev_accuracy": accuracy} | ({"loss_between_looks": loss} if step else {})
-            )
-        return accuracy
-
-    def save(self) -> None:
-        if self.group.first:
-            meta = self.state | {
-                "settings": vars(self.settings),
-                "scaler": self.scaler.state_dict(),
-                "log": log_lines(self.folder),
-            }
-            save_checkpoint(
-                self.folder / CHECKPOINT, self.network, self.optimizer, random_states(self.device), meta
-            )
+    def backward(self, batch: Batch, batches: list[Batch]) -> float:
+        """Add the gradients of one batch of a step; processes exchange them after the last."""
+        tokens, lengths = (torch.from_numpy(array).to(self.device) for array in (batch.tokens, batch.lengths))
+        with nullcontext() if self.group.size == 1 or batch is batches[-1] else self.model.no_sync():
+            with self.context:
+                logits = self.model(tokens, lengths)
+            loss = batch_loss(logits, batch, self.network.block, *self.balance) / len(batches)
+            self.scaler.scale(loss).backward()
+        return loss.item()
 
     def restore(self) -> None:
-        """Go on from the checkpoint of the first process, where there is one."""
-        begun, random = self.group.share(
-            lambda: (read_checkpoint(self.folder / CHECKPOINT), random_states(torch.device("cpu")))
-        )
-        if begun is None:
-            set_random_states(random, self.device)
-            if self.group.first:
-                for stale in (LOG, BEST):
-                    (self.folder / stale).unlink(missing_ok=True)
+        """Continue from the checkpoint of the first process, if there is one."""
+        path = self.folder / CHECKPOINT
+        found = self.group.share(lambda: read_checkpoint(path))
+        if found is None:
             return
-        tensors, meta = begun
-        if compared(meta.pop("settings")) != compared(json.loads(json.dumps(vars(self.settings)))):
-            raise PfamnetError(
-                f"{self.folder / CHECKPOINT}: was made with other settings; give the same options "
-                "or start without --resume"
-            )
-        self.network.load_state_dict(part(tensors, "network."))
-        load_optimizer(self.optimizer, tensors, meta.pop("scalars"))
-        self.scaler.load_state_dict(meta.pop("scaler"))
-        lines = meta.pop("log")
-        if self.group.first:
-            trim_log(self.folder, lines)
-        self.state |= meta
-        set_random_states(random | part(tensors, "random."), self.device)
-
-
-class Window:
-    """Means over the steps since they were last taken; `residues` are those of one step."""
-
-    def __init__(self, residues: int):
-        self.residues, self.losses, self.begun, self.now = residues, [], time.monotonic(), 0.0
-
-    def add(self, loss: float, now: float) -> None:
-        self.losses.append(loss)
-        self.now = now
-
-    def taken(self) -> dict[str, float]:
-        values = {
-            "loss": sum(self.losses) / len(self.losses),
-            "residues_per_second": self.residues * len(self.losses) / max(self.now - self.begun, 1e-9),
-        }
-        self.losses, self.begun = [], self.now
-        return values
-
-
-def compared(settings: dict) -> dict:
-    """The settings in which a resumed training must agree."""
-    return {name: value for name, value in settings.items() if name != "checkpoint_seconds"}
+        tensors, meta = found
+        if meta["settings"] != asdict(self.settings):
+            raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
+        restore(tensors, meta["scalars"], self.network, self.optimizer)
+        self.scaler.load_state_dict(meta["scaler"])
+        self.state = State(**meta["state"])

@@ -1,18 +1,22 @@
-"""The loss of a batch, whole or in parts that several processes work on."""
+"""The loss of a batch."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional as F
 
+from .sampler import Batch
+
 
 def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    """(weights of the classes, offsets of the logits) for unbalanced families.
+    """Weights of the classes, and offsets of the logits, for unbalanced families.
 
-    `counts` (F + 1,): how often each class is drawn, class 0 first.
-    `inverse`: weights 1 / frequency, mean 1 over the families.  `logit`: the
-    logarithm of the frequency is added to the logits while training (Menon et
-    al. 2021, "Long-tail learning via logit adjustment"). Class 0 stays as it is.
+    `inverse` weights a family by 1 / frequency, 1 on average. `logit` adds the logarithm of the frequency to the
+    logits (Menon et al. 2021, "Long-tail learning via logit adjustment"). Class 0 stays as it is.
+
+    Arguments:
+        counts: (F + 1,), how often each class is drawn, class 0 first.
+        balance: none | inverse | logit.
     """
     if balance == "none":
         return None, None
@@ -24,33 +28,33 @@ def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | No
     return None, torch.cat([offsets.new_zeros(1), offsets])
 
 
-def batch_loss(logits, batch, block: int, weights=None, offsets=None, whole=None):
-    """Cross-entropy of the blocks, plus that of the examples that are one domain alone.
+def batch_loss(logits: torch.Tensor, batch: Batch, block: int, weights=None, offsets=None) -> torch.Tensor:
+    """Cross-entropy of the blocks, plus that of the examples that are exactly one domain.
 
-    `whole` is the batch of which `batch` is a part: the parts' losses then add up to its loss.
+    Arguments:
+        logits: (B, blocks, F + 1).
+        block: residues of a block.
+        weights, offsets: what `class_weights` returned.
     """
     logits, device = logits.float(), logits.device
-    whole = whole or batch
     if offsets is not None:
         logits = logits + offsets
     rows, blocks, classes = torch.from_numpy(batch.blocks).to(device).T
     share = torch.from_numpy(batch.weights).to(device)
-    total = torch.from_numpy(whole.weights).to(device)
     if weights is not None:
         share = share * weights[classes]
-        total = total * weights[torch.from_numpy(whole.blocks).to(device)[:, 2]]
     chances = F.log_softmax(logits, -1)
-    loss = -(chances[rows, blocks, classes] * share).sum() / total.sum().clamp(min=1e-6)
+    loss = -(chances[rows, blocks, classes] * share).sum() / share.sum().clamp(min=1e-6)
     if len(batch.pooled):
         rows, labels = torch.from_numpy(batch.pooled).to(device).T
         pooled = pool_logits(logits[rows], torch.from_numpy(batch.lengths).to(device)[rows], block)
-        # a mean over all examples, so that few such examples do not outweigh the blocks
-        loss = loss + F.cross_entropy(pooled, labels, weights, reduction="sum") / len(whole.tokens)
+        # a mean over all examples, so that a few domains do not outweigh the blocks
+        loss = loss + F.cross_entropy(pooled, labels, weights, reduction="sum") / len(batch.tokens)
     return loss
 
 
-def pool_logits(logits, lengths, block: int):
-    """Mean of block logits (B, n, F + 1) over the blocks that hold residues -> (B, F + 1)."""
+def pool_logits(logits: torch.Tensor, lengths: torch.Tensor, block: int) -> torch.Tensor:
+    """Mean of block logits (B, blocks, F + 1) over the blocks that hold residues: (B, F + 1)."""
     places = torch.arange(logits.shape[1], device=logits.device)
     held = (places[None, :] * block < lengths[:, None]).to(logits.dtype)
     return (logits * held[..., None]).sum(1) / held.sum(1, keepdim=True).clamp(min=1)

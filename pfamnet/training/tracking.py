@@ -1,11 +1,8 @@
-"""Following a training while it goes on: TensorBoard, Weights & Biases, or nothing.
+"""Following a training in TensorBoard or Weights & Biases.
 
-What is tracked goes to `<model_out>.track/`, of W&B too (and from there to its
-server, unless WANDB_MODE=offline).  A tracker must never cost a training: what
-it raises is told once, and the training goes on without it.  A resumed
-training goes on in the same log: the work directory keeps the run's name and
-how far each network was tracked, and steps that are trained again are not
-tracked again.
+Both write to `<model_out>.track`; W&B sends its data to its server too, unless WANDB_MODE=offline. If a tracker
+fails, one warning is printed and the training continues. A resumed training continues the same log: a file in the
+work directory keeps the run's name and the last step of each network.
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ import os
 import resource
 import uuid
 from collections.abc import Callable
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,9 +27,9 @@ SHOWN = 500  # rows of a table
 
 
 def check_tracker(kind: str) -> None:
-    """Raise PfamnetError where the tracker is not installed."""
+    """Raise PfamnetError if the tracker is not installed."""
     if kind != "none" and find_spec(kind) is None:
-        raise PfamnetError(f"--track {kind}: {kind} is not installed: pip install 'pfamnet[{kind}]'")
+        raise PfamnetError(f"{kind} is not installed: pip install 'pfamnet[{kind}]'")
 
 
 def memory(device: torch.device) -> float:
@@ -41,62 +39,57 @@ def memory(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-class Untracked:
-    """Tracks nothing."""
+class Tracker:
+    """Passes on what its backend does not have yet; by default there is no backend.
 
-    def log(self, network: str, step: int, values: dict[str, float]) -> None:
-        """Keep values of one step of a network's training."""
+    Arguments:
+        open_backend: opens the run of a name.
+        state: the file that keeps the run's name and its last steps.
+        warn: prints a line.
+    """
 
-    def finish(self, summary: dict[str, float], tables: dict[str, tuple[list, list]]) -> None:
-        """Keep figures of the finished model, and tables: name -> (columns, rows)."""
+    def __init__(self, open_backend: Callable | None = None, state: Path = Path(os.devnull), warn=print):
+        self.backend, self.state, self.warn = None, state, warn
+        if open_backend:
+            try:
+                self.run, self.steps = json.loads(state.read_text())
+            except (OSError, ValueError):
+                self.run, self.steps = uuid.uuid4().hex[:12], {}
+            with self.guarded():
+                self.backend = open_backend(self.run)
 
-    def close(self) -> None:
-        """Let what is kept reach the disk."""
-
-
-class Tracker(Untracked):
-    """Hands on to a backend what it has not got yet; a backend that fails is left alone."""
-
-    def __init__(self, open_backend: Callable, state: Path, warn: Callable[[str], None]):
-        self.path, self.warn, self.backend = state, warn, None
+    @contextmanager
+    def guarded(self):
+        """Give up a backend that fails."""
         try:
-            self.state = json.loads(state.read_text())
-        except (OSError, ValueError):
-            self.state = {"run": uuid.uuid4().hex[:12], "steps": {}}
-        self.guarded(lambda: setattr(self, "backend", open_backend(self.state["run"])))
-        self.keep()
-
-    def guarded(self, act: Callable) -> None:
-        try:
-            act()
-        except Exception as error:  # whatever it is, the training is worth more
+            yield
+        except Exception as error:
             self.backend = None
             what = " ".join(str(error).split())[:200] or type(error).__name__
-            self.warn(f"warning: tracking has failed, and is given up: {what}")
-
-    def keep(self) -> None:
-        try:
-            partial = self.path.with_suffix(".partial")
-            partial.write_text(json.dumps(self.state))
-            os.replace(partial, self.path)
-        except OSError:
-            pass  # then a resumed training tracks some steps twice
+            self.warn(f"warning: tracking failed and stops: {what}")
 
     def log(self, network: str, step: int, values: dict[str, float]) -> None:
-        series = f"{network}/{next(iter(values))}"  # what is tracked at once is of one series
-        if self.backend is None or step <= self.state["steps"].get(series, 0):
+        """Track values of one step of a network's training."""
+        series = f"{network}/{next(iter(values))}"
+        if self.backend is None or step <= self.steps.get(series, -1):
             return
-        self.guarded(lambda: self.backend.log(network, step, values))
-        self.state["steps"][series] = step
-        self.keep()
+        with self.guarded():
+            self.backend.log(network, step, values)
+            self.steps[series] = step
+            partial = self.state.with_suffix(".partial")
+            partial.write_text(json.dumps([self.run, self.steps]))
+            os.replace(partial, self.state)
 
-    def finish(self, summary, tables) -> None:
+    def finish(self, summary: dict[str, float], tables: dict[str, tuple[list, list]]) -> None:
+        """Track figures of the finished model, and tables: name -> (columns, rows)."""
         if self.backend is not None:
-            self.guarded(lambda: self.backend.finish(summary, tables))
+            with self.guarded():
+                self.backend.finish(summary, {name: (c, rows[:SHOWN]) for name, (c, rows) in tables.items()})
 
     def close(self) -> None:
         if self.backend is not None:
-            self.guarded(lambda: self.backend.close())
+            with self.guarded():
+                self.backend.close()
             self.backend = None
 
 
@@ -107,21 +100,18 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         self.writer = SummaryWriter(str(folder))
+        self.close = self.writer.close
 
-    def log(self, network, step, values) -> None:
+    def log(self, network: str, step: int, values: dict) -> None:
         for name, value in values.items():
             self.writer.add_scalar(f"{network}/{name}", value, step)
         self.writer.flush()  # a killed training must have it on disk
 
-    def finish(self, summary, tables) -> None:
-        for name, value in summary.items():
-            self.writer.add_scalar(f"final/{name}", value, 0)
+    def finish(self, summary: dict, tables: dict) -> None:
+        self.log("final", 0, summary)
         for name, (columns, rows) in tables.items():
-            lines = [columns, ["---"] * len(columns), *rows[:SHOWN]]
+            lines = [columns, ["---"] * len(columns), *rows]
             self.writer.add_text(name, "\n".join("| " + " | ".join(line) + " |" for line in lines), 0)
-
-    def close(self) -> None:
-        self.writer.close()
 
 
 class Wandb:
@@ -131,7 +121,7 @@ class Wandb:
         import wandb
 
         folder.mkdir(parents=True, exist_ok=True)
-        self.wandb = wandb
+        self.table = wandb.Table
         self.run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or "pfamnet",
             name=name,
@@ -141,35 +131,25 @@ class Wandb:
             resume=None if os.environ.get("WANDB_MODE") == "offline" else "allow",
             settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
         )
+        self.close = self.run.finish
         for network in ("esm", "light"):
             self.run.define_metric(f"{network}/step", hidden=True)
             self.run.define_metric(f"{network}/*", step_metric=f"{network}/step")
 
-    def log(self, network, step, values) -> None:
-        self.run.log(
-            {f"{network}/step": step} | {f"{network}/{name}": value for name, value in values.items()}
-        )
+    def log(self, network: str, step: int, values: dict) -> None:
+        self.run.log({f"{network}/{name}": value for name, value in {"step": step, **values}.items()})
 
-    def finish(self, summary, tables) -> None:
+    def finish(self, summary: dict, tables: dict) -> None:
         self.run.summary.update({f"final/{name}": value for name, value in summary.items()})
         self.run.log(
-            {
-                name: self.wandb.Table(columns=columns, data=rows[:SHOWN])
-                for name, (columns, rows) in tables.items()
-            }
+            {name: self.table(columns=columns, data=rows) for name, (columns, rows) in tables.items()}
         )
 
-    def close(self) -> None:
-        self.run.finish()
 
-
-def open_tracker(
-    kind: str, folder: Path, state: Path, name: str, config: dict, warn: Callable[[str], None]
-) -> Untracked:
+def open_tracker(kind: str, folder: Path, state: Path, name: str, config: dict, warn: Callable) -> Tracker:
     """The tracker of a build, which writes to `folder`; `state` is a file of its work directory."""
-    if kind == "none":
-        return Untracked()
     backends = {
+        "none": None,
         "tensorboard": lambda run: TensorBoard(folder),
         "wandb": lambda run: Wandb(folder, run, name, config),
     }

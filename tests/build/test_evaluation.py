@@ -5,7 +5,7 @@ import pytest
 
 from pfamnet.build.evaluation import LENGTHS, Evaluation, evaluate, read_table, write_evaluations
 from pfamnet.families import Family
-from pfamnet.training.sampler import Corpus
+from pfamnet.training.corpus import Corpus
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = [

@@ -1,9 +1,10 @@
-"""Trainings of tiny networks, by one process or by one of several: parallel_worker.py FOLDER.
+"""Trainings of tiny networks by two processes: parallel_worker.py FOLDER.
 
-Run by tests/test_parallel.py; the environment says which of the processes it is.
+test_distributed.py runs it; the environment says which of the processes it is.
 """
 
 import sys
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +14,54 @@ from encoders import tiny_encoder
 
 from pfamnet.network.esm import EsmNetwork, parameter_groups
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.training.distributed import join
-from pfamnet.training.loop import Training, TrainSettings
+from pfamnet.training.callbacks import Callback, Checkpoints, LogFile, Validation
+from pfamnet.training.corpus import Corpus
+from pfamnet.training.distributed import Group, join
+from pfamnet.training.loop import Training
 from pfamnet.training.lora import add_adapters
-from pfamnet.training.sampler import Corpus, Sampler, SamplerSettings
+from pfamnet.training.sampler import Sampler, SamplerSettings
+from pfamnet.training.settings import TrainSettings
 from pfamnet.trainset.trainset import Fold
 
-FAMILIES = 4
-# name -> (network, batch in residues, accumulate, pool, resumed at this step)
+FAMILIES, PROCESSES = 4, 2
+# name -> (batch in residues, accumulate, pool); the network is `light` or, of all others, `esm`
 CASES = {
-    "light": ("light", 5 * 64, 2, 1, None),  # five rows for three processes
-    "resumed": ("light", 5 * 64, 2, 1, 3),
-    "few": ("light", 2 * 64, 1, 1, None),  # one process has no row at all
-    "esm": ("esm", 512, 1, 4, None),
-    "inverse": ("esm", 512, 2, 4, None),
-    "adapters": ("esm", 512, 1, 4, None),  # LoRA: most of the encoder has no gradient
-    "frozen": ("esm", 512, 1, 4, None),  # its lowest layer has none
+    "light": (5 * 64, 2, 1),
+    "resumed": (5 * 64, 2, 1),  # the network is `light`; one process does the first three steps
+    "esm": (512, 1, 4),
+    "inverse": (512, 2, 4),
+    "adapters": (512, 1, 4),  # LoRA: most of the encoder has no gradient
+    "frozen": (512, 1, 4),  # its lowest layer has none
 }
 
 
 class Stopped(Exception):
     """A training that ends in the middle."""
+
+
+class Stopper(Callback):
+    """Ends a training after a step, before `Checkpoints` sees the next."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def stepped(self, training, loss):
+        if training.state.step > self.step:
+            raise Stopped
+
+
+class OneForAll(Training):
+    """One process that does the work of all: each step is on the batches of every rank."""
+
+    def draws(self, ahead):
+        streams = []
+        for rank in range(PROCESSES):
+            self.group = Group(rank, PROCESSES)
+            stream = super().draws(ahead)
+            streams.append(chain([next(stream)], stream))
+        self.group = Group()
+        while True:
+            yield [batch for stream in streams for batch in next(stream)]
 
 
 def corpus():
@@ -43,84 +71,53 @@ def corpus():
     return Corpus(Fold(sequences, [str(i) for i in range(24)], domains, np.zeros(24, bool)))
 
 
-def training(name, folder, group):
-    kind, batch, accumulate, pool, _ = CASES[name]
+def network_of(name):
+    """The network of a case; it has no dropout, whose masks differ between processes."""
     torch.manual_seed(5)
+    if name in ("light", "resumed"):
+        network = LightNetwork(LightConfig(FAMILIES, embedding=8, width=16, context=16))
+        network.dropout.p = 0.0
+        return network
+    encoder = tiny_encoder(16, 2, 2, 32)
+    if name == "adapters":
+        add_adapters(encoder, 2)
+    if name == "frozen":
+        encoder.encoder.layer[0].requires_grad_(False)
+    return EsmNetwork(encoder, FAMILIES, dropout=0.0)
 
-    def make():
-        if kind == "light":
-            return LightNetwork(LightConfig(FAMILIES, embedding=8, width=16, context=16))
-        encoder = tiny_encoder(16, 2, 2, 32)
-        if name == "adapters":
-            add_adapters(encoder, 2)
-        if name == "frozen":
-            encoder.encoder.layer[0].requires_grad_(False)
-        return EsmNetwork(encoder, FAMILIES)
 
-    network = group.share(make)
+def training(name, folder, group=None, stop=1000):
+    """The training of a case by one process of a group, or by one for all."""
+    batch, accumulate, pool = CASES[name]
+    network = network_of(name) if group is None else group.share(lambda: network_of(name))
     settings = TrainSettings(
         6 * batch * accumulate,
         batch,
         accumulate,
         pool,
-        lr=3e-3,
         evaluate=2,
         precision="fp32",
         balance="inverse" if name == "inverse" else "none",
-        checkpoint_seconds=0,
     )
     sampler = Sampler(corpus(), FAMILIES, network.block, SamplerSettings(crop=64), 7)
-    measure = lambda network: (
-        1
-        / (
-            1
-            + float(
-                network.head.weight.abs().sum() if kind == "light" else network.head[-1].weight.abs().sum()
-            )
-        )
-    )
+    measure = lambda network: 1 / (1 + float(sum(weight.abs().sum() for weight in network.head.parameters())))
     groups = (
         parameter_groups(network, 1e-3, 3e-3)
-        if kind == "esm"
+        if isinstance(network, EsmNetwork)
         else [{"params": list(network.parameters()), "lr": 3e-3, "weight_decay": 0.01}]
     )
-    return Training(
-        name,
-        network,
-        groups,
-        sampler,
-        measure if group.first else None,
-        settings,
-        folder / name,
-        torch.device("cpu"),
-        group=group,
-    )
-
-
-def stop_at(made, last):
-    step = made.step
-
-    def stopping(batches):
-        if made.state["step"] == last:
-            raise Stopped
-        return step(batches)
-
-    made.step = stopping
-    try:
-        made.run()
-    except Stopped:
-        pass
-
-
-def train_all(folder, group):
-    for name in CASES:
-        made = training(name, folder, group)
-        made.run()
-        assert not any("forward" in vars(module) for module in made.network.modules())
+    callbacks = [Validation(measure)]
+    if group is None or group.first:
+        callbacks = [Stopper(stop), LogFile(), *callbacks, Checkpoints(0)]
+    common = name, network, groups, sampler, settings, folder / name, torch.device("cpu")
+    if group is None:
+        return OneForAll(*common, callbacks=callbacks)
+    return Training(*common, group, callbacks)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     group = join()
-    train_all(Path(sys.argv[1]), group)
+    for name in CASES:
+        training(name, Path(sys.argv[1]), group).run()
     group.close()

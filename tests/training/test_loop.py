@@ -1,6 +1,5 @@
 """The training loop: losses against plain arithmetic, checkpoints, stopping, refusals."""
 
-import json
 import math
 import sys
 from types import SimpleNamespace
@@ -8,14 +7,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
 from pfamnet.errors import PfamnetError
+from pfamnet.training.callbacks import Callback, Checkpoints, LogFile, Validation
 from pfamnet.training.checkpoints import write_training_log
-from pfamnet.training.loop import Training, TrainSettings, optimizer_class
+from pfamnet.training.loop import Training
 from pfamnet.training.loss import batch_loss, class_weights, pool_logits
 from pfamnet.training.sampler import Batch
+from pfamnet.training.settings import TrainSettings, optimizer_class
 
 CPU = torch.device("cpu")
 BLOCK = 4
@@ -59,23 +61,24 @@ class Batches:
             np.array(pooled),
         )
 
-    def batches(self, step, residues, pool=1):
+    def batches(self, step, residues, count=1, rank=0):
         self.asked.append(step)
-        rng = np.random.default_rng([9, step])
-        return [self.batch(rng) for _ in range(pool)]
+        rng = np.random.default_rng([9, step, rank])
+        return [self.batch(rng) for _ in range(count)]
 
 
 def settings(steps, **changes):
     return TrainSettings(**{"residues": 48 * steps, "batch": 48, "precision": "fp32", "lr": 0.1} | changes)
 
 
-def training(folder, steps=10, network=None, measure=None, sampler=None, knows=False, **changes):
+def training(
+    folder, steps=10, network=None, measure=None, sampler=None, knows=False, seconds=240.0, more=(), **changes
+):
     network = network or Network()
     chosen = settings(steps, **changes)
     groups = [{"params": list(network.parameters()), "lr": chosen.lr, "weight_decay": 0.01}]
-    return Training(
-        "made", network, groups, sampler or Batches(), measure or Script(), chosen, folder, CPU, knows=knows
-    )
+    callbacks = [*more, LogFile(), Validation(measure or Script(), knows), Checkpoints(seconds)]
+    return Training("made", network, groups, sampler or Batches(), chosen, folder, CPU, callbacks=callbacks)
 
 
 class Script:
@@ -201,8 +204,8 @@ def test_groups_keep_their_share_of_the_rate(tmp_path):
         {"params": network.embed.parameters(), "lr": 0.01},
         {"params": network.head.parameters(), "lr": 0.1},
     ]
-    made = Training("made", network, groups, Batches(), Script(), settings(10), tmp_path, CPU)
-    made.state["step"] = 5
+    made = Training("made", network, groups, Batches(), settings(10), tmp_path, CPU)
+    made.state.step = 5
     made.step(Batches().batches(0, 48))
     assert [group["lr"] for group in made.optimizer.param_groups] == pytest.approx(
         [0.01 * made.rate(5), 0.1 * made.rate(5)]
@@ -242,7 +245,7 @@ def test_the_best_weights_come_back_and_not_the_last(tmp_path):
         return script(network)
 
     made = training(tmp_path, steps=20, evaluate=5, measure=measure)
-    assert made.run() == 0.9
+    assert made.run().best == (10, 0.9)
     assert equal(made.network.state_dict(), kept[1]) and not equal(kept[1], kept[3])
     assert not made.network.training
 
@@ -250,8 +253,8 @@ def test_the_best_weights_come_back_and_not_the_last(tmp_path):
 def test_a_training_stops_after_so_many_looks_without_a_gain(tmp_path):
     script = Script(0.5, 0.6, 0.6, 0.55, 0.5, 0.9)
     made = training(tmp_path, steps=100, evaluate=2, patience=3, measure=script)
-    assert made.run() == 0.6
-    assert script.looked == 5 and made.state["step"] == 10 and made.state["done"]
+    assert made.run().best == (4, 0.6)
+    assert script.looked == 5 and made.state.step == 10 and made.state.done
 
 
 def test_accumulated_batches_are_one_larger_batch(tmp_path):
@@ -285,7 +288,8 @@ def test_every_step_gets_its_batches_once_and_a_later_start_the_same(tmp_path, p
     def draws(start):
         made = training(tmp_path, pool=pool, accumulate=accumulate)
         with ThreadPoolExecutor(1) as ahead:
-            queue = made.draws(ahead, start)
+            made.state.step = start
+            queue = made.draws(ahead)
             return [[batch.tokens for batch in next(queue)] for _ in range(12 - start)]
 
     every = draws(0)
@@ -303,17 +307,20 @@ class Killed(BaseException):
     pass
 
 
-def killed_at(step, folder, **changes):
-    """Train until `step` is done, and die there without a word."""
-    made = training(folder, network=Network(dropout=0.3), **changes)
-    original = made.step
+class Killer(Callback):
+    """Ends a training without a word after a step; `Checkpoints` does not see that step."""
 
-    def fatal(batches):
-        if made.state["step"] == step:
+    def __init__(self, step):
+        self.step = step
+
+    def stepped(self, training, loss):
+        if training.state.step > self.step:
             raise Killed
-        return original(batches)
 
-    made.step = fatal
+
+def killed_at(step, folder, **changes):
+    """Train until `step` is done, with a checkpoint after each step, and die in the next."""
+    made = training(folder, network=Network(dropout=0.3), seconds=0, more=[Killer(step)], **changes)
     with pytest.raises(Killed):
         made.run()
 
@@ -330,13 +337,16 @@ COMMON = {"steps": 40, "evaluate": 8, "pool": 4, "measure": accuracy}
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, step):
     whole = training(tmp_path / "whole", network=Network(dropout=0.3), **COMMON)
     whole.run()
-    killed_at(step, tmp_path / "cut", checkpoint_seconds=0, **COMMON)
+    killed_at(step, tmp_path / "cut", **COMMON)
     torch.manual_seed(99)
     resumed = training(tmp_path / "cut", network=Network(dropout=0.3), **COMMON)
     resumed.run()
     assert equal(whole.network.state_dict(), resumed.network.state_dict())
     assert logged(tmp_path / "whole") == logged(tmp_path / "cut")
-    assert resumed.state["best"] == whole.state["best"]
+    assert resumed.state.best == whole.state.best
+    for name in ("checkpoint", "best"):
+        one, other = (load_file(tmp_path / run / f"{name}.safetensors") for run in ("whole", "cut"))
+        assert equal(one, other) and one.keys() == other.keys()
 
 
 def logged(folder):
@@ -349,7 +359,7 @@ def test_what_was_logged_after_the_checkpoint_is_dropped(tmp_path):
     whole = training(tmp_path / "whole", network=Network(dropout=0.3), **COMMON)
     whole.run()
     cut = tmp_path / "cut"
-    killed_at(3, cut, checkpoint_seconds=0, **COMMON)
+    killed_at(3, cut, **COMMON)
     early = (cut / "checkpoint.safetensors").read_bytes()
     resumed = training(cut, network=Network(dropout=0.3), **COMMON)
     resumed.run()
@@ -367,7 +377,7 @@ def test_a_network_that_knows_something_is_kept_where_training_gains_nothing(tmp
     run = training(
         tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.9, 0.3, 0.5, 0.8)
     )
-    assert run.run() == 0.9 and run.state["kept"] == 0
+    assert run.run().best == (0, 0.9)
     assert equal(before, network.state_dict())
     first, second = rows(tmp_path)[:2]
     assert (
@@ -381,13 +391,13 @@ def test_what_training_gained_is_kept_though_the_network_knew_something(tmp_path
     run = training(
         tmp_path, network=network, steps=6, evaluate=2, knows=True, measure=Script(0.5, 0.3, 0.6, 0.4)
     )
-    assert run.run() == 0.6 and run.state["kept"] == 4
+    assert run.run().best == (4, 0.6)
     assert not equal(before, network.state_dict())
 
 
 def test_of_equals_the_first_that_was_trained_is_kept(tmp_path):
     run = training(tmp_path, steps=8, evaluate=2, knows=True, measure=Script(0.5, 0.4, 0.5, 0.5, 0.3))
-    assert run.run() == 0.5 and run.state["kept"] == 4
+    assert run.run().best == (4, 0.5)
 
 
 def test_patience_waits_for_what_came_after_the_start(tmp_path):
@@ -400,15 +410,14 @@ def test_patience_waits_for_what_came_after_the_start(tmp_path):
         knows=True,
         measure=Script(0.9, 0.1, 0.2, 0.3, 0.2, 0.1, 0.95),
     )
-    run.run()
-    assert run.state["step"] == 10 and run.state["best"] == 0.9
+    assert run.run().best == (0, 0.9) and run.state.step == 10
 
 
 def test_a_finished_training_is_not_run_again(tmp_path):
     training(tmp_path, steps=6, evaluate=2, measure=Script(0.3, 0.8, 0.5)).run()
     script, sampler = Script(), Batches()
     again = training(tmp_path, steps=6, evaluate=2, measure=script, sampler=sampler)
-    assert again.run() == 0.8 and not script.looked and not sampler.asked
+    assert again.run().best[1] == 0.8 and not script.looked and not sampler.asked
 
 
 def test_a_training_without_a_checkpoint_starts_anew(tmp_path):
@@ -421,26 +430,9 @@ def test_a_training_without_a_checkpoint_starts_anew(tmp_path):
     "change", [{"lr": 0.2}, {"steps": 41}, {"balance": "inverse"}, {"batch": 24, "steps": 80}]
 )
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path, change):
-    killed_at(5, tmp_path, checkpoint_seconds=0, **COMMON)
+    killed_at(5, tmp_path, **COMMON)
     with pytest.raises(PfamnetError, match="other settings"):
         training(tmp_path, network=Network(dropout=0.3), **COMMON | change).run()
-
-
-def test_checkpoints_of_before_random_states_were_kept_are_still_read(tmp_path):
-    """Nor had they sums of losses."""
-    from safetensors import safe_open
-    from safetensors.torch import load_file, save_file
-
-    killed_at(5, tmp_path, checkpoint_seconds=0, **COMMON)
-    path = tmp_path / "checkpoint.safetensors"
-    with safe_open(path, "pt") as file:
-        state = json.loads(file.metadata()["state"])
-    tensors = {name: tensor for name, tensor in load_file(path).items() if not name.startswith("random.")}
-    del state["loss"], state["losses"]
-    save_file(tensors, path, {"state": json.dumps(state)})
-    made = training(tmp_path, network=Network(dropout=0.3), **COMMON)
-    made.run()
-    assert made.state["step"] == 40 and len(rows(tmp_path)) == 5
 
 
 def test_logs_of_both_networks_become_one_table(tmp_path):
@@ -463,7 +455,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 
 
 def test_eight_bit_adamw_is_refused_on_a_cpu(tmp_path):
-    with pytest.raises(PfamnetError, match="--optim adamw8bit needs a CUDA device"):
+    with pytest.raises(PfamnetError, match="adamw8bit needs a CUDA device"):
         training(tmp_path, optimizer="adamw8bit")
 
 

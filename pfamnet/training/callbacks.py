@@ -1,0 +1,136 @@
+"""What watches a training: validation, checkpoints, the log, a tracker, a progress bar.
+
+Every process has `Validation`; the first one has the others too, `Checkpoints` last.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+import torch
+from tqdm import tqdm
+
+from .checkpoints import BEST, CHECKPOINT, LOG, LOG_COLUMNS, save_checkpoint, save_tensors
+from .loop import Callback, Training
+from .tracking import EVERY, Tracker, memory
+
+CHECKPOINT_SECONDS = 240.0  # between two checkpoints
+
+
+class Validation(Callback):
+    """Measures the network at times, keeps its best weights, and stops a training that gains nothing.
+
+    Arguments:
+        measure: the accuracy of a network; called in the first process alone.
+        at_start: whether the network is worth keeping before its first step.
+    """
+
+    def __init__(self, measure: Callable | None, at_start: bool = False):
+        self.measure, self.at_start = measure, at_start
+
+    def started(self, training: Training) -> None:
+        if self.at_start and not training.state.step:
+            self.validate(training, math.nan)
+
+    def stepped(self, training: Training, loss: float) -> None:
+        state, every = training.state, training.settings.evaluate
+        if state.step % every == 0 or state.done:
+            mean = state.loss / ((state.step - 1) % every + 1)
+            state.loss = 0.0
+            self.validate(training, mean)
+            state.done = state.done or state.stale >= training.settings.patience
+
+    def validate(self, training: Training, loss: float) -> None:
+        state, network = training.state, training.network.eval()
+        with torch.inference_mode(), training.context:
+            accuracy = training.group.share(lambda: self.measure(network))
+        state.accuracies.append((state.step, accuracy))
+        if training.group.first and state.best[0] == state.step:
+            save_tensors(network.state_dict(), training.folder / BEST)
+        training.tell("validated", accuracy, loss)
+
+
+class Checkpoints(Callback):
+    """Writes a checkpoint every few minutes, and at the end."""
+
+    def __init__(self, seconds: float | None = None):
+        self.seconds = CHECKPOINT_SECONDS if seconds is None else seconds
+        self.saved = time.monotonic()
+
+    def stepped(self, training: Training, loss: float) -> None:
+        if training.state.done or time.monotonic() - self.saved > self.seconds:
+            meta = {
+                "settings": asdict(training.settings),
+                "state": asdict(training.state),
+                "scaler": training.scaler.state_dict(),
+            }
+            save_checkpoint(training.folder / CHECKPOINT, training.network, training.optimizer, meta)
+            self.saved = time.monotonic()
+
+
+class LogFile(Callback):
+    """A table with one row for each validation."""
+
+    def started(self, training: Training) -> None:
+        """Drop the rows of steps after the checkpoint: these are trained again."""
+        path, step = training.folder / LOG, training.state.step
+        rows = path.read_text().splitlines()[1:] if step and path.exists() else []
+        kept = [row for row in rows if int(row.split("\t")[1]) <= step]
+        path.write_text("".join(line + "\n" for line in ("\t".join(LOG_COLUMNS), *kept)))
+
+    def validated(self, training: Training, accuracy: float, loss: float) -> None:
+        step, seconds = training.state.step, training.state.seconds
+        residues = step * training.settings.step_residues
+        row = [training.name, step, residues, f"{seconds:.0f}", "", f"{accuracy:.5f}", "", ""]
+        if step:
+            row[4] = f"{loss:.4f}"
+            row[6:] = f"{training.rate(step - 1):.4f}", f"{residues / seconds:.0f}"
+        with open(training.folder / LOG, "a") as out:
+            print(*row, sep="\t", file=out)
+
+
+class Tracking(Callback):
+    """Gives a tracker the means of every few steps, and each validation."""
+
+    def __init__(self, tracker: Tracker):
+        self.tracker, self.losses, self.begun = tracker, [], time.monotonic()
+
+    def stepped(self, training: Training, loss: float) -> None:
+        self.losses.append(loss)
+        if training.state.step % EVERY == 0:
+            now = time.monotonic()
+            residues = training.settings.step_residues * len(self.losses)
+            values = {
+                "loss": sum(self.losses) / len(self.losses),
+                "residues_per_second": residues / (now - self.begun),
+                "learning_rate": max(group["lr"] for group in training.optimizer.param_groups),
+                "memory_mib": memory(training.device),
+            }
+            self.tracker.log(training.name, training.state.step, values)
+            self.losses, self.begun = [], now
+
+    def validated(self, training: Training, accuracy: float, loss: float) -> None:
+        self.tracker.log(
+            training.name, training.state.step, {"dev_accuracy": accuracy, "loss_between_looks": loss}
+        )
+
+
+class Bar(Callback):
+    """A progress bar on stderr."""
+
+    def started(self, training: Training) -> None:
+        total, step = training.settings.steps, training.state.step
+        self.bar = tqdm(total=total, initial=step, desc=training.name, unit="step", file=sys.stderr)
+
+    def stepped(self, training: Training, loss: float) -> None:
+        self.bar.update()
+
+    def validated(self, training: Training, accuracy: float, loss: float) -> None:
+        self.bar.set_postfix(loss=f"{loss:.3f}", validation=f"{accuracy:.4f}")
+
+    def ended(self, training: Training) -> None:
+        self.bar.close()
