@@ -18,6 +18,7 @@ settings.load_profile("tests")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+EAGER = ROOT / "tests" / "helpers" / "eager_build.py"
 
 
 def program(name):
@@ -123,11 +124,12 @@ class Begun:
         return self.out
 
 
-def start_build(*arguments, folder):
-    """pfamnet-build under way, its stderr in a file of `folder`."""
+def start_build(*arguments, folder, eager=False):
+    """pfamnet-build under way, its stderr in a file of `folder`; `eager`: with a checkpoint after each step."""
+    command = [sys.executable, EAGER] if eager else program("pfamnet-build")
     with open(folder / "stderr", "a") as stderr:
         return subprocess.Popen(
-            [*program("pfamnet-build"), "--cpu", "1", "--device", "cpu", *map(str, arguments)],
+            [*command, "--cpu", "1", "--device", "cpu", *map(str, arguments)],
             stderr=stderr,
             env=environment(),
         )

@@ -61,7 +61,6 @@ def esm_settings(options) -> TrainSettings:
         precision=options.precision,
         optimizer=options.optimizer,
         balance=options.balance,
-        seed=options.seed,
     )
 
 

@@ -351,7 +351,6 @@ class Build:
             precision=options.precision,
             optimizer=options.optimizer,
             balance=options.balance,
-            seed=options.seed,
         )
         groups = [
             {"params": list(network.parameters()), "lr": settings.lr, "weight_decay": settings.weight_decay}

@@ -51,7 +51,7 @@ class Training:
     Arguments:
         name: of the network, in the log.
         groups: parameters for the optimizer, with their learning rates.
-        sampler: has `batches(step, residues, count, rank)` and `class_counts()`.
+        sampler: a `Sampler`, or what has its `seed`, `batches` and `class_counts`.
         folder: where checkpoints, best weights and the log are kept.
         callbacks: told of each step, in this order.
     """
@@ -139,7 +139,7 @@ class Training:
 
     def step(self, batches: list[Batch]) -> float:
         """Train on the batches of one step; returns their loss."""
-        seed = np.random.SeedSequence([self.settings.seed, self.state.step, self.group.rank])
+        seed = np.random.SeedSequence([self.sampler.seed, self.state.step, self.group.rank])
         torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout
         for group, peak in zip(self.optimizer.param_groups, self.peaks):
             group["lr"] = peak * self.rate(self.state.step)

@@ -26,7 +26,6 @@ class TrainSettings:
     precision: str = "auto"  # auto | fp32 | bf16 | fp16
     optimizer: str = "adamw"  # adamw | adamw8bit
     balance: str = "none"  # none | inverse | logit
-    seed: int = 42
 
     @property
     def step_residues(self) -> int:

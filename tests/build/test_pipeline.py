@@ -15,8 +15,8 @@ import pytest
 import synthetic
 import torch
 from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
-from safetensors import safe_open
 from safetensors.torch import load_file
+from trainings import step_of
 
 import pfamnet.build.pipeline as module
 import pfamnet.build.write_model as output
@@ -87,10 +87,10 @@ def test_work_is_kept_where_that_is_asked_for(light_model):
 def test_a_build_says_on_stderr_what_it_did(light_model, esm_model):
     said = (light_model.parent / "stderr").read_text().splitlines()
     assert said[0].startswith("8 families, ") and said[-1].endswith("made: a model of 8 families")
-    assert any(line.startswith("light: dev accuracy") for line in said)
+    assert any(line.startswith("light: validation accuracy") for line in said)
     assert not any("Warning" in line or "%|" in line for line in said)
     assert any(
-        line.startswith("esm: dev accuracy")
+        line.startswith("esm: validation accuracy")
         for line in (esm_model.parent / "stderr").read_text().splitlines()
     )
 
@@ -128,24 +128,12 @@ def wait_for(condition, process, seconds=300):
     raise AssertionError("waited in vain")
 
 
-def step_of(work, network):
-    """The step of a training's last checkpoint, where it is under way; -1 where
-    there is none, or another took its place while it was read."""
-    try:
-        with safe_open(work / network / "checkpoint.safetensors", "pt") as file:
-            state = json.loads(file.metadata()["state"])
-    except (OSError, RuntimeError):
-        return -1
-    assert not state["done"]
-    return state["step"]
-
-
 def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, base, labelled, tmp_path):
     out, work = tmp_path / "made", tmp_path / "made.work"
-    options = ["--base", base, *ESM_OPTIONS, "--checkpoint", 0, out, labelled]
+    options = ["--base", base, *ESM_OPTIONS, out, labelled]
 
     def killed(condition, *more):
-        process = start_build(*more, *options, folder=tmp_path)
+        process = start_build(*more, *options, folder=tmp_path, eager=True)
         wait_for(condition, process)
         process.kill()
         process.wait()
@@ -161,7 +149,7 @@ def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, ba
     process = start_build("--resume", *options, folder=tmp_path)
     assert process.wait(300) == 0
     said = (tmp_path / "stderr").read_text()
-    assert "Traceback" not in said and said.count("esm: dev accuracy") == 2
+    assert "Traceback" not in said and said.count("esm: validation accuracy") == 2
     assert tables(out) == tables(esm_model)
     assert log(out) == log(esm_model)
     assert described(out) == described(esm_model)
@@ -178,7 +166,7 @@ def described(model):
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_build_ends_in_order_and_can_go_on(trainset, tmp_path, number, status):
     out, work = tmp_path / "made", tmp_path / "made.work"
-    process = start_build("--light-residues", 10**8, "--checkpoint", 0, out, *trainset, folder=tmp_path)
+    process = start_build("--light-residues", 10**8, out, *trainset, folder=tmp_path, eager=True)
     wait_for(lambda: step_of(work, "light") >= 1, process)
     process.send_signal(number)
     assert process.wait(60) == status
@@ -305,10 +293,10 @@ def begin(tmp_path, labelled):
     ).begin()
 
 
-def test_cpu_device_and_checkpoint_are_not_of_the_build(quick, tmp_path, labelled):
+def test_cpu_and_device_are_not_of_the_build(quick, tmp_path, labelled):
     begin(tmp_path, labelled)
-    assert quick("--resume", "--keep-work", "--checkpoint", 5, "--cpu", 2, labelled)[0] == 2  # --cpu twice
-    status, said = quick("--resume", "--checkpoint", 5, labelled)
+    assert quick("--resume", "--keep-work", "--cpu", 2, labelled)[0] == 2  # --cpu twice
+    status, said = quick("--resume", labelled)
     assert status == 0 and (tmp_path / "made").is_dir() and not (tmp_path / "made.work").exists()
 
 
@@ -339,7 +327,7 @@ REFUSED = {
         "digits.fa: record 2 'b': illegal character '1' at position 3",
     ),
     "one residue": (["single.fa"], "no family has a training row"),
-    "eight-bit AdamW on a CPU": (["--optim", "adamw8bit", "d.fa"], "--optim adamw8bit needs a CUDA device"),
+    "eight-bit AdamW on a CPU": (["--optim", "adamw8bit", "d.fa"], "adamw8bit needs a CUDA device"),
     "half precision on a CPU": (["--precision", "fp16", "d.fa"], "--precision fp16 needs a CUDA device"),
 }
 
@@ -593,7 +581,7 @@ def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, b
 
 
 def knowing_nothing(network, *_):
-    """A head whose dev accuracy any training reaches, so that the trained network is the one kept."""
+    """A head whose validation accuracy any training reaches, so that the trained network is the one kept."""
     torch.nn.init.zeros_(network.head[-1].weight)
 
 

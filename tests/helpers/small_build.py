@@ -1,4 +1,4 @@
-"""pfamnet-build with a very small light network, few decoys and a checkpoint after each step; for torchrun."""
+"""pfamnet-build with a very small light network, few decoys, and a checkpoint after each step."""
 
 import functools
 

@@ -4,39 +4,10 @@ import numpy as np
 import pytest
 import synthetic
 import torch
+from reader import Reader, letters, make_corpus
 
-from pfamnet.network.tokens import PAD, encode
+from pfamnet.network.tokens import encode
 from pfamnet.training.dev_accuracy import CONTEXT, Measure, region, region_logits
-from pfamnet.training.sampler import Corpus
-from pfamnet.trainset.trainset import Fold
-
-
-def make_corpus(sequences, domains):
-    whole = np.array(
-        [not any(d[0] == i and d[2] - d[1] == len(s) for d in domains) for i, s in enumerate(sequences)]
-    )
-    return Corpus(Fold(sequences, [""] * len(sequences), np.array(domains, np.int32), whole))
-
-
-class Reader(torch.nn.Module):
-    """Names a block by its most frequent residue: token 4 is family 0, 5 family 1, and so on."""
-
-    def __init__(self, families=20, block=16):
-        super().__init__()
-        self.block, self.families = block, families
-        self.anything = torch.nn.Parameter(torch.zeros(1))
-        self.widths = []
-
-    def forward(self, tokens, lengths):
-        self.widths.append(tuple(tokens.shape))
-        tokens = torch.nn.functional.pad(tokens, (0, -tokens.shape[1] % self.block), value=PAD)
-        counts = torch.nn.functional.one_hot(tokens, 33).float().unflatten(1, (-1, self.block)).sum(2)
-        zero = torch.full((*counts.shape[:2], 1), -1.0)
-        return torch.cat([zero, counts[..., 4 : 4 + self.families]], -1) + self.anything
-
-
-def letters(family, length):
-    return "LAGVSERTIDPKQNFYMHWC"[family] * length
 
 
 def test_an_isolated_domain_is_seen_whole():
@@ -68,7 +39,7 @@ def test_every_region_comes_once_with_the_mean_of_its_blocks():
     seen = {view.row: logits for view, logits in region_logits(network, regions)}
     assert sorted(seen) == list(range(150))
     assert all(int(seen[row][1:].argmax()) == row % 20 for row in seen)
-    alone = dict((view.row, logits) for one in regions for view, logits in region_logits(network, [one]))
+    alone = {view.row: logits for one in regions for view, logits in region_logits(network, [one])}
     assert all(torch.equal(seen[row], alone[row]) for row in seen)
     assert max(rows for rows, _ in network.widths) <= 64
 

@@ -1,25 +1,26 @@
-"""The head of the esm network that begins where the families' vectors are."""
+"""The discriminant as the head of the esm network, before and after training."""
 
 from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from pfamnet.network import esm
-from pfamnet.training.dev_accuracy import Measure
-from pfamnet.training.discriminant import discriminant, start_head
-from pfamnet.training.sampler import Corpus
+from pfamnet.training.corpus import Corpus
+from pfamnet.training.dev_accuracy import Measure, region_logits
+from pfamnet.training.discriminant import discriminant, finish_head, start_head
 from pfamnet.trainset.trainset import Fold
 
 LETTERS = ("AGST", "DEKRNQ", "FILMVW")  # each family is made of residues of its own
 
 
-def fold(rows, seed, families=len(LETTERS)):
+def fold(rows, seed):
     rng = np.random.default_rng(seed)
     sequences = [
         "".join(rng.choice(list(LETTERS[f]), int(rng.integers(30, 60))))
-        for f in range(families)
+        for f in range(len(LETTERS))
         for _ in range(rows)
     ]
     domains = [(i, 0, len(s), i // rows) for i, s in enumerate(sequences)]
@@ -31,7 +32,7 @@ def fold(rows, seed, families=len(LETTERS)):
     )
 
 
-def network(families=len(LETTERS)):
+def network(families=3):
     torch.manual_seed(3)
     config = esm.EncoderConfig(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48
@@ -79,3 +80,80 @@ def test_the_discriminant_is_fishers():
     # on the line between two means the border lies half way, for equal priors
     middle = (means[1] + means[2]) / 2
     assert torch.allclose((middle @ weight.T + bias)[1], (middle @ weight.T + bias)[2], atol=0.1)
+
+
+# After training
+
+
+def finished(made, path, train=None, dev=None):
+    corpus = Corpus(dev or fold(10, 2))
+    return finish_head(
+        made.eval(), Corpus(train or fold(8, 1)), Measure(corpus, made.block), path, nullcontext()
+    )
+
+
+def layer(made):
+    return {name: tensor.clone() for name, tensor in made.head[-1].state_dict().items()}
+
+
+def test_a_head_that_knows_nothing_learns_from_the_discriminant(tmp_path):
+    made = network()
+    before = Measure(Corpus(fold(10, 2)), made.block)(made.eval())
+    said = finished(made, tmp_path / "head.safetensors")
+    assert Measure(Corpus(fold(30, 3)), made.block)(made.eval()) > before + 0.4
+    assert "head + 0 x" not in said
+
+
+def test_a_head_that_is_always_right_stays_but_for_a_scale(tmp_path):
+    """The discriminant of rows with the wrong families can only do harm."""
+    made = network()
+    finished(made, tmp_path / "first")
+    before, wrong = layer(made), fold(8, 1)
+    wrong.domains[:, 3] = (wrong.domains[:, 3] + 1) % len(LETTERS)
+    said = finished(made, tmp_path / "second", train=wrong)
+    after = layer(made)
+    scale = after["bias"][0] / before["bias"][0]
+    assert "head + 0 x" in said and scale > 0
+    assert torch.allclose(after["weight"], before["weight"] * scale, rtol=1e-4, atol=1e-6)
+
+
+def test_sure_logits_of_a_head_that_is_often_wrong_are_scaled_down(tmp_path):
+    made = network()
+    with torch.no_grad():
+        made.head[-1].weight.mul_(200)
+    wrong = fold(20, 2)
+    wrong.domains[::3, 3] = (wrong.domains[::3, 3] + 1) % len(LETTERS)
+    sure = surprise_of(made, wrong)
+    finished(made, tmp_path / "head", dev=wrong)
+    assert surprise_of(made, wrong) < sure
+
+
+def surprise_of(made, dev):
+    """Mean of -ln of the probability that the head gives the families of a fold."""
+    measure = Measure(Corpus(dev), made.block)
+    with torch.inference_mode():
+        found = [(view.row, logits) for view, logits in region_logits(made.eval(), measure.regions)]
+    labels = torch.tensor([next(iter(measure.right[row])) + 1 for row, _ in found])
+    return F.cross_entropy(torch.stack([logits for _, logits in found]), labels).item()
+
+
+def test_it_is_done_once(tmp_path):
+    one, other = network(), network()
+    assert finished(one, tmp_path / "head")
+    assert finished(other, tmp_path / "head") == ""
+    assert all(torch.equal(tensor, layer(other)[name]) for name, tensor in layer(one).items())
+
+
+def test_no_family_has_a_place_of_its_own(tmp_path):
+    """Shuffled domains are no family: their logit is not the mean of all."""
+    made = network()
+    finished(made, tmp_path / "head")
+    weight = made.head[-1].weight
+    assert not torch.allclose(weight[0], weight[1:].mean(0), atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_few_rows_leave_numbers_after_training_too(tmp_path, rows):
+    made = network(families=5)
+    finished(made, tmp_path / "head", train=fold(rows, 1))
+    assert all(torch.isfinite(tensor).all() for tensor in made.head.state_dict().values())

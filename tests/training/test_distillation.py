@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-from test_dev_accuracy import Reader, letters, make_corpus
+from reader import Reader, letters, make_corpus
 
 from pfamnet.training.dev_accuracy import region, region_logits
 from pfamnet.training.distillation import (

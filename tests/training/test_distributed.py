@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import environment
 from safetensors.torch import load_file
-from test_pipeline import step_of
+from trainings import step_of
 
 from pfamnet.errors import PfamnetError
 from pfamnet.model.directory import open_model
@@ -44,7 +44,7 @@ def variables(rank, size, port):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Folders of the same trainings by one process that does all the work, and by two; see parallel_worker.py."""
+    """Folders of the same trainings, by one process that does all the work and by two."""
     alone, several = (tmp_path_factory.mktemp(name) for name in ("alone", "several"))
     with pytest.raises(parallel_worker.Stopped):
         parallel_worker.training("resumed", several, stop=3).run()

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.network.tokens import MASK, PAD, encode
-from pfamnet.training.sampler import BACKGROUND_WEIGHT, Corpus, Example, Sampler, SamplerSettings, block_range
+from pfamnet.training.corpus import Corpus, block_range
+from pfamnet.training.sampler import BACKGROUND_WEIGHT, Example, Sampler, SamplerSettings
 from pfamnet.trainset.trainset import Fold
 
 QUIET = {"substitutions": 0.0, "masked": 0.0}
@@ -230,13 +231,15 @@ def test_a_step_draws_the_same_batches_in_every_run_and_each_step_others(pool):
     other = sampler(fold, 5, **settings).batches(7, 2048, pool)
     next_step = sampler(fold, 5, **settings).batches(8, 2048, pool)
     other_seed = sampler(fold, 5, seed=1, **settings).batches(7, 2048, pool)
+    other_rank = sampler(fold, 5, **settings).batches(7, 2048, pool, rank=1)
     assert len(one) == pool and all(map(same, one, other))
     assert not any(map(same, one, next_step)) and not any(map(same, one, other_seed))
+    assert not any(map(same, one, other_rank))
 
 
 def test_batches_of_a_pool_are_of_equal_size_and_hardly_padded():
     made = sampler(isolated_fold(8, [9] * 8), 8, crop=512, alone=0.8)
-    batches = made.batches(0, 4096, pool=8)
+    batches = made.batches(0, 4096, count=8)
     held = [int(batch.lengths.sum()) for batch in batches]
     assert len(batches) == 8 and min(held) > 4096 - 512 and max(held) < 4096 + 2 * 512
     padded = sum(batch.tokens.size for batch in batches)

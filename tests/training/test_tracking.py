@@ -2,21 +2,23 @@
 
 import json
 import struct
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import build, refused
-from test_loop import Killed, rows, training
-from test_pipeline import quick  # noqa: F401 (a fixture)
+from conftest import build, environment, refused
+from trainings import Killed, Killer, rows, training
 
 from pfamnet.errors import PfamnetError
 from pfamnet.training import tracking
-from pfamnet.training.tracking import EVERY, Tracker, Untracked, check_tracker, memory, open_tracker
+from pfamnet.training.callbacks import Tracking
+from pfamnet.training.tracking import EVERY, Tracker, check_tracker, memory, open_tracker
 
 CPU = torch.device("cpu")
+SMALL_BUILD = Path(__file__).parents[1] / "helpers" / "small_build.py"
 
 
 class Backend:
@@ -41,10 +43,8 @@ def tracker(folder, backend, warnings):
     return Tracker(lambda run: backend, folder / "track.json", warnings.append)
 
 
-def tracked(folder, own, **changes):
-    made = training(folder / "made", steps=50, evaluate=25, **changes)
-    made.tracker = own
-    return made
+def tracked(folder, own, *more, **changes):
+    return training(folder / "made", steps=50, evaluate=25, more=[Tracking(own), *more], **changes)
 
 
 def test_a_training_tells_loss_accuracy_rate_speed_and_memory(tmp_path):
@@ -80,23 +80,14 @@ def test_a_resumed_training_goes_on_in_the_same_log(tmp_path):
 
         return Tracker(open_backend, tmp_path / "track.json", pytest.fail)
 
-    made = tracked(tmp_path, begin(), checkpoint_seconds=0)
-    step = made.step
-
-    def fatal(batches):
-        if made.state["step"] == 30:
-            made.save = lambda: None  # the last checkpoint is that of step 15
-        if made.state["step"] == 45:
-            raise Killed
-        return step(batches)
-
-    made.step = fatal
-    original = made.save
-    made.save = lambda: original() if made.state["step"] <= 15 else None
+    early = tmp_path / "early"
     with pytest.raises(Killed):
-        made.run()
+        tracked(early, Tracker(), Killer(15), seconds=0).run()
+    with pytest.raises(Killed):
+        tracked(tmp_path, begin(), Killer(45)).run()
+    (early / "made" / "checkpoint.safetensors").rename(tmp_path / "made" / "checkpoint.safetensors")
     assert [step for _, step, values in kept if "loss" in values] == [20, 40]
-    tracked(tmp_path, begin(), checkpoint_seconds=0).run()
+    tracked(tmp_path, begin()).run()
     assert [step for _, step, values in kept if "loss" in values] == [20, 40]
     assert [step for _, step, values in kept if "dev_accuracy" in values] == [25, 50]
     assert len(set(names)) == 1 and len(names) == 2
@@ -106,10 +97,10 @@ def test_a_tracker_that_fails_is_told_once_and_the_training_goes_on(tmp_path):
     warnings = []
     own = tracker(tmp_path, Backend(fails_at=25), warnings)
     made = tracked(tmp_path, own)
-    assert made.run() > 0 and made.state["step"] == 50
+    assert made.run().step == 50
     own.finish({}, {})
     own.close()
-    assert warnings == ["warning: tracking has failed, and is given up: the server is gone"]
+    assert warnings == ["warning: tracking failed and stops: the server is gone"]
 
 
 def test_a_tracker_that_cannot_begin_is_told_once(tmp_path):
@@ -120,14 +111,7 @@ def test_a_tracker_that_cannot_begin_is_told_once(tmp_path):
     own = Tracker(broken, tmp_path / "track.json", warnings.append)
     tracked(tmp_path, own).run()
     own.close()
-    assert warnings == ["warning: tracking has failed, and is given up: no key"]
-
-
-def test_a_full_disk_is_no_reason_to_stop(tmp_path):
-    warnings = []
-    own = Tracker(lambda run: Backend(), tmp_path / "none" / "track.json", warnings.append)
-    own.log("made", 1, {"loss": 1.0})
-    assert own.backend.kept and not warnings
+    assert warnings == ["warning: tracking failed and stops: no key"]
 
 
 def test_memory_is_in_mebibytes():
@@ -139,9 +123,7 @@ def test_a_tracker_that_is_not_installed_is_told_before_anything_is_done(
     kind, labelled, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(tracking, "find_spec", lambda name: None)
-    with pytest.raises(
-        PfamnetError, match=rf"--track {kind}: {kind} is not installed: pip install 'pfamnet\[{kind}\]'"
-    ):
+    with pytest.raises(PfamnetError, match=rf"^{kind} is not installed: pip install 'pfamnet\[{kind}\]'"):
         check_tracker(kind)
     import pfamnet.build.pipeline as module
 
@@ -156,22 +138,29 @@ def test_an_unknown_tracker_is_wrong_use(tmp_path, labelled):
     )
 
 
-def test_without_tracking_nothing_is_loaded_or_kept(quick, tmp_path, labelled):  # noqa: F811
-    assert isinstance(open_tracker("none", tmp_path / "x", tmp_path / "y", "made", {}, print), Untracked)
-    assert quick(labelled)[0] == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["made"] and "wandb" not in sys.modules
+def test_without_tracking_nothing_is_loaded_or_kept(tmp_path):
+    own = open_tracker("none", tmp_path / "x", tmp_path / "y", "made", {}, print)
+    own.log("light", 20, {"loss": 2.0})
+    own.finish({}, {})
+    own.close()
+    assert list(tmp_path.iterdir()) == [] and "wandb" not in sys.modules
 
 
 # The trackers themselves
 
 
-def test_tensorboard_has_the_training_and_the_tables(quick, tmp_path, labelled, monkeypatch):  # noqa: F811
+def small_build(*arguments):
+    command = [sys.executable, SMALL_BUILD, "--cpu", "1", "--device", "cpu", *map(str, arguments)]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def test_tensorboard_has_the_training_and_the_tables(tmp_path, labelled):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setattr("pfamnet.training.loop.EVERY", 2)
-    status, said = quick("--track", "tensorboard", labelled)
-    assert status == 0, said
+    options = "--track", "tensorboard", "--light-residues", 16384 * 41, tmp_path / "made", labelled
+    done = small_build(*options)
+    assert done.returncode == 0, done.stderr
     events = EventAccumulator(str(tmp_path / "made.track"))
     events.Reload()
     tags = events.Tags()
@@ -183,18 +172,16 @@ def test_tensorboard_has_the_training_and_the_tables(quick, tmp_path, labelled, 
         "light/dev_accuracy",
         "final/light_accuracy",
     } <= set(tags["scalars"])
-    assert [event.step for event in events.Scalars("light/loss")] == [2, 4]
-    accuracy = json.loads((tmp_path / "made" / "model.json").read_text())["networks"]["light"]["dev"][
-        "accuracy"
-    ]
+    assert [event.step for event in events.Scalars("light/loss")] == [20, 40]
+    networks = json.loads((tmp_path / "made" / "model.json").read_text())["networks"]
+    accuracy = networks["light"]["dev"]["accuracy"]
     assert events.Scalars("final/light_accuracy")[0].value == pytest.approx(accuracy)
     texts = {tag.split("/")[0] for tag in tags["tensors"]}
     assert texts == {"accuracy_by_family", "accuracy_by_size", "confusion_in_clans", "latency"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "made.track"]
     # another build does not mix with this one
     (tmp_path / "made").rename(tmp_path / "first")
-    status, said = quick("--track", "tensorboard", labelled)
-    assert status == 1 and "made.track: a training was tracked there" in said and said.count("\n") == 1
+    assert "made.track: " in refused(small_build(*options))
 
 
 @pytest.mark.skipif(find_spec("wandb") is None, reason="no wandb here")
