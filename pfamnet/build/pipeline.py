@@ -25,7 +25,7 @@ from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork
 from ..network.light import LightConfig, LightNetwork, dilations_for
 from ..profiles.files import read_hmms, write_profiles
-from ..training.callbacks import Bar, Checkpoints, LogFile, Tracking, Validation
+from ..training.callbacks import Bar, Checkpoints, LogFile, Validation
 from ..training.checkpoints import CHECKPOINT
 from ..training.corpus import Corpus
 from ..training.dev_accuracy import Measure
@@ -365,12 +365,11 @@ class Build:
         )
 
     def train(self, name, network, groups, sampler, settings) -> None:
-        first = self.group.first
-        measure = self.measure(name, network.block) if first else None
-        callbacks = [Validation(measure, at_start=name == "esm")]
-        if first:
-            watching = [LogFile(), Tracking(self.tracker), *([Bar()] if self.progress else [])]
-            callbacks = [*watching, *callbacks, Checkpoints()]
+        measure = self.measure(name, network.block) if self.group.first else None
+        callbacks: list = [Validation(measure, at_start=name == "esm")]
+        if self.group.first:
+            bars = [Bar()] if self.progress else []
+            callbacks = [LogFile(), self.tracker, *bars, *callbacks, Checkpoints()]
         folder = self.work / name
         state = Training(
             name, network, groups, sampler, settings, folder, self.device, self.group, callbacks

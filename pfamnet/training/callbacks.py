@@ -1,7 +1,4 @@
-"""What watches a training: validation, checkpoints, the log, a tracker, a progress bar.
-
-Every process has `Validation`; the first one has the others too, `Checkpoints` last.
-"""
+"""What watches a training; each process has `Validation`, the first one the others too, `Checkpoints` last."""
 
 from __future__ import annotations
 
@@ -15,13 +12,12 @@ import torch
 from tqdm import tqdm
 
 from .checkpoints import BEST, CHECKPOINT, LOG, LOG_COLUMNS, save_checkpoint, save_tensors
-from .loop import Callback, Training
-from .tracking import EVERY, Tracker, memory
+from .loop import Training
 
 CHECKPOINT_SECONDS = 240.0  # between two checkpoints
 
 
-class Validation(Callback):
+class Validation:
     """Measures the network at times, keeps its best weights, and stops a training that gains nothing.
 
     Arguments:
@@ -48,13 +44,13 @@ class Validation(Callback):
         state, network = training.state, training.network.eval()
         with torch.inference_mode(), training.context:
             accuracy = training.group.share(lambda: self.measure(network))
-        state.accuracies.append((state.step, accuracy))
+        state.validations.append((state.step, accuracy, loss, state.seconds))
         if training.group.first and state.best[0] == state.step:
             save_tensors(network.state_dict(), training.folder / BEST)
         training.tell("validated", accuracy, loss)
 
 
-class Checkpoints(Callback):
+class Checkpoints:
     """Writes a checkpoint every few minutes, and at the end."""
 
     def __init__(self, seconds: float | None = None):
@@ -63,63 +59,29 @@ class Checkpoints(Callback):
 
     def stepped(self, training: Training, loss: float) -> None:
         if training.state.done or time.monotonic() - self.saved > self.seconds:
-            meta = {
-                "settings": asdict(training.settings),
-                "state": asdict(training.state),
-                "scaler": training.scaler.state_dict(),
-            }
+            meta = {"settings": asdict(training.settings), "state": asdict(training.state)}
+            meta["scaler"] = training.scaler.state_dict()
             save_checkpoint(training.folder / CHECKPOINT, training.network, training.optimizer, meta)
             self.saved = time.monotonic()
 
 
-class LogFile(Callback):
+class LogFile:
     """A table with one row for each validation."""
 
-    def started(self, training: Training) -> None:
-        """Drop the rows of steps after the checkpoint: these are trained again."""
-        path, step = training.folder / LOG, training.state.step
-        rows = path.read_text().splitlines()[1:] if step and path.exists() else []
-        kept = [row for row in rows if int(row.split("\t")[1]) <= step]
-        path.write_text("".join(line + "\n" for line in ("\t".join(LOG_COLUMNS), *kept)))
-
     def validated(self, training: Training, accuracy: float, loss: float) -> None:
-        step, seconds = training.state.step, training.state.seconds
+        rows = [LOG_COLUMNS, *(self.row(training, *values) for values in training.state.validations)]
+        (training.folder / LOG).write_text("".join("\t".join(row) + "\n" for row in rows))
+
+    @staticmethod
+    def row(training: Training, step: int, accuracy: float, loss: float, seconds: float) -> list[str]:
         residues = step * training.settings.step_residues
-        row = [training.name, step, residues, f"{seconds:.0f}", "", f"{accuracy:.5f}", "", ""]
+        row = [training.name, f"{step}", f"{residues}", f"{seconds:.0f}", "", f"{accuracy:.5f}", "", ""]
         if step:
-            row[4] = f"{loss:.4f}"
-            row[6:] = f"{training.rate(step - 1):.4f}", f"{residues / seconds:.0f}"
-        with open(training.folder / LOG, "a") as out:
-            print(*row, sep="\t", file=out)
+            row[4], row[6:] = f"{loss:.4f}", [f"{training.rate(step - 1):.4f}", f"{residues / seconds:.0f}"]
+        return row
 
 
-class Tracking(Callback):
-    """Gives a tracker the means of every few steps, and each validation."""
-
-    def __init__(self, tracker: Tracker):
-        self.tracker, self.losses, self.begun = tracker, [], time.monotonic()
-
-    def stepped(self, training: Training, loss: float) -> None:
-        self.losses.append(loss)
-        if training.state.step % EVERY == 0:
-            now = time.monotonic()
-            residues = training.settings.step_residues * len(self.losses)
-            values = {
-                "loss": sum(self.losses) / len(self.losses),
-                "residues_per_second": residues / (now - self.begun),
-                "learning_rate": max(group["lr"] for group in training.optimizer.param_groups),
-                "memory_mib": memory(training.device),
-            }
-            self.tracker.log(training.name, training.state.step, values)
-            self.losses, self.begun = [], now
-
-    def validated(self, training: Training, accuracy: float, loss: float) -> None:
-        self.tracker.log(
-            training.name, training.state.step, {"dev_accuracy": accuracy, "loss_between_looks": loss}
-        )
-
-
-class Bar(Callback):
+class Bar:
     """A progress bar on stderr."""
 
     def started(self, training: Training) -> None:

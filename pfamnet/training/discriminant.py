@@ -42,7 +42,7 @@ class Features(nn.Module):
         return self.network.head[0](self.network.pooled(tokens, lengths))
 
 
-def start_head(network, corpus: Corpus, context, progress: bool = False, training: int | None = None) -> None:
+def start_head(network, corpus: Corpus, context, progress=False, training: int | None = None) -> None:
     """Set the linear layer of a network's head to the discriminant of some domains of each family.
 
     Families without a domain, and class 0, get the mean of all.
@@ -54,25 +54,18 @@ def start_head(network, corpus: Corpus, context, progress: bool = False, trainin
     vectors, labels = vectors_of_each(network, corpus, context, progress, training)
     order = torch.argsort(labels, stable=True)  # every other domain of each family
     half, other = order[::2], order[1::2]
-    scale = 1.0
-    if len(other):
-        weight, bias = discriminant(vectors[half], labels[half], network.families + 1)
-        logits = vectors[other] @ weight.T + bias
-        scale = min(SCALES, key=lambda scale: F.cross_entropy(logits * scale, labels[other]).item())
+    weight, bias = discriminant(vectors[half], labels[half], network.families + 1)
+    logits = vectors[other] @ weight.T + bias
+    right = F.one_hot(labels[other], network.families + 1).bool()
+    scale = min(SCALES, key=lambda scale: surprise(logits * scale, right)) if len(other) else 1.0
     weight, bias = discriminant(vectors, labels, network.families + 1)
     set_layer(network, weight * scale, bias * scale)
 
 
 def finish_head(
-    network,
-    corpus: Corpus,
-    measure: Measure,
-    path: Path,
-    context,
-    progress: bool = False,
-    trained: int | None = None,
+    network, corpus: Corpus, measure: Measure, path: Path, context, progress=False, trained: int | None = None
 ) -> str:
-    """Add the discriminant to a trained network's head, weighted and scaled as the validation set prefers.
+    """Add the discriminant to a trained network's head, weighted and scaled for the validation set.
 
     Arguments:
         measure: has the regions of the validation set.
@@ -87,9 +80,8 @@ def finish_head(
     if path.exists():
         layer.load_state_dict(load_file(path))
         return ""
-    other = discriminant(
-        *vectors_of_each(network, corpus, context, progress, trained, SHUFFLED), network.families + 1
-    )
+    vectors, labels = vectors_of_each(network, corpus, context, progress, trained, SHUFFLED)
+    other = discriminant(vectors, labels, network.families + 1)
     own = layer.weight.detach().cpu().double(), layer.bias.detach().cpu().double()
     views, vectors = vectors_of(network, measure.regions, context)
     right = torch.zeros(len(views), network.families + 1, dtype=torch.bool)
@@ -118,28 +110,28 @@ def vectors_of(network, regions: list[Region], context, progress=False) -> tuple
     found = region_logits(Features(network), regions)
     with torch.inference_mode(), context:
         pairs = list(tqdm(found, "head", len(regions), False, sys.stderr, disable=not progress))
-    return [view for view, _ in pairs], torch.stack([vector for _, vector in pairs]).double()
+    views, vectors = zip(*pairs)
+    return views, torch.stack(vectors).double()
 
 
 def vectors_of_each(
     network, corpus: Corpus, context, progress: bool, residues: int | None, shuffled: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vectors (n, d) and classes (n,) of some domains of each family, and of `shuffled` of them as class 0."""
+):
+    """Vectors (n, d) and classes (n,) of some domains of each family; `shuffled` of them again as class 0."""
     regions = regions_of_each(corpus, PER_FAMILY, network.block, residues and residues // PART)
     rng = np.random.default_rng(0)
     for place in rng.permutation(len(regions))[:shuffled]:
         regions.append(regions[place]._replace(row=-1, tokens=rng.permutation(regions[place].tokens)))
     views, vectors = vectors_of(network, regions, context, progress)
-    classes = [int(corpus.domains[view.row, 3]) + 1 if view.row >= 0 else 0 for view in views]
-    return vectors, torch.tensor(classes)
+    rows = torch.tensor([view.row for view in views])
+    families = torch.from_numpy(corpus.domains[:, 3])
+    return vectors, torch.where(rows < 0, 0, families[rows] + 1)
 
 
-def discriminant(
-    vectors: torch.Tensor, labels: torch.Tensor, classes: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple:
     """Fisher's linear discriminant (Fisher 1936) with equal priors.
 
-    If no class has two vectors, the covariance of all stands for that within the classes.
+    If no class has two vectors, the covariance of all replaces that within the classes.
 
     Arguments:
         vectors: (n, d), double precision.

@@ -1,8 +1,7 @@
-"""Several processes that train one network: torchrun, accelerate launch.
+"""Several processes that train one network, as torchrun and accelerate launch start them.
 
-torch's DistributedDataParallel averages their gradients, and on GPUs batch normalisation sees the rows of all. Each
-process draws its own batches. The first process reads and writes; it sends the others what they need, so they need
-neither the data nor a common disk. A training may continue with any number of processes.
+Each draws its own batches, DistributedDataParallel averages their gradients, and on GPUs batch normalisation sees
+the rows of all. The first one reads and writes, and sends the others what they need.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,16 +20,12 @@ from torch.nn.parallel import DistributedDataParallel
 from ..errors import PfamnetError
 from ..signals import Terminated
 
-VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 WAIT = timedelta(days=30)  # the first process may build profiles for long
 
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of a training, as one of them sees them; by default it is the only one.
-
-    `rank` is its number among `size` processes, `local_rank` that among the `local_size` of its machine.
-    """
+    """The processes of a training, as one of them sees them: `local_size` of `size` are on its machine."""
 
     rank: int = 0
     size: int = 1
@@ -41,27 +36,20 @@ class Group:
     def first(self) -> bool:
         return self.rank == 0
 
-    def __str__(self) -> str:
-        return f"process {self.rank} of {self.size}"
-
     def share(self, make: Callable):
         """Call `make` in the first process, and return its result in all."""
         if self.size == 1:
             return make()
+        result = [None]
         try:
-            result = [(make(),) if self.first else None]
-        except BaseException:
-            with suppress(PfamnetError):
-                self.broadcast([None])
-            raise
-        self.broadcast(result)
+            if self.first:
+                result = [(make(),)]
+        finally:
+            with self.in_touch():
+                distributed.broadcast_object_list(result, 0)
         if result[0] is None:
             raise SystemExit(1)  # the first process prints why
         return result[0][0]
-
-    def broadcast(self, result: list) -> None:
-        with self.in_touch():
-            distributed.broadcast_object_list(result, 0)
 
     def mean(self, value: float) -> float:
         """The mean of a number over the processes."""
@@ -73,7 +61,7 @@ class Group:
         return total.item() / self.size
 
     def wrapped(self, network: nn.Module) -> nn.Module:
-        """The form of a network to train; the weights and statistics are those of `network` itself."""
+        """What to train in place of a network; it shares the network's weights and statistics."""
         if self.size == 1:
             return network
         tensors = [*network.parameters(), *network.buffers()]
@@ -85,42 +73,19 @@ class Group:
 
     @contextmanager
     def in_touch(self):
-        """Turn the loss of another process into a PfamnetError."""
+        """Raise PfamnetError if another process is lost."""
         try:
             yield
         except RuntimeError as error:
             if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
                 raise
             raise PfamnetError(
-                f"{self}: another process has ended or cannot be reached; resume the build"
+                f"process {self.rank} of {self.size}: another process has ended; resume the build"
             ) from error
 
     def close(self) -> None:
         if self.size > 1 and distributed.is_initialized():
             distributed.destroy_process_group()
-
-
-def join() -> Group:
-    """The processes that a launcher started, by the environment it left; by default this one alone.
-
-    Raises:
-        PfamnetError: the environment is incomplete, or the other processes cannot be reached.
-    """
-    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    if not {"RANK", "WORLD_SIZE"} <= given.keys() or given["WORLD_SIZE"] == "1":
-        return Group()
-    try:
-        rank, size = int(given["RANK"]), int(given["WORLD_SIZE"])
-        local = int(os.environ.get("LOCAL_RANK") or rank), int(os.environ.get("LOCAL_WORLD_SIZE") or size)
-    except ValueError:
-        rank = size = -1
-    if len(given) < len(VARIABLES) or not 0 <= rank < size:
-        raise PfamnetError(f"{', '.join(VARIABLES)} in the environment are wrong; start with torchrun")
-    group = Group(rank, size, *local)
-    with group.in_touch():
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        distributed.init_process_group(backend, timeout=WAIT)
-    return group
 
 
 @contextmanager
@@ -131,18 +96,46 @@ def joined(say: Callable[[str], None]):
         yield group
     except Terminated:
         if group.size > 1:
-            say(f"{group}: stopped by a signal, as launchers send if another process ends; resume the build")
+            say(
+                f"process {group.rank} of {group.size}: stopped, as if another process has ended; resume the build"
+            )
         raise
 
 
+def join() -> Group:
+    """The processes that a launcher started, by its environment variables; by default this one alone.
+
+    Raises:
+        PfamnetError: the variables are wrong, or the other processes cannot be reached.
+    """
+    given = os.environ
+    if not given.get("RANK") or given.get("WORLD_SIZE", "1") in ("", "1"):
+        return Group()
+    try:
+        rank, size = int(given["RANK"]), int(given["WORLD_SIZE"])
+        group = Group(
+            rank, size, int(given.get("LOCAL_RANK", rank)), int(given.get("LOCAL_WORLD_SIZE", size))
+        )
+        if not 0 <= rank < size:
+            raise ValueError(f"RANK {rank} of {size}")
+        with group.in_touch():
+            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+            distributed.init_process_group(backend, timeout=WAIT)
+    except ValueError as error:
+        raise PfamnetError(
+            f"start several processes with torchrun; the environment is wrong: {error}"
+        ) from None
+    return group
+
+
 def own_device(name: str, group: Group) -> str:
-    """The name of this process' device: each process has a GPU of its own."""
+    """The name of this process' device: each has a GPU of its own."""
     if group.size == 1 or name not in ("auto", "cuda") or not torch.cuda.is_available():
         return name
     gpus = torch.cuda.device_count()
     if group.local_size > gpus:
         raise PfamnetError(
-            f"{group.local_size} processes on a machine with {gpus} GPUs: start at most {gpus}"
+            f"{group.local_size} processes, but {gpus} GPUs: start at most {gpus} on a machine"
         )
     torch.cuda.set_device(group.local_rank)
     return f"cuda:{group.local_rank}"

@@ -1,9 +1,7 @@
 """The training loop, the same for both networks.
 
-A step takes `batch` residues, `accumulate` times. Learning rates warm up linearly and decay along a cosine to a
-twentieth. Everything random depends on the seed, the step and the rank of the process alone. So a killed training
-that continues from its last checkpoint gives the same network. Callbacks (`callbacks.py`) validate, stop, log, show
-and store what the loop does.
+Everything random depends on the seed, the step and the rank of the process alone, so a killed training that
+continues from its last checkpoint gives the same network. Callbacks (callbacks.py, tracking.py) do the rest.
 """
 
 from __future__ import annotations
@@ -29,22 +27,6 @@ from .sampler import Batch
 from .settings import State, TrainSettings, optimizer_class
 
 
-class Callback:
-    """What a training tells of itself; see `callbacks.py`."""
-
-    def started(self, training: Training) -> None:
-        """The training begins, or continues, after `state.step` steps."""
-
-    def stepped(self, training: Training, loss: float) -> None:
-        """Step number `state.step` is done."""
-
-    def validated(self, training: Training, accuracy: float, loss: float) -> None:
-        """The network was validated; `loss` is the mean since the last validation, NaN before the first step."""
-
-    def ended(self, training: Training) -> None:
-        """The training ends, for whatever reason."""
-
-
 class Training:
     """The training of one network.
 
@@ -53,7 +35,8 @@ class Training:
         groups: parameters for the optimizer, with their learning rates.
         sampler: a `Sampler`, or what has its `seed`, `batches` and `class_counts`.
         folder: where checkpoints, best weights and the log are kept.
-        callbacks: told of each step, in this order.
+        callbacks: have some of the methods `started(training)`, `stepped(training, loss)`, `ended(training)`, and
+            `validated(training, accuracy, loss)` (mean loss since the last time, NaN before the first step).
     """
 
     def __init__(
@@ -66,7 +49,7 @@ class Training:
         folder: Path,
         device: torch.device,
         group: Group = Group(),  # noqa: B008 (it cannot change)
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence = (),
     ):
         self.name, self.network, self.sampler, self.settings = name, network, sampler, settings
         self.folder, self.device, self.group, self.callbacks = Path(folder), device, group, callbacks
@@ -110,17 +93,14 @@ class Training:
 
     def tell(self, event: str, *values) -> None:
         for callback in self.callbacks:
-            getattr(callback, event)(self, *values)
+            if hasattr(callback, event):
+                getattr(callback, event)(self, *values)
 
     def draws(self, ahead: ThreadPoolExecutor) -> Iterator[list[Batch]]:
         """The batches of each step, from `state.step` on; the next are drawn while these are used."""
-        size, residues, rank = (
-            self.settings.accumulate,
-            self.settings.batch // self.group.size,
-            self.group.rank,
-        )
-        steps = max(1, self.settings.pool // size)  # that are drawn together
-        draw = lambda turn: ahead.submit(self.sampler.batches, turn, residues, steps * size, rank)
+        size, group = self.settings.accumulate, self.group
+        steps, residues = max(1, self.settings.pool // size), self.settings.batch // group.size
+        draw = lambda turn: ahead.submit(self.sampler.batches, turn, residues, steps * size, group.rank)
         turn, skipped = divmod(self.state.step, steps)
         coming = draw(turn)
         while True:
@@ -131,7 +111,7 @@ class Training:
             skipped = 0
 
     def rate(self, step: int) -> float:
-        """The fraction of the peak learning rate at a step."""
+        """The fraction of the peak learning rate: it warms up linearly, and falls along a cosine to a twentieth."""
         total, warm = self.settings.steps, max(1, round(self.settings.warmup * self.settings.steps))
         if step < warm:
             return (step + 1) / warm
@@ -147,8 +127,9 @@ class Training:
         self.model.train()
         loss = self.group.mean(sum(self.backward(batch, batches) for batch in batches))
         if math.isnan(loss):
+            step = self.state.step + 1
             raise PfamnetError(
-                f"{self.name}: the loss is not a number at step {self.state.step + 1}; try lower learning rates"
+                f"{self.name}: the loss is not a number at step {step}; try lower learning rates"
             )
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

@@ -1,19 +1,16 @@
-"""Training examples: crops of proteins with the families of each block.
-
-A family is drawn with a probability proportional to (its rows) ** power, so that rare families are seen too.
-An example is one of
+"""Training examples: crops of proteins with the families of each block. An example is one of
 
 - a crop of a full-length protein around a domain, or from anywhere (background);
 - an isolated domain, unchanged;
 - an isolated domain between flanks: shuffled residues of another sequence, or a second isolated domain.
 
-A block of residues may have several correct families: sister families of a clan often match the same residues,
-and domains nest. They share the weight of the block. Residues of a family that the model does not have
-(index -1) are neither family nor background: the loss ignores them.
+Several correct families of a block share its weight: sister families of a clan match the same residues, and domains
+nest. The loss ignores residues of a family that the model does not have (index -1).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,17 +33,13 @@ class Example:
 
 @dataclass
 class Batch:
-    """Padded tokens (B, L), their lengths (B,), and sparse targets.
+    """Examples and their targets."""
 
-    `blocks` (n, 3) holds row, block and class, `weights` (n,) their weights; `pooled` (m, 2) holds row and class
-    of the examples that are exactly one domain.
-    """
-
-    tokens: np.ndarray
-    lengths: np.ndarray
-    blocks: np.ndarray
-    weights: np.ndarray
-    pooled: np.ndarray
+    tokens: np.ndarray  # (B, L), padded
+    lengths: np.ndarray  # (B,)
+    blocks: np.ndarray  # (n, 3): row, block and class
+    weights: np.ndarray  # (n,) of these
+    pooled: np.ndarray  # (m, 2): row and class of the examples that are exactly one domain
 
 
 @dataclass(frozen=True)
@@ -157,8 +150,8 @@ class Sampler:
                 start = room - len(domain) if before else 0
                 neighbour, spans = domain, [(start, start + len(domain), row)]
         other = self.corpus.sequence(int(rng.integers(len(self.corpus))))
-        shuffled = rng.choice(other, room - len(neighbour))
-        return np.concatenate([shuffled, neighbour] if before else [neighbour, shuffled]), spans
+        parts = rng.choice(other, room - len(neighbour)), neighbour
+        return np.concatenate(parts if before else parts[::-1]), spans
 
     def collate(self, examples: list[Example], rng: np.random.Generator, length: int = 0) -> Batch:
         """Pad examples to at least `length` tokens, and disturb them."""
@@ -166,19 +159,18 @@ class Sampler:
         length = max(length, lengths.max())
         length += -length % self.block  # few shapes occur: each new one costs time
         tokens = np.full((len(examples), length), PAD, np.int64)
-        blocks: list = []
-        weights: list = []
         for row, example in enumerate(examples):
             tokens[row, : lengths[row]] = example.tokens
-            self.targets(row, example, blocks, weights)
         self.disturb(tokens, rng)
+        targets = [(row, *target) for row, e in enumerate(examples) for target in self.targets(e)]
+        table = np.array(targets, np.float64).reshape(-1, 4)
         families = self.corpus.domains[:, 3]
         pooled = [(row, families[e.alone] + 1) for row, e in enumerate(examples) if e.alone >= 0]
         return Batch(
             tokens,
             lengths,
-            np.array(blocks, np.int64).reshape(-1, 3),
-            np.array(weights, np.float32),
+            table[:, :3].astype(np.int64),
+            table[:, 3].astype(np.float32),
             np.array(pooled, np.int64).reshape(-1, 2),
         )
 
@@ -191,24 +183,21 @@ class Sampler:
         tokens[swap] = rng.choice(tokens[residue], int(swap.sum()))
         tokens[residue & (chance > 1 - self.settings.masked)] = MASK
 
-    def targets(self, row: int, example: Example, blocks: list, weights: list) -> None:
-        """Append (row, block, class) and the weight of each target of an example."""
-        count = -(-len(example.tokens) // self.block)
-        claims: list[list] = [[] for _ in range(count)]
+    def targets(self, example: Example) -> Iterator[tuple[int, int, float]]:
+        """Block, class and weight of each target of an example."""
+        claims: list = [None] * -(-len(example.tokens) // self.block)
         for start, end, domain in example.spans:
             if end == len(example.tokens):  # the last block may be short, but it is full
-                end = count * self.block
+                end = len(claims) * self.block
             first, last = block_range(start, end, self.block)
-            for claim in claims[first:last]:
-                claim.append(domain)
+            for block in range(first, min(last, len(claims))):
+                claims[block] = (claims[block] or []) + self.classes(domain)
         for block, claim in enumerate(claims):
-            classes = [target for domain in claim for target in self.classes(domain)]
-            scale = 1.0
-            if not claim:
-                classes, scale = [(0, 1.0)], BACKGROUND_WEIGHT
-            total = sum(weight for _, weight in classes)
-            blocks += [(row, block, label) for label, _ in classes]
-            weights += [scale * weight / total for _, weight in classes]
+            if claim is None:
+                yield block, 0, BACKGROUND_WEIGHT
+            else:
+                total = sum(weight for _, weight in claim)
+                yield from ((block, label, weight / total) for label, weight in claim)
 
     def classes(self, domain: int) -> list[tuple[int, float]]:
         """Classes and weights of one domain: its family, and what a teacher predicted."""

@@ -44,19 +44,18 @@ class State:
     seconds: float = 0.0
     done: bool = False
     loss: float = 0.0  # sum since the last validation
-    accuracies: list[tuple[int, float]] = field(default_factory=list)  # step and accuracy of each validation
+    validations: list = field(default_factory=list)  # (step, accuracy, mean loss, seconds) of each
 
     @property
     def best(self) -> tuple[int, float]:
         """Step and accuracy of the best weights: of equals the first, but rather trained ones (step > 0)."""
-        step, accuracy = max(self.accuracies, key=lambda pair: (pair[1], pair[0] > 0, -pair[0]))
-        return step, accuracy
+        return max((tuple(v[:2]) for v in self.validations), key=lambda v: (v[1], v[0] > 0, -v[0]))
 
     @property
     def stale(self) -> int:
         """Validations since the best one after the start."""
-        trained = [accuracy for step, accuracy in self.accuracies if step]
-        return len(trained) - 1 - trained.index(max(trained)) if trained else 0
+        trained = [accuracy for step, accuracy, *_ in self.validations if step]
+        return len(trained) - 1 - trained.index(max(trained))
 
 
 def optimizer_class(optimizer: str, device: torch.device):

@@ -1,8 +1,7 @@
 """Following a training in TensorBoard or Weights & Biases.
 
-Both write to `<model_out>.track`; W&B sends its data to its server too, unless WANDB_MODE=offline. If a tracker
-fails, one warning is printed and the training continues. A resumed training continues the same log: a file in the
-work directory keeps the run's name and the last step of each network.
+A tracker that fails prints one warning, and the training continues without it. A resumed training continues the
+same log: a file in the work directory keeps the run's name and the last step of each series.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import resource
+import time
 import uuid
 from collections.abc import Callable
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def memory(device: torch.device) -> float:
 
 
 class Tracker:
-    """Passes on what its backend does not have yet; by default there is no backend.
+    """Callback that gives a backend what it does not have yet; by default there is no backend.
 
     Arguments:
         open_backend: opens the run of a name.
@@ -48,48 +47,62 @@ class Tracker:
         warn: prints a line.
     """
 
-    def __init__(self, open_backend: Callable | None = None, state: Path = Path(os.devnull), warn=print):
+    def __init__(self, open_backend: Callable | None = None, state: Path | None = None, warn=print):
         self.backend, self.state, self.warn = None, state, warn
-        if open_backend:
-            try:
-                self.run, self.steps = json.loads(state.read_text())
-            except (OSError, ValueError):
-                self.run, self.steps = uuid.uuid4().hex[:12], {}
-            with self.guarded():
-                self.backend = open_backend(self.run)
-
-    @contextmanager
-    def guarded(self):
-        """Give up a backend that fails."""
+        if open_backend is None:
+            return
         try:
-            yield
+            self.run, self.steps = json.loads(state.read_text())
+        except (OSError, ValueError):
+            self.run, self.steps = uuid.uuid4().hex[:12], {}
+        self.backend = self.attempt(open_backend, self.run)
+
+    def attempt(self, act: Callable, *values):
+        """Call a function; give up the backend if it fails."""
+        try:
+            return act(*values)
         except Exception as error:
             self.backend = None
             what = " ".join(str(error).split())[:200] or type(error).__name__
             self.warn(f"warning: tracking failed and stops: {what}")
 
+    def started(self, training) -> None:
+        self.losses, self.begun = [], time.monotonic()
+
+    def stepped(self, training, loss: float) -> None:
+        """Track means of every few steps."""
+        self.losses.append(loss)
+        if training.state.step % EVERY == 0:
+            now, residues = time.monotonic(), training.settings.step_residues * len(self.losses)
+            values = {
+                "loss": sum(self.losses) / len(self.losses),
+                "residues_per_second": residues / (now - self.begun),
+                "learning_rate": max(group["lr"] for group in training.optimizer.param_groups),
+                "memory_mib": memory(training.device),
+            }
+            self.attempt(self.log, training.name, training.state.step, values)
+            self.losses, self.begun = [], now
+
+    def validated(self, training, accuracy: float, loss: float) -> None:
+        if training.state.step:
+            values = {"dev_accuracy": accuracy, "loss_between_looks": loss}
+            self.attempt(self.log, training.name, training.state.step, values)
+
     def log(self, network: str, step: int, values: dict[str, float]) -> None:
-        """Track values of one step of a network's training."""
         series = f"{network}/{next(iter(values))}"
-        if self.backend is None or step <= self.steps.get(series, -1):
-            return
-        with self.guarded():
-            self.backend.log(network, step, values)
+        if self.backend is not None and step > self.steps.get(series, 0):
             self.steps[series] = step
-            partial = self.state.with_suffix(".partial")
-            partial.write_text(json.dumps([self.run, self.steps]))
-            os.replace(partial, self.state)
+            self.backend.log(network, step, values)
+            self.state.write_text(json.dumps([self.run, self.steps]))
 
     def finish(self, summary: dict[str, float], tables: dict[str, tuple[list, list]]) -> None:
         """Track figures of the finished model, and tables: name -> (columns, rows)."""
         if self.backend is not None:
-            with self.guarded():
-                self.backend.finish(summary, {name: (c, rows[:SHOWN]) for name, (c, rows) in tables.items()})
+            self.attempt(self.backend.finish, summary, tables)
 
     def close(self) -> None:
         if self.backend is not None:
-            with self.guarded():
-                self.backend.close()
+            self.attempt(self.backend.close)
             self.backend = None
 
 
@@ -110,7 +123,7 @@ class TensorBoard:
     def finish(self, summary: dict, tables: dict) -> None:
         self.log("final", 0, summary)
         for name, (columns, rows) in tables.items():
-            lines = [columns, ["---"] * len(columns), *rows]
+            lines = [columns, ["---"] * len(columns), *rows[:SHOWN]]
             self.writer.add_text(name, "\n".join("| " + " | ".join(line) + " |" for line in lines), 0)
 
 
@@ -142,7 +155,7 @@ class Wandb:
     def finish(self, summary: dict, tables: dict) -> None:
         self.run.summary.update({f"final/{name}": value for name, value in summary.items()})
         self.run.log(
-            {name: self.table(columns=columns, data=rows) for name, (columns, rows) in tables.items()}
+            {name: self.table(columns=columns, data=rows[:SHOWN]) for name, (columns, rows) in tables.items()}
         )
 
 

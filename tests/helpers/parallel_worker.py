@@ -14,7 +14,7 @@ from encoders import tiny_encoder
 
 from pfamnet.network.esm import EsmNetwork, parameter_groups
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.training.callbacks import Callback, Checkpoints, LogFile, Validation
+from pfamnet.training.callbacks import Checkpoints, LogFile, Validation
 from pfamnet.training.corpus import Corpus
 from pfamnet.training.distributed import Group, join
 from pfamnet.training.loop import Training
@@ -39,7 +39,7 @@ class Stopped(Exception):
     """A training that ends in the middle."""
 
 
-class Stopper(Callback):
+class Stopper:
     """Ends a training after a step, before `Checkpoints` sees the next."""
 
     def __init__(self, step):

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn import functional as F
 
-from pfamnet.training.callbacks import Callback, Checkpoints, LogFile, Validation
+from pfamnet.training.callbacks import Checkpoints, LogFile, Validation
 from pfamnet.training.loop import Training
 from pfamnet.training.sampler import Batch
 from pfamnet.training.settings import TrainSettings
@@ -103,7 +103,7 @@ class Killed(BaseException):
     pass
 
 
-class Killer(Callback):
+class Killer:
     """Ends a training without a word after a step; `Checkpoints` does not see that step."""
 
     def __init__(self, step):

@@ -14,7 +14,6 @@ from trainings import Killed, Killer, rows, training
 
 from pfamnet.errors import PfamnetError
 from pfamnet.training import tracking
-from pfamnet.training.callbacks import Tracking
 from pfamnet.training.tracking import EVERY, Tracker, check_tracker, memory, open_tracker
 
 CPU = torch.device("cpu")
@@ -44,7 +43,7 @@ def tracker(folder, backend, warnings):
 
 
 def tracked(folder, own, *more, **changes):
-    return training(folder / "made", steps=50, evaluate=25, more=[Tracking(own), *more], **changes)
+    return training(folder / "made", steps=50, evaluate=25, more=[own, *more], **changes)
 
 
 def test_a_training_tells_loss_accuracy_rate_speed_and_memory(tmp_path):
@@ -140,10 +139,10 @@ def test_an_unknown_tracker_is_wrong_use(tmp_path, labelled):
 
 def test_without_tracking_nothing_is_loaded_or_kept(tmp_path):
     own = open_tracker("none", tmp_path / "x", tmp_path / "y", "made", {}, print)
-    own.log("light", 20, {"loss": 2.0})
+    tracked(tmp_path / "trained", own).run()
     own.finish({}, {})
     own.close()
-    assert list(tmp_path.iterdir()) == [] and "wandb" not in sys.modules
+    assert [path.name for path in tmp_path.iterdir()] == ["trained"] and "wandb" not in sys.modules
 
 
 # The trackers themselves
