@@ -23,8 +23,8 @@ import numpy as np
 
 from ..errors import PfamnetError
 from ..families import Family
-from ..training.dev_accuracy import Measure
 from ..training.corpus import Corpus
+from ..training.dev_accuracy import Measure
 
 FOLDER, LATENCY = "evaluation", "latency.tsv"
 SIZES = ((0, 0), (1, 3), (4, 10), (11, 30), (31, 100), (101, None))  # training rows

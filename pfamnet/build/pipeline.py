@@ -375,10 +375,9 @@ class Build:
             name, network, groups, sampler, settings, folder, self.device, self.group, callbacks
         ).run()
         step, accuracy = state.best
-        self.say(
-            f"{name}: validation accuracy {accuracy:.4f} after {state.step} steps, {state.seconds / 60:.1f} minutes"
-            + ("" if step else "; the network as it began was best")
-        )
+        kept = "" if step else "; the network as it began was best"
+        done = f"{state.step} steps, {state.seconds / 60:.1f} minutes"
+        self.say(f"{name}: validation accuracy {accuracy:.4f} after {done}{kept}")
 
 
 def as_json(options: BuildOptions) -> dict:

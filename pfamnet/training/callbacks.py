@@ -1,4 +1,4 @@
-"""What watches a training; each process has `Validation`, the first one the others too, `Checkpoints` last."""
+"""Watchers of a training: each process has `Validation`, the first the others too, `Checkpoints` last."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a training leaves on disk: checkpoints, the best weights, and a log.
 
-A checkpoint is one safetensors file with tensors `network.*` and `optimizer.<parameter>.*`. Its metadata holds, as
-JSON, everything else that the training needs to continue.
+A checkpoint is one safetensors file with tensors `network.*` and `optimizer.<parameter>.*`. Its metadata
+holds, as JSON, everything else that the training needs to continue.
 """
 
 from __future__ import annotations

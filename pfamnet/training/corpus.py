@@ -10,9 +10,9 @@ from ..network.tokens import encode
 class Corpus:
     """The sequences of a fold as one array of tokens, with their domains.
 
-    `domains` (n, 4) holds sequence, start, end and family (-1: a family that the model does not have), sorted by
-    sequence. `soft` is None or a teacher's view of each domain: classes (n, k) and their probabilities (n, k),
-    all zero if the teacher did not see the domain.
+    `domains` (n, 4) holds sequence, start, end and family (-1: a family that the model does not have), sorted
+    by sequence. `soft` is None or a teacher's view of each domain: classes (n, k) and their probabilities (n,
+    k), all zero if the teacher did not see the domain.
     """
 
     def __init__(self, fold):

@@ -1,8 +1,8 @@
 """How often a network predicts the family of a domain correctly.
 
-Each domain is a region. The network sees it with up to `CONTEXT` residues around it; the mean of its block logits
-over the region predicts a family. If domains of several families share a region (sister families of a clan), each
-of these is correct.
+Each domain is a region. The network sees it with up to `CONTEXT` residues around it; the mean of its block
+logits over the region predicts a family. If domains of several families share a region (sister families of a
+clan), each of these is correct.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ def region(corpus: Corpus, row: int, block: int) -> Region:
     index, start, end, _ = corpus.domains[row]
     room = max(CONTEXT - (end - start), 0) // 2
     left = max(start - room, 0) // block * block
-    return Region(
-        row, corpus.sequence(index)[left : end + room], *block_range(start - left, end - left, block)
-    )
+    tokens = corpus.sequence(index)[left : end + room]
+    return Region(row, tokens, *block_range(start - left, end - left, block))
 
 
 def region_logits(network, regions: list[Region]) -> Iterator[tuple[Region, torch.Tensor]]:
@@ -69,11 +68,9 @@ class Measure:
     def right_families(corpus: Corpus, row: int) -> set[int]:
         """The families that hold more than half of a region."""
         index, start, end, _ = corpus.domains[row]
-        return {
-            int(family)
-            for s, e, family in corpus.domains[list(corpus.domains_of(index)), 1:]
-            if min(e, end) - max(s, start) > (end - start) // 2
-        }
+        _, starts, ends, families = corpus.domains[list(corpus.domains_of(index))].T
+        shared = np.minimum(ends, end) - np.maximum(starts, start)
+        return set(families[shared > (end - start) // 2].tolist())
 
     def __call__(self, network) -> float:
         found = region_logits(network, self.regions)

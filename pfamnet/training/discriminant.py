@@ -1,9 +1,10 @@
-"""The head of the `esm` network: Fisher's linear discriminant of the encoder's vectors, before and after training.
+"""Fisher's linear discriminant as the head of the `esm` network, before and after training.
 
-A head that begins at random spends much of a short fine-tuning on finding the families, and meanwhile distorts the
-encoder (Kumar et al. 2022, arXiv:2202.10054). So it begins as the discriminant, with one covariance for all
-families. A trained head is sure of what it saw; the discriminant of the tuned vectors is worse on relatives of
-training rows and better on distant domains. Both are linear, so a weighted sum of them is one head again.
+A head that begins at random spends much of a short fine-tuning on finding the families, and meanwhile
+distorts the encoder (Kumar et al. 2022, arXiv:2202.10054). So it begins as the discriminant, with one
+covariance for all families. A trained head is sure of what it saw; the discriminant of the tuned vectors is
+worse on relatives of training rows and better on distant domains. Both are linear, so a weighted sum of them
+is one head again.
 """
 
 from __future__ import annotations
@@ -45,11 +46,7 @@ class Features(nn.Module):
 def start_head(network, corpus: Corpus, context, progress=False, training: int | None = None) -> None:
     """Set the linear layer of a network's head to the discriminant of some domains of each family.
 
-    Families without a domain, and class 0, get the mean of all.
-
-    Arguments:
-        context: the autocast context to run in.
-        training: residues of the training that follows.
+    `context` is the autocast context to run in, `training` the residues of the training that follows.
     """
     vectors, labels = vectors_of_each(network, corpus, context, progress, training)
     order = torch.argsort(labels, stable=True)  # every other domain of each family
@@ -69,7 +66,7 @@ def finish_head(
 
     Arguments:
         measure: has the regions of the validation set.
-        path: where the layer is kept; read if it exists.
+        path: of the file that keeps the layer; read if it exists.
         context: the autocast context to run in.
         trained: residues that the network was trained on.
 
@@ -85,8 +82,8 @@ def finish_head(
     own = layer.weight.detach().cpu().double(), layer.bias.detach().cpu().double()
     views, vectors = vectors_of(network, measure.regions, context)
     right = torch.zeros(len(views), network.families + 1, dtype=torch.bool)
-    for row, view in zip(right, views):
-        row[[family + 1 for family in measure.right[view.row]]] = True
+    for row, view in zip(right[:, 1:], views):
+        row[list(measure.right[view.row])] = True
     logits, added = (vectors @ weight.T + bias for weight, bias in (own, other))
     share = max(SHARES, key=lambda share: accuracy(logits + share * added, right))
     joined = logits + share * added
@@ -114,18 +111,14 @@ def vectors_of(network, regions: list[Region], context, progress=False) -> tuple
     return views, torch.stack(vectors).double()
 
 
-def vectors_of_each(
-    network, corpus: Corpus, context, progress: bool, residues: int | None, shuffled: int = 0
-):
+def vectors_of_each(network, corpus: Corpus, context, progress: bool, residues: int | None, shuffled=0):
     """Vectors (n, d) and classes (n,) of some domains of each family; `shuffled` of them again as class 0."""
     regions = regions_of_each(corpus, PER_FAMILY, network.block, residues and residues // PART)
     rng = np.random.default_rng(0)
     for place in rng.permutation(len(regions))[:shuffled]:
         regions.append(regions[place]._replace(row=-1, tokens=rng.permutation(regions[place].tokens)))
     views, vectors = vectors_of(network, regions, context, progress)
-    rows = torch.tensor([view.row for view in views])
-    families = torch.from_numpy(corpus.domains[:, 3])
-    return vectors, torch.where(rows < 0, 0, families[rows] + 1)
+    return vectors, torch.tensor([corpus.domains[row, 3] + 1 if row >= 0 else 0 for row, *_ in views])
 
 
 def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple:

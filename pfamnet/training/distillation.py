@@ -1,7 +1,7 @@
 """What a fine-tuned network predicts for the train domains, for the light one to learn from.
 
-Hinton et al. 2015, "Distilling the knowledge in a neural network": the teacher's probabilities show which families
-resemble each other.
+Hinton et al. 2015, "Distilling the knowledge in a neural network": the teacher's probabilities show which
+families resemble each other.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ def soft_labels(
         most = PER_FAMILY[next(network.parameters()).device.type]
         regions = regions_of_each(corpus, most, network.block, trained and trained // PART)
         found = region_logits(network.eval(), regions)
+        bar = tqdm(found, "soft labels", len(regions), file=sys.stderr, disable=not progress)
         with torch.inference_mode(), context:
-            for view, logits in tqdm(
-                found, "soft labels", len(regions), file=sys.stderr, disable=not progress
-            ):
+            for view, logits in bar:
                 best = torch.softmax(logits / TEMPERATURE, -1).topk(classes.shape[1])
                 classes[view.row] = best.indices
                 chances[view.row] = best.values / best.values.sum()

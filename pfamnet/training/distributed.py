@@ -1,7 +1,7 @@
 """Several processes that train one network, as torchrun and accelerate launch start them.
 
-Each draws its own batches, DistributedDataParallel averages their gradients, and on GPUs batch normalisation sees
-the rows of all. The first one reads and writes, and sends the others what they need.
+Each draws its own batches, DistributedDataParallel averages their gradients, and on GPUs batch normalisation
+sees the rows of all. The first one reads and writes, and sends the others what they need.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class Group:
     @property
     def first(self) -> bool:
         return self.rank == 0
+
+    def __str__(self) -> str:
+        return f"process {self.rank} of {self.size}"
 
     def share(self, make: Callable):
         """Call `make` in the first process, and return its result in all."""
@@ -79,9 +82,7 @@ class Group:
         except RuntimeError as error:
             if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
                 raise
-            raise PfamnetError(
-                f"process {self.rank} of {self.size}: another process has ended; resume the build"
-            ) from error
+            raise PfamnetError(f"{self}: another process has ended; resume the build") from error
 
     def close(self) -> None:
         if self.size > 1 and distributed.is_initialized():
@@ -96,35 +97,26 @@ def joined(say: Callable[[str], None]):
         yield group
     except Terminated:
         if group.size > 1:
-            say(
-                f"process {group.rank} of {group.size}: stopped, as if another process has ended; resume the build"
-            )
+            say(f"{group}: stopped by a signal, perhaps as another process has ended; resume the build")
         raise
 
 
 def join() -> Group:
-    """The processes that a launcher started, by its environment variables; by default this one alone.
-
-    Raises:
-        PfamnetError: the variables are wrong, or the other processes cannot be reached.
-    """
+    """The processes that a launcher started, by its environment variables; by default this one alone."""
     given = os.environ
     if not given.get("RANK") or given.get("WORLD_SIZE", "1") in ("", "1"):
         return Group()
     try:
         rank, size = int(given["RANK"]), int(given["WORLD_SIZE"])
-        group = Group(
-            rank, size, int(given.get("LOCAL_RANK", rank)), int(given.get("LOCAL_WORLD_SIZE", size))
-        )
+        local = int(given.get("LOCAL_RANK", rank)), int(given.get("LOCAL_WORLD_SIZE", size))
+        group = Group(rank, size, *local)
         if not 0 <= rank < size:
             raise ValueError(f"RANK {rank} of {size}")
         with group.in_touch():
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
             distributed.init_process_group(backend, timeout=WAIT)
     except ValueError as error:
-        raise PfamnetError(
-            f"start several processes with torchrun; the environment is wrong: {error}"
-        ) from None
+        raise PfamnetError(f"wrong environment, start with torchrun: {error}") from None
     return group
 
 
@@ -134,8 +126,6 @@ def own_device(name: str, group: Group) -> str:
         return name
     gpus = torch.cuda.device_count()
     if group.local_size > gpus:
-        raise PfamnetError(
-            f"{group.local_size} processes, but {gpus} GPUs: start at most {gpus} on a machine"
-        )
+        raise PfamnetError(f"{group.local_size} processes, but {gpus} GPUs: start at most {gpus}")
     torch.cuda.set_device(group.local_rank)
     return f"cuda:{group.local_rank}"

@@ -35,8 +35,8 @@ class Training:
         groups: parameters for the optimizer, with their learning rates.
         sampler: a `Sampler`, or what has its `seed`, `batches` and `class_counts`.
         folder: where checkpoints, best weights and the log are kept.
-        callbacks: have some of the methods `started(training)`, `stepped(training, loss)`, `ended(training)`, and
-            `validated(training, accuracy, loss)` (mean loss since the last time, NaN before the first step).
+        callbacks: have some of the methods `started(training)`, `stepped(training, loss)`, `ended(training)`
+            and `validated(training, accuracy, loss)`, with the mean loss since the last time (NaN at first).
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Training:
             skipped = 0
 
     def rate(self, step: int) -> float:
-        """The fraction of the peak learning rate: it warms up linearly, and falls along a cosine to a twentieth."""
+        """The fraction of the peak learning rate: a linear warm-up, then a cosine down to a twentieth."""
         total, warm = self.settings.steps, max(1, round(self.settings.warmup * self.settings.steps))
         if step < warm:
             return (step + 1) / warm

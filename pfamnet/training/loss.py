@@ -11,8 +11,8 @@ from .sampler import Batch
 def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Weights of the classes, and offsets of the logits, for unbalanced families.
 
-    `inverse` weights a family by 1 / frequency, 1 on average. `logit` adds the logarithm of the frequency to the
-    logits (Menon et al. 2021, "Long-tail learning via logit adjustment"). Class 0 stays as it is.
+    `inverse` weights a family by 1 / frequency, 1 on average. `logit` adds the logarithm of the frequency to
+    the logits (Menon et al. 2021, "Long-tail learning via logit adjustment"). Class 0 stays as it is.
 
     Arguments:
         counts: (F + 1,), how often each class is drawn, class 0 first.

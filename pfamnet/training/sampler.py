@@ -4,8 +4,8 @@
 - an isolated domain, unchanged;
 - an isolated domain between flanks: shuffled residues of another sequence, or a second isolated domain.
 
-Several correct families of a block share its weight: sister families of a clan match the same residues, and domains
-nest. The loss ignores residues of a family that the model does not have (index -1).
+Several correct families of a block share its weight: sister families of a clan match the same residues, and
+domains nest. The loss ignores residues of a family that the model does not have (index -1).
 """
 
 from __future__ import annotations

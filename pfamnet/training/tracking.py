@@ -1,7 +1,7 @@
 """Following a training in TensorBoard or Weights & Biases.
 
-A tracker that fails prints one warning, and the training continues without it. A resumed training continues the
-same log: a file in the work directory keeps the run's name and the last step of each series.
+A tracker that fails prints one warning, and the training continues without it. A resumed training continues
+the same log: a file in the work directory keeps the run's name and the last step of each series.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import resource
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +21,6 @@ import torch
 
 from ..errors import PfamnetError
 
-KINDS = ("none", "tensorboard", "wandb")
 EVERY = 20  # steps
 STATE = "track.json"
 SHOWN = 500  # rows of a table
@@ -42,25 +43,26 @@ class Tracker:
     """Callback that gives a backend what it does not have yet; by default there is no backend.
 
     Arguments:
-        open_backend: opens the run of a name.
+        backend: has `open(run)`, `log`, `finish` and `close`.
         state: the file that keeps the run's name and its last steps.
         warn: prints a line.
     """
 
-    def __init__(self, open_backend: Callable | None = None, state: Path | None = None, warn=print):
-        self.backend, self.state, self.warn = None, state, warn
-        if open_backend is None:
-            return
+    def __init__(self, backend=None, state: Path = Path(os.devnull), warn: Callable = print):
+        self.backend, self.state, self.warn = backend, state, warn
         try:
             self.run, self.steps = json.loads(state.read_text())
         except (OSError, ValueError):
             self.run, self.steps = uuid.uuid4().hex[:12], {}
-        self.backend = self.attempt(open_backend, self.run)
+        self.attempt("open", self.run)
+        if self.backend is not None:
+            self.keep()
 
-    def attempt(self, act: Callable, *values):
-        """Call a function; give up the backend if it fails."""
+    def attempt(self, act: str, *values) -> None:
+        """Let the backend do something; give it up if it fails."""
         try:
-            return act(*values)
+            if self.backend is not None:
+                getattr(self.backend, act)(*values)
         except Exception as error:
             self.backend = None
             what = " ".join(str(error).split())[:200] or type(error).__name__
@@ -80,39 +82,44 @@ class Tracker:
                 "learning_rate": max(group["lr"] for group in training.optimizer.param_groups),
                 "memory_mib": memory(training.device),
             }
-            self.attempt(self.log, training.name, training.state.step, values)
+            self.log(training.name, training.state.step, values)
             self.losses, self.begun = [], now
 
     def validated(self, training, accuracy: float, loss: float) -> None:
         if training.state.step:
             values = {"dev_accuracy": accuracy, "loss_between_looks": loss}
-            self.attempt(self.log, training.name, training.state.step, values)
+            self.log(training.name, training.state.step, values)
 
     def log(self, network: str, step: int, values: dict[str, float]) -> None:
         series = f"{network}/{next(iter(values))}"
         if self.backend is not None and step > self.steps.get(series, 0):
             self.steps[series] = step
-            self.backend.log(network, step, values)
+            self.attempt("log", network, step, values)
+            self.keep()
+
+    def keep(self) -> None:
+        with suppress(OSError):  # without the file, a resumed training tracks some steps twice
             self.state.write_text(json.dumps([self.run, self.steps]))
 
     def finish(self, summary: dict[str, float], tables: dict[str, tuple[list, list]]) -> None:
         """Track figures of the finished model, and tables: name -> (columns, rows)."""
-        if self.backend is not None:
-            self.attempt(self.backend.finish, summary, tables)
+        self.attempt("finish", summary, tables)
 
     def close(self) -> None:
-        if self.backend is not None:
-            self.attempt(self.backend.close)
-            self.backend = None
+        self.attempt("close")
+        self.backend = None
 
 
+@dataclass
 class TensorBoard:
     """Scalars as `<network>/<name>`, tables as text."""
 
-    def __init__(self, folder: Path):
+    folder: Path
+
+    def open(self, run: str) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(folder))
+        self.writer = SummaryWriter(str(self.folder))
         self.close = self.writer.close
 
     def log(self, network: str, step: int, values: dict) -> None:
@@ -127,21 +134,26 @@ class TensorBoard:
             self.writer.add_text(name, "\n".join("| " + " | ".join(line) + " |" for line in lines), 0)
 
 
+@dataclass
 class Wandb:
     """One run of W&B; each network has a step of its own."""
 
-    def __init__(self, folder: Path, run: str, name: str, config: dict):
+    folder: Path
+    name: str
+    config: dict
+
+    def open(self, run: str) -> None:
         import wandb
 
-        folder.mkdir(parents=True, exist_ok=True)
-        self.table = wandb.Table
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.table, offline = wandb.Table, os.environ.get("WANDB_MODE") == "offline"
         self.run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or "pfamnet",
-            name=name,
+            name=self.name,
             id=run,
-            dir=str(folder),
-            config=config,
-            resume=None if os.environ.get("WANDB_MODE") == "offline" else "allow",
+            dir=str(self.folder),
+            config=self.config,
+            resume=None if offline else "allow",
             settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
         )
         self.close = self.run.finish
@@ -154,16 +166,11 @@ class Wandb:
 
     def finish(self, summary: dict, tables: dict) -> None:
         self.run.summary.update({f"final/{name}": value for name, value in summary.items()})
-        self.run.log(
-            {name: self.table(columns=columns, data=rows[:SHOWN]) for name, (columns, rows) in tables.items()}
-        )
+        for name, (columns, rows) in tables.items():
+            self.run.log({name: self.table(columns=columns, data=rows[:SHOWN])})
 
 
 def open_tracker(kind: str, folder: Path, state: Path, name: str, config: dict, warn: Callable) -> Tracker:
     """The tracker of a build, which writes to `folder`; `state` is a file of its work directory."""
-    backends = {
-        "none": None,
-        "tensorboard": lambda run: TensorBoard(folder),
-        "wandb": lambda run: Wandb(folder, run, name, config),
-    }
+    backends = {"none": None, "tensorboard": TensorBoard(folder), "wandb": Wandb(folder, name, config)}
     return Tracker(backends[kind], state, warn)

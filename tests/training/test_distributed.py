@@ -108,9 +108,9 @@ def test_each_process_draws_batches_of_its_own():
 @pytest.mark.parametrize(
     "given, message",
     [
-        ({"RANK": "0", "WORLD_SIZE": "2"}, "in the environment are wrong"),
-        ({"RANK": "x", "WORLD_SIZE": "2"}, "in the environment are wrong"),
-        ({**variables(5, 2, 1)}, "in the environment are wrong"),
+        ({"RANK": "0", "WORLD_SIZE": "2"}, "wrong environment, start with torchrun"),
+        ({"RANK": "x", "WORLD_SIZE": "2"}, "wrong environment, start with torchrun"),
+        ({**variables(5, 2, 1)}, "wrong environment, start with torchrun"),
     ],
 )
 def test_an_environment_that_is_not_whole_is_refused(monkeypatch, given, message):

@@ -26,6 +26,9 @@ class Backend:
     def __init__(self, fails_at=10**9):
         self.kept, self.finished, self.closed, self.fails_at = [], None, False, fails_at
 
+    def open(self, run):
+        self.run = run
+
     def log(self, network, step, values):
         if step >= self.fails_at:
             raise ConnectionError("the server\nis gone")
@@ -38,8 +41,8 @@ class Backend:
         self.closed = True
 
 
-def tracker(folder, backend, warnings):
-    return Tracker(lambda run: backend, folder / "track.json", warnings.append)
+def tracker(folder, backend, warn):
+    return Tracker(backend, folder / "track.json", warn)
 
 
 def tracked(folder, own, *more, **changes):
@@ -48,7 +51,7 @@ def tracked(folder, own, *more, **changes):
 
 def test_a_training_tells_loss_accuracy_rate_speed_and_memory(tmp_path):
     backend, warnings = Backend(), []
-    made = tracked(tmp_path, tracker(tmp_path, backend, warnings))
+    made = tracked(tmp_path, tracker(tmp_path, backend, warnings.append))
     made.run()
     steps = {step: values for _, step, values in backend.kept if "loss" in values}
     assert sorted(steps) == [20, 40] and EVERY == 20
@@ -71,13 +74,8 @@ def test_a_resumed_training_goes_on_in_the_same_log(tmp_path):
 
     def begin():
         backend = Backend()
-        backend.kept = kept
-
-        def open_backend(run):
-            names.append(run)
-            return backend
-
-        return Tracker(open_backend, tmp_path / "track.json", pytest.fail)
+        backend.kept, backend.open = kept, names.append
+        return tracker(tmp_path, backend, pytest.fail)
 
     early = tmp_path / "early"
     with pytest.raises(Killed):
@@ -94,7 +92,7 @@ def test_a_resumed_training_goes_on_in_the_same_log(tmp_path):
 
 def test_a_tracker_that_fails_is_told_once_and_the_training_goes_on(tmp_path):
     warnings = []
-    own = tracker(tmp_path, Backend(fails_at=25), warnings)
+    own = tracker(tmp_path, Backend(fails_at=25), warnings.append)
     made = tracked(tmp_path, own)
     assert made.run().step == 50
     own.finish({}, {})
@@ -103,14 +101,21 @@ def test_a_tracker_that_fails_is_told_once_and_the_training_goes_on(tmp_path):
 
 
 def test_a_tracker_that_cannot_begin_is_told_once(tmp_path):
-    def broken(run):
-        raise RuntimeError("no key")
+    class Broken(Backend):
+        def open(self, run):
+            raise RuntimeError("no key")
 
     warnings = []
-    own = Tracker(broken, tmp_path / "track.json", warnings.append)
+    own = tracker(tmp_path, Broken(), warnings.append)
     tracked(tmp_path, own).run()
     own.close()
     assert warnings == ["warning: tracking failed and stops: no key"]
+
+
+def test_a_full_disk_is_no_reason_to_stop(tmp_path):
+    own = tracker(tmp_path / "none", Backend(), pytest.fail)
+    own.log("made", 1, {"loss": 1.0})
+    assert own.backend.kept
 
 
 def test_memory_is_in_mebibytes():
