@@ -28,14 +28,9 @@ def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> Non
 def save_checkpoint(path: Path, network: torch.nn.Module, optimizer, meta: dict) -> None:
     """Write the weights of a network, the moments of its optimizer, and `meta` as JSON."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    scalars = {}
     for index, moments in optimizer.state_dict()["state"].items():
-        for key, value in moments.items():
-            if torch.is_tensor(value):
-                tensors[f"optimizer.{index}.{key}"] = value
-            else:
-                scalars[f"optimizer.{index}.{key}"] = value
-    save_tensors(tensors, path, {"meta": json.dumps(meta | {"scalars": scalars})})
+        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+    save_tensors(tensors, path, {"meta": json.dumps(meta)})
 
 
 def read_checkpoint(path: Path) -> tuple[dict, dict] | None:
@@ -47,16 +42,18 @@ def read_checkpoint(path: Path) -> tuple[dict, dict] | None:
     return load_file(path), meta
 
 
-def restore(tensors: dict, scalars: dict, network: torch.nn.Module, optimizer) -> None:
+def restore(tensors: dict, network: torch.nn.Module, optimizer) -> None:
     """Give a network and its optimizer what a checkpoint holds."""
-    weights, states = {}, {}
-    for name, value in (tensors | scalars).items():
+    weights: dict[str, torch.Tensor] = {}
+    states: dict[int, dict] = {}
+    for name, tensor in tensors.items():
         part, rest = name.split(".", 1)
         if part == "network":
-            weights[rest] = value
+            weights[rest] = tensor
         else:
             index, key = rest.split(".", 1)
-            states.setdefault(int(index), {})[key] = value
+            counts = tensor.ndim == 0 and not tensor.is_floating_point()  # an int was stored as a tensor
+            states.setdefault(int(index), {})[key] = tensor.item() if counts else tensor
     network.load_state_dict(weights)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
 

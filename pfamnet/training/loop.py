@@ -156,6 +156,6 @@ class Training:
         tensors, meta = found
         if meta["settings"] != asdict(self.settings):
             raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
-        restore(tensors, meta["scalars"], self.network, self.optimizer)
+        restore(tensors, self.network, self.optimizer)
         self.scaler.load_state_dict(meta["scaler"])
         self.state = State(**meta["state"])
