@@ -1,22 +1,39 @@
-"""What the benchmarks share: the machine, clocks, intervals, bins and JSON."""
+"""What the benchmarks share: the machine, whole commands and their cost, intervals, bins, results."""
 
-import hashlib
+import contextlib
+import csv
+import gzip
+import inspect
 import json
 import math
 import os
 import platform
-import resource
+import shutil
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
-PACKAGES = ("pfamnet", "numpy", "pyhmmer", "onnxruntime")
+from pyhmmer.hmmer import hmmpress
+from pyhmmer.plan7 import HMM, HMMFile
+
+from pfamnet import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("numpy", "pyhmmer", "onnxruntime")
 Z95 = 1.959963984540054  # 95 % of a normal distribution lie within
+SENSITIVITIES = {"fast": ["--fast"], "default": [], "sensitive": ["--sensitive"]}
+
+
+# -- what a benchmark runs on
 
 
 def machine(cores: int, packages: Sequence[str] = PACKAGES) -> dict:
-    """CPU model, cores (there, given to this process, used), and the versions that matter."""
+    """The CPU model, the cores (present, allowed, used), the load, and the versions that matter."""
     return {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
@@ -24,6 +41,7 @@ def machine(cores: int, packages: Sequence[str] = PACKAGES) -> dict:
         "cores_used": cores,
         "load_average": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
+        "pfamnet": __version__,
         **{name: installed(name) for name in packages},
     }
 
@@ -44,30 +62,183 @@ def installed(package: str) -> str | None:
         return None
 
 
-class Clock:
-    """Wall and CPU seconds of a block of code, threads and ended children included.
+class Model(NamedTuple):
+    """A model directory: its path, its description (`model.json`) and the rows of `families.tsv`."""
 
-    >>> with Clock() as clock:
-    ...     pass
-    >>> sorted(clock.seconds)
-    ['cpu_s', 'wall_s']
-    """
-
-    def __enter__(self) -> "Clock":
-        self.begun = self.now()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.wall, self.cpu = (end - begin for begin, end in zip(self.begun, self.now()))
-
-    @staticmethod
-    def now() -> tuple[float, float]:
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return time.perf_counter(), time.process_time() + children.ru_utime + children.ru_stime
+    path: Path
+    description: dict
+    families: list[dict]
 
     @property
-    def seconds(self) -> dict:
-        return {"wall_s": round(self.wall, 3), "cpu_s": round(self.cpu, 3)}
+    def about(self) -> dict:
+        """What identifies the model in a result."""
+        digest = self.description["digest"][:16]
+        return {"name": self.path.name, "families": len(self.families), "digest": digest}
+
+    def profiles(self) -> Iterator[HMM]:
+        """The profiles of the families, in their order."""
+        path = self.path / self.description["profiles"]
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file, HMMFile(file) as hmms:
+            yield from hmms
+
+    def press(self, folder: Path) -> Path:
+        """Press the profiles for hmmscan and pyhmmer; returns the name to give them."""
+        hmmpress(self.profiles(), folder / "pressed")
+        return folder / "pressed"
+
+
+def read_model(path: str | Path) -> Model:
+    path = Path(path)
+    with open(path / "families.tsv", newline="", encoding="utf-8") as file:
+        rows = [
+            {name: "" if text == "-" else text for name, text in row.items()}
+            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        ]
+    return Model(path, json.loads((path / "model.json").read_text(encoding="utf-8")), rows)
+
+
+def unversioned(accession: str) -> str:
+    """An accession without its version.
+
+    >>> unversioned("PF00001.23")
+    'PF00001'
+    """
+    return accession.partition(".")[0]
+
+
+# -- whole commands
+
+
+def program(name: str) -> list[str]:
+    """The command of an installed program, or of the one in this repository."""
+    beside = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    return [beside] if beside else [sys.executable, str(ROOT / "bin" / name)]
+
+
+@contextlib.contextmanager
+def hmmscan_program() -> Iterator[str | None]:
+    """The path of the hmmscan binary, or None.
+
+    The PyPI package `hmmer` starts it through Python, which would count against it.
+    """
+    try:
+        import hmmer
+    except ImportError:
+        yield shutil.which("hmmscan")
+        return
+    path = Path(hmmer.path(hmmer.Program.hmmscan))
+    try:
+        yield str(path)
+    finally:
+        path.unlink()
+
+
+def search_by_pyhmmer(name: str, pressed: str, fasta: str, cpus: str, out: str, cutoffs: str) -> None:
+    """pyhmmer's hmmsearch or hmmscan with everything in memory, as its documentation advises."""
+    from pyhmmer.easel import Alphabet, SequenceFile
+    from pyhmmer.hmmer import hmmscan, hmmsearch
+    from pyhmmer.plan7 import HMMFile, OptimizedProfileBlock
+
+    with HMMFile(pressed) as file:
+        profiles = OptimizedProfileBlock(Alphabet.amino(), file.optimized_profiles())
+    with SequenceFile(fasta, format="fasta", digital=True, alphabet=Alphabet.amino()) as file:
+        sequences = file.read_block()
+    search, pair = (hmmsearch, (profiles, sequences)) if name == "hmmsearch" else (hmmscan, (sequences, profiles))
+    options = {"bit_cutoffs": "gathering"} if cutoffs else {}
+    with open(out, "wb") as table:
+        for hits in search(*pair, cpus=int(cpus), Z=len(profiles), **options):
+            hits.write(table, format="domains", header=False)
+
+
+def pyhmmer_command(name: str, pressed: Path, fasta: Path, cpu: int, out: Path, cut_ga: bool = False) -> list:
+    """`search_by_pyhmmer` as a process of its own, which imports pyhmmer alone."""
+    code = f"import sys\n{inspect.getsource(search_by_pyhmmer)}\nsearch_by_pyhmmer(*sys.argv[1:])"
+    return [sys.executable, "-c", code, name, pressed, fasta, cpu, out, "ga" if cut_ga else ""]
+
+
+def environment(cache: Path) -> dict:
+    """The environment of an installed program: byte code is kept (in `cache`), output is buffered.
+
+    Run a command once before it counts.
+    """
+    unwanted = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return kept | {"PYTHONPYCACHEPREFIX": str(cache)}
+
+
+def run(command: Sequence, variables: dict | None = None, first_row: bool = False, out=None) -> dict:
+    """Run a command and return its wall and CPU seconds and its peak memory.
+
+    Arguments:
+        first_row: also return the seconds until the first row of output that is no comment.
+        out: a file that gets the output (otherwise nobody reads it).
+
+    Raises:
+        subprocess.CalledProcessError: the command failed.
+    """
+    begun = time.perf_counter()
+    stdout = subprocess.PIPE if first_row else out or subprocess.DEVNULL
+    process = subprocess.Popen(list(map(str, command)), env=variables, stdout=stdout)
+    peak, seen = Peak(process.pid), {}
+    for line in process.stdout or ():
+        if not seen and not line.startswith(b"#"):
+            seen["first_row_s"] = round(time.perf_counter() - begun, 3)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"wall_s": round(wall, 3), "cpu_s": round(cpu, 3), "peak_mib": peak.mib(), **seen}
+
+
+class Peak:
+    """The peak memory of a process, read while it runs.
+
+    wait4 cannot report less than this process had when it started the other.
+    """
+
+    def __init__(self, pid: int):
+        self.status, self.kib = Path(f"/proc/{pid}/status"), 0
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+
+    def watch(self) -> None:
+        while True:
+            try:
+                lines = self.status.read_text().splitlines()
+            except OSError:
+                return
+            held = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+            if not held:  # the process has ended
+                return
+            self.kib = max(self.kib, *held)
+            time.sleep(0.02)
+
+    def mib(self) -> float:
+        self.thread.join()
+        return round(self.kib / 1024, 1)
+
+
+def write_fasta(records: Iterable[Sequence[str]], path: Path) -> Path:
+    """Write (name, description, sequence) triples."""
+    path.write_text("".join(f">{name} {about}\n{residues}\n" for name, about, residues in records))
+    return path
+
+
+def rates(cost: dict, records: Sequence) -> dict:
+    """What a command cost, beside the size of its input and its rates."""
+    residues = sum(len(record.sequence) for record in records)
+    return {
+        "proteins": len(records),
+        "residues": residues,
+        **cost,
+        "residues_per_s": round(residues / cost["wall_s"]),
+        "proteins_per_s": round(len(records) / cost["wall_s"], 2),
+    }
+
+
+# -- statistics
 
 
 def share(count: int, total: int) -> dict:
@@ -79,16 +250,16 @@ def share(count: int, total: int) -> dict:
     if not total:
         return {"count": count, "of": 0, "percent": None, "interval": None}
     low, high = wilson(count, total)
-    return {
-        "count": count,
-        "of": total,
-        "percent": round(100 * count / total, 3),
-        "interval": [round(100 * low, 3), round(100 * high, 3)],
-    }
+    interval = [round(100 * low, 3), round(100 * high, 3)]
+    return {"count": count, "of": total, "percent": round(100 * count / total, 3), "interval": interval}
 
 
-def percent(share, interval=True):
-    """A share as text: "95.0 (88.8 to 97.8)"."""
+def percent(share: dict | None, interval: bool = True) -> str:
+    """A share as text.
+
+    >>> percent(share(95, 100))
+    '95.00 (88.83 to 97.85)'
+    """
     if not share or share["percent"] is None:
         return "–"
     text = f"{share['percent']:.2f}"
@@ -105,7 +276,7 @@ def wilson(count: int, total: int) -> tuple[float, float]:
 
 
 def mcnemar(only_one: int, only_other: int) -> float:
-    """Exact two-sided P of McNemar's test, from the pairs in which one alone is right.
+    """Exact two-sided P of McNemar's test, from the pairs in which only one is correct.
 
     >>> mcnemar(1, 7)
     0.0703125
@@ -116,7 +287,7 @@ def mcnemar(only_one: int, only_other: int) -> float:
 
 
 def bin_names(edges: Sequence[int]) -> list[str]:
-    """Names of the bins that begin at these whole numbers; the last is open.
+    """Names of the bins that begin at these integers; the last is open.
 
     >>> bin_names([0, 1, 2, 6])
     ['0', '1', '2-5', '>5']
@@ -125,40 +296,50 @@ def bin_names(edges: Sequence[int]) -> list[str]:
     return [*closed, f">{edges[-1] - 1}"]
 
 
-def bin_of(value: int, edges: Sequence[int]) -> str:
-    """The name of the bin a value lies in; below the first edge it is the first.
-
-    >>> bin_of(5, [1, 6]), bin_of(6, [1, 6])
-    ('1-5', '>5')
-    """
-    place = sum(value >= edge for edge in edges[1:])
-    return bin_names(edges)[place]
-
-
 def by_bins(values: Iterable[int], counted: Iterable[bool], edges: Sequence[int]) -> dict:
-    """{bin: share of the values in it that are counted}, empty bins left out."""
-    totals = {name: [0, 0] for name in bin_names(edges)}
+    """{bin: share of its values that are counted}; a value below the first edge is in the first bin.
+
+    >>> {name: (bin["count"], bin["of"]) for name, bin in by_bins([0, 5, 6], [True, False, True], [1, 6]).items()}
+    {'1-5': (1, 2), '>5': (1, 1)}
+    """
+    names = bin_names(edges)
+    totals = {name: [0, 0] for name in names}
     for value, yes in zip(values, counted):
-        bin = totals[bin_of(value, edges)]
+        bin = totals[names[sum(value >= edge for edge in edges[1:])]]
         bin[0] += bool(yes)
         bin[1] += 1
-    return {name: share(*pair) for name, pair in totals.items() if pair[1]}
+    return {name: share(*pair) for name, pair in totals.items()}
 
 
-def save(result: dict, out: str | None) -> None:
-    """Write a result to a file, if there is to be one, and print it."""
-    text = json.dumps(result, indent=1)
+# -- results
+
+
+def markdown(header: Sequence, rows: Iterable[Sequence], result: dict | None = None) -> str:
+    """A Markdown table, right-aligned but for its first column; with a result, where it was measured.
+
+    >>> print(markdown(["a", "b"], [["x", 1]]), end="")
+    | a | b |
+    |---|--:|
+    | x | 1 |
+    """
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (header, *rows)]
+    lines.insert(1, "|---" + "|--:" * (len(header) - 1) + "|")
+    return "\n".join(lines) + "\n" + (f"\n{caption(result)}\n" if result else "")
+
+
+def caption(result: dict) -> str:
+    """What a result was measured on."""
+    on = result["machine"]
+    names = ("pfamnet", *PACKAGES[1:], "torch")
+    versions = ", ".join(f"{name} {on[name]}" for name in names if on.get(name))
+    return f"{on['cpu']}, {on['cores_used']} core{'s' if on['cores_used'] > 1 else ''}, {versions}."
+
+
+def save(result: dict, out: str | Path | None) -> None:
+    """Write a result to a file, if one is given; print its tables and what they were measured on."""
     if out:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
-        Path(out).write_text(text + "\n", encoding="utf-8")
-    print(text)
-
-
-def describe_model(model) -> dict:
-    """What identifies a model: its directory's name, families and digest of all files."""
-    files = json.dumps(model.description["files"], sort_keys=True)
-    return {
-        "name": model.name,
-        "families": len(model.families),
-        "digest": hashlib.sha256(files.encode()).hexdigest()[:16],
-    }
+        Path(out).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(result["machine"]))
+    for name, table in result["tables"].items():
+        print(f"\n{name}\n\n{table}", end="")
