@@ -143,7 +143,9 @@ def search_by_pyhmmer(name: str, pressed: str, fasta: str, cpus: str, out: str, 
         profiles = OptimizedProfileBlock(Alphabet.amino(), file.optimized_profiles())
     with SequenceFile(fasta, format="fasta", digital=True, alphabet=Alphabet.amino()) as file:
         sequences = file.read_block()
-    search, pair = (hmmsearch, (profiles, sequences)) if name == "hmmsearch" else (hmmscan, (sequences, profiles))
+    search, pair = (
+        (hmmsearch, (profiles, sequences)) if name == "hmmsearch" else (hmmscan, (sequences, profiles))
+    )
     options = {"bit_cutoffs": "gathering"} if cutoffs else {}
     with open(out, "wb") as table:
         for hits in search(*pair, cpus=int(cpus), Z=len(profiles), **options):
@@ -220,9 +222,10 @@ class Peak:
         return round(self.kib / 1024, 1)
 
 
-def write_fasta(records: Iterable[Sequence[str]], path: Path) -> Path:
-    """Write (name, description, sequence) triples."""
-    path.write_text("".join(f">{name} {about}\n{residues}\n" for name, about, residues in records))
+def write_fasta(records: Iterable, path: Path) -> Path:
+    """Write records, whatever has a name, a description and a sequence."""
+    text = "".join(f">{r.name} {r.description}\n{r.sequence}\n" for r in records)
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
     return path
 
 
@@ -299,7 +302,8 @@ def bin_names(edges: Sequence[int]) -> list[str]:
 def by_bins(values: Iterable[int], counted: Iterable[bool], edges: Sequence[int]) -> dict:
     """{bin: share of its values that are counted}; a value below the first edge is in the first bin.
 
-    >>> {name: (bin["count"], bin["of"]) for name, bin in by_bins([0, 5, 6], [True, False, True], [1, 6]).items()}
+    >>> bins = by_bins([0, 5, 6], [True, False, True], [1, 6])
+    >>> {name: (bin["count"], bin["of"]) for name, bin in bins.items()}
     {'1-5': (1, 2), '>5': (1, 1)}
     """
     names = bin_names(edges)

@@ -16,20 +16,16 @@ hmmscan 3.4 comes with the PyPI package hmmer. --domains is a table of domains
 
 import gzip
 import random
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
-from common import describe_model, machine, save
+from common import machine, markdown, program, read_model, save, unversioned, write_fasta
+from pyhmmer.plan7 import HMMFile
 
-from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model.directory import open_model
-from pfamnet.profiles.files import read_hmms
 
 KINDS = {"domtblout": 22, "tblout": 18, "pfamtblout": None}  # fields before the description
 # What tells a row: query, family, and the coordinates of a domain.
@@ -49,36 +45,40 @@ HYBRID_SETS = {"default": [], "domZ": ["--domZ", "100"]}
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the counts")
 def main(hmm, proteins, domains, families, count, model, seed, out):
     """Count rows, fields and differences."""
-    opened = open_model(model) if model else None
-    library = opened.store.path if model else hmm
-    hmms = {accession_key(one.accession): one for one in read_hmms(str(library))}
-    rows = read_domains(domains, hmms)
-    rng = random.Random(seed)
+    opened = read_model(model) if model else None
+    with HMMFile(hmm) as file:
+        hmms = {unversioned(one.accession): one for one in (opened.profiles() if opened else file)}
+    rows, rng = read_domains(domains, hmms), random.Random(seed)
+    records = list(read_fasta(proteins))
     chosen = list(hmms) if model else choose(rows, hmms, families, rng, lambda row: row[1])
-    names = choose(rows, [record.name for record in read_fasta(proteins)], count, rng, lambda row: row[0])
+    names = set(choose(rows, [record.name for record in records], count, rng, lambda row: row[0]))
+    result = {
+        "benchmark": "hmmscan_rows",
+        "machine": machine(1),
+        "model": opened and opened.about,
+        "profiles": len(chosen),
+        "proteins": len(names),
+        "profiles mode": {},
+    }
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
-        write_inputs(work, [hmms[key] for key in chosen], proteins, set(names))
-        result = {
-            "benchmark": "hmmscan_rows",
-            "machine": machine(1),
-            "model": describe_model(opened) if model else None,
-            "profiles": len(chosen),
-            "proteins": len(names),
-            "profiles mode": {},
-        }
+        with open(work / "db.hmm", "wb") as file:
+            for key in chosen:
+                hmms[key].write(file)
+        subprocess.run(["hmmpress", "db.hmm"], cwd=work, check=True, stdout=subprocess.DEVNULL)
+        write_fasta([record for record in records if record.name in names], work / "x.fa")
         for name, options in SETS.items():
-            run_hmmscan(work, name, options)
-            run_pfamnet(work, name, ["--mode", "profiles", *options, "db.hmm"])
+            run(work, ["hmmscan"], "theirs", name, [*options, "db.hmm"])
+            run(work, program("pfamnet-scan"), "ours", name, ["--mode", "profiles", *options, "db.hmm"])
             result["profiles mode"][name] = {kind: compare(work, name, kind) for kind in KINDS}
         if model:
             result["hybrid mode"] = {}
             for name, options in HYBRID_SETS.items():
                 if name not in SETS:
-                    run_hmmscan(work, name, options)
-                run_pfamnet(work, name, [*options, str(Path(model).absolute())])
+                    run(work, ["hmmscan"], "theirs", name, [*options, "db.hmm"])
+                run(work, program("pfamnet-scan"), "ours", name, [*options, Path(model).absolute()])
                 result["hybrid mode"][name] = {kind: compare_hybrid(work, name, kind) for kind in KEYS}
-    save(result, out)
+    save(result | {"tables": tables(result)}, out)
 
 
 def read_domains(path, hmms):
@@ -87,7 +87,7 @@ def read_domains(path, hmms):
     with gzip.open(path, "rt") as lines:
         for line in lines:
             fields = line.rstrip("\n").split("\t")
-            key = accession_key(fields[3])
+            key = unversioned(fields[3])
             if key in hmms and fields[1].isdigit():
                 rows.append((fields[0], key, float(fields[10]) - hmms[key].cutoffs.gathering2))
     return rows
@@ -112,40 +112,11 @@ def choose(rows, known, count, rng, key):
     return [*chosen, *rng.sample(rest, min(len(rest), count - len(chosen)))]
 
 
-def write_inputs(work, hmms, proteins, names):
-    with open(work / "db.hmm", "wb") as file:
-        for hmm in hmms:
-            hmm.write(file)
-    subprocess.run(["hmmpress", "db.hmm"], cwd=work, check=True, stdout=subprocess.DEVNULL)
-    with open(work / "x.fa", "w", errors="surrogateescape") as file:
-        for record in read_fasta(proteins):
-            if record.name in names:
-                file.write(f">{record.name} {record.description}\n{record.sequence}\n")
-
-
-def tables(side, name):
-    return [word for kind in KINDS for word in (f"--{kind}", f"{side}.{name}.{kind}")]
-
-
-def run_hmmscan(work, name, options):
-    command = [
-        "hmmscan",
-        "--cpu",
-        "0",
-        "-o",
-        "/dev/null",
-        *tables("theirs", name),
-        *options,
-        "db.hmm",
-        "x.fa",
-    ]
-    subprocess.run(command, cwd=work, check=True)
-
-
-def run_pfamnet(work, name, arguments):
-    program = shutil.which("pfamnet-scan", path=str(Path(sys.executable).parent)) or "pfamnet-scan"
-    command = [program, "--cpu", "1", "-o", "/dev/null", *tables("ours", name), *arguments, "x.fa"]
-    subprocess.run(command, cwd=work, check=True)
+def run(work, command, side, name, arguments):
+    """Run one program on one core; its three tables lie in `work`."""
+    tables = [word for kind in KINDS for word in (f"--{kind}", f"{side}.{name}.{kind}")]
+    cores = ["--cpu", "0" if side == "theirs" else "1", "-o", "/dev/null"]
+    subprocess.run([*command, *cores, *tables, *arguments, "x.fa"], cwd=work, check=True)
 
 
 def body(path):
@@ -192,6 +163,58 @@ def compare_hybrid(work, name, kind):
         "rows of the network alone": networks,
         "other rows that hmmscan lacks": len(ours.keys() - theirs.keys()) - networks,
     }
+
+
+# -- tables
+
+
+def tables(result: dict) -> dict[str, str]:
+    rows = [
+        [
+            f"{result['profiles']} profiles, {result['proteins']} proteins",
+            " ".join([kind, *SETS[name]]),
+            f"{table['rows']:,}",
+            f"{table['fields']:,}",
+            table["rows that differ"],
+            table["fields that differ"],
+            "yes" if table["lines identical with blanks and headers"] else "no",
+        ]
+        for name, kinds in result["profiles mode"].items()
+        for kind, table in kinds.items()
+    ]
+    header = [
+        "",
+        "table",
+        "rows",
+        "fields",
+        "rows that differ",
+        "fields that differ",
+        "headers and blanks identical",
+    ]
+    made = {"hmmscan-rows": markdown(header, rows, result)}
+    if "hybrid mode" in result:
+        rows = [
+            [
+                " ".join([kind, *HYBRID_SETS[name][:1]]),
+                f"{table['rows of hmmscan']:,}",
+                f"{table['rows that both report']:,}",
+                f"{table['fields compared']:,}",
+                columns_that_differ(table),
+                table["rows of the network alone"],
+                table["other rows that hmmscan lacks"],
+            ]
+            for name, kinds in result["hybrid mode"].items()
+            for kind, table in kinds.items()
+        ]
+        header = ["table", "rows of hmmscan", "reported by both", "their fields", "fields that differ"]
+        made["hmmscan-hybrid"] = markdown([*header, "by the network alone", "others"], rows)
+    return made
+
+
+def columns_that_differ(table: dict) -> str:
+    """How many fields differ, and in which columns."""
+    columns = table["fields that differ, by column"]
+    return ", ".join(f"{count} in column {column}" for column, count in columns.items()) or "0"
 
 
 if __name__ == "__main__":

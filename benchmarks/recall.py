@@ -1,45 +1,54 @@
-"""How much of what every profile finds does pfamnet find, and how fast?
+"""How much of what every profile finds does pfamnet-scan find, and how fast?
 
-One run, the same proteins, thresholds and cores:
+Complete commands in one run on the same proteins, threads and thresholds:
 
-(a) pyhmmer's hmmsearch with every profile of the model, made ready before, GA
-    cutoffs, Z = number of families: the numbers of hmmscan (a few proteins are
-    also scanned protein by protein, as hmmscan does, to prove it);
-(b) pfamnet's scanner on the model, GA cutoffs;
-(c) the programs `pfamnet-scan` and `hmmscan` as a user runs them, on a sample.
+(a) pyhmmer's hmmsearch with every profile of the model, Z = number of families: hmmscan's numbers;
+(b) pfamnet-scan on the model, at a sensitivity, and with --curve at several numbers of candidates;
+(c) hmmscan and pfamnet-scan on the first of the proteins (--programs), compared row by row.
 
     python benchmarks/recall.py --model DIR --proteins FASTA --first 2000 --out FILE
 
-Prints what became of each domain of (a), by training rows and length, where
-recall is lost, what (b) reports besides, and seconds, wall and CPU.
+The result says what became of each domain of (a), by training rows and length, which families are lost,
+and what (b) reports that (a) lacks.
 """
 
 import random
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
-import numpy as np
-from common import Clock, by_bins, describe_model, machine, save, share
-from compare import IDENTICAL, OUTCOMES, Found, besides, best_of_clans, counts, outcomes, overlap, why_lost
-from programs import run_programs
-from pyhmmer.easel import Alphabet, DigitalSequenceBlock
-from pyhmmer.hmmer import hmmsearch
+from common import (
+    SENSITIVITIES,
+    by_bins,
+    environment,
+    hmmscan_program,
+    machine,
+    markdown,
+    percent,
+    program,
+    pyhmmer_command,
+    rates,
+    read_model,
+    run,
+    save,
+    share,
+    unversioned,
+    write_fasta,
+)
+from models import with_candidates
 
-from pfamnet.families import families_by_key, read_families
+from pfamnet.families import read_families
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model.directory import open_model
-from pfamnet.network.candidates import best_blocks, spans
-from pfamnet.profiles.search import MAX_RESIDUES, ProfileSearch, to_digital
-from pfamnet.profiles.store import optimize
-from pfamnet.profiles.thresholds import Thresholds
-from pfamnet.scan.scanner import MODES, Scanner
-from pfamnet.scan.workers import in_order
 
 ROWS = (0, 1, 4, 11, 31, 101)  # training rows of a family
 LENGTHS = (1, 24, 40, 80, 160, 320)  # residues of a domain
-RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-CHECKED = 50  # proteins scanned one by one as well
-GATHERING = Thresholds(bit_cutoffs="gathering")
+OUTCOMES = ("identical", "score", "moved", "lost")
+MAX_RESIDUES = 100_000  # HMMER refuses longer sequences
+C_EVALUE = 11  # its column in domtblout, from 0
+NETWORK = "[network]"  # the description of a row that no profile has confirmed
 
 
 @click.command()
@@ -47,286 +56,306 @@ GATHERING = Thresholds(bit_cutoffs="gathering")
 @click.option("--proteins", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--first", type=int, help="take the first N proteins")
 @click.option("--sample", type=int, help="take N proteins at random")
-@click.option("--seed", type=int, default=1, show_default=True, help="of the sample")
-@click.option("--mode", type=click.Choice(MODES), default="default", show_default=True)
-@click.option("--evalue", type=float, help="compare domains of E-values up to this, without GA cutoffs")
-@click.option("--cpu", type=int, default=1, show_default=True, help="threads of each")
+@click.option("--seed", default=1, show_default=True, help="of the sample")
+@click.option("--sensitivity", type=click.Choice(list(SENSITIVITIES)), default="default", show_default=True)
+@click.option("--evalue", type=float, help="compare domains of E-values up to this, not those at GA")
+@click.option("--curve", default="", help="numbers of candidates to try too, such as 16,64,256")
+@click.option("--cpu", default=1, show_default=True, help="threads of each command")
 @click.option("--clans", type=click.Path(exists=True), help="table of clans, if the model has none")
-@click.option(
-    "--programs",
-    default=200,
-    show_default=True,
-    help="run the programs on the first N of these proteins; 0: not at all",
-)
+@click.option("--programs", default=200, show_default=True, help="proteins for hmmscan; 0: do not run it")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, first, sample, seed, mode, evalue, cpu, clans, programs, out):
+def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, cpu, clans, programs, out):
     """Recall against every profile, and speed, in one run."""
-    records = choose(proteins, first, sample, seed)
-    with Clock() as opening:
-        model = open_model(model_path)
-        scanner = Scanner(model, Thresholds() if evalue else GATHERING, mode)
-    reference, every = search_every_profile(model, records, cpu, evalue)
-    with Clock() as scanning:
-        hits = list(in_order(records, scanner.scan, cpu))
-    reported = [domain for record, found in hits for domain in domains_of(record, found, evalue)]
-    if evalue:
-        reported = [domain for domain in reported if domain.source != "network"]
-    with Clock() as looking:
-        ranks = Ranks(scanner, records, reference)
-    residues = sum(len(record.sequence) for record in records)
+    model, records = read_model(model_path), choose(proteins, first, sample, seed)
+    flags = SENSITIVITIES[sensitivity]
     result = {
         "benchmark": "recall",
         "machine": machine(cpu),
-        "model": describe_model(model),
-        "mode": mode,
+        "model": model.about,
+        "sensitivity": sensitivity,
         "thresholds": f"E <= {evalue:g}" if evalue else "GA",
-        "proteins": {
-            "file": Path(proteins).name,
-            "first": first,
-            "sample": sample,
-            "seed": seed if sample else None,
-            "count": len(records),
-            "residues": residues,
-        },
-        "checked": check(model, records[:CHECKED], reference, evalue),
-        **recall(model, reference, reported, clan_names(model, clans)),
-        "lost": ranks.lost(model, reference, reported),
-        "among_first": ranks.curve(),
-        "besides": len(besides(reference, reported)),
-        "besides_list": listed(model, besides(reference, reported), reference),
-        "network_calls": network_calls(model, mode, records, reference, cpu),
-        "speed": {
-            "pyhmmer": rates(every["opening"], every["search"], residues, len(records)),
-            "pfamnet": rates(opening, scanning, residues, len(records)),
-            "network_alone": rates(None, looking, residues, len(records)),
-        },
+        "proteins": {"file": Path(proteins).name, "count": len(records), "first": first, "sample": sample},
     }
-    if programs:
-        result["programs"] = run_programs(model, model_path, records[:programs], mode, cpu)
-    save(result, out)
+    with tempfile.TemporaryDirectory() as folder, hmmscan_program() as hmmscan:
+        runs = Runs(Path(folder), cpu, not evalue)
+        pressed, query = model.press(runs.folder), write_fasta(records, runs.folder / "query.fa")
+        runs.scan(model, write_fasta(records[:1], runs.folder / "one.fa"))  # byte code, file cache
+        table = runs.folder / "every"
+        every = runs(pyhmmer_command("hmmsearch", pressed, query, cpu, table, not evalue))
+        reference = read_domains(table, evalue, searched=True)
+        table, cost = runs.scan(model, query, *flags)
+        reported = read_domains(table, evalue)
+        result |= recall(model, reference, reported, clan_of(model, clans))
+        result["hmmsearch"], result["pfamnet"] = rates(every, records), rates(cost, records)
+        if curve:
+            result["curve"] = [
+                runs.with_candidates(model, int(number), query, records, reference, evalue)
+                for number in curve.split(",")
+            ]
+        if programs and hmmscan:
+            some = write_fasta(records[:programs], runs.folder / "some.fa")
+            ours, mine = runs.scan(model, some, *flags)
+            table = runs.folder / "theirs"
+            theirs = runs([hmmscan, *runs.options, table, pressed, some])
+            result["programs"] = {
+                "pfamnet-scan": rates(mine, records[:programs]),
+                "hmmscan": rates(theirs, records[:programs]),
+                "rows": compare_rows(table, ours),
+            }
+    save(result | {"tables": tables(result)}, out)
 
 
 def choose(path, first, sample, seed):
-    """The proteins to measure on; what HMMER refuses for its length is left out."""
+    """The proteins to measure on; HMMER refuses longer ones."""
     records = [record for record in read_fasta(path) if 0 < len(record.sequence) <= MAX_RESIDUES]
-    if sample:
-        return random.Random(seed).sample(records, min(sample, len(records)))
-    return records[:first]
+    return random.Random(seed).sample(records, min(sample, len(records))) if sample else records[:first]
 
 
-def search_every_profile(model, records, cpu, evalue=None):
-    """All domains by hmmsearch with every profile, at GA or by E-value, and the clocks of it."""
-    with Clock() as opening:
-        profiles = [optimize(model.store.hmm(i)) for i in range(len(model.families))]
-        targets = DigitalSequenceBlock(
-            Alphabet.amino(), [to_digital(record.sequence, str(i)) for i, record in enumerate(records)]
-        )
-    with Clock() as search:
-        cutoffs = {} if evalue else {"bit_cutoffs": "gathering"}
-        results = list(hmmsearch(profiles, targets, cpus=cpu, Z=len(profiles), **cutoffs))
+class Runs:
+    """Commands in a folder; calling it runs one."""
+
+    def __init__(self, folder: Path, cpu: int, cut_ga: bool):
+        self.folder, self.variables = folder, environment(folder / "cache")
+        self.options = [*(["--cut_ga"] if cut_ga else []), "--cpu", cpu, "-o", "/dev/null", "--domtblout"]
+
+    def __call__(self, command) -> dict:
+        return run(command, self.variables)
+
+    def scan(self, model, query, *flags) -> tuple[Path, dict]:
+        """pfamnet-scan's domain table, and what it cost."""
+        table = self.folder / "ours"
+        return table, self([*program("pfamnet-scan"), *flags, *self.options, table, model.path, query])
+
+    def with_candidates(self, model, number, query, records, reference, evalue) -> dict:
+        """Recall and cost with so many candidates per 1,024 residues at most, and no threshold."""
+        fewer = with_candidates(model, number, self.folder / f"candidates.{number}")
+        table, cost = self.scan(fewer, query)
+        same = [outcome == "identical" for outcome in outcomes(reference, read_domains(table, evalue))]
+        return {"candidates": number, "identical": share(sum(same), len(same)), **rates(cost, records)}
+
+
+# -- domains that two programs report
+
+
+class Found(NamedTuple):
+    """A domain as a table prints it: `family` an accession; positions from 1, both ends included."""
+
+    protein: str
+    family: str
+    name: str
+    ali: tuple[int, int]
+    env: tuple[int, int]
+    hmm: tuple[int, int]
+    score: str
+    evalue: float
+    description: str = ""
+
+    @property
+    def place(self) -> tuple:
+        return self.ali, self.env, self.hmm
+
+    @property
+    def length(self) -> int:
+        return self.ali[1] - self.ali[0] + 1
+
+
+def read_domains(path: Path, evalue: float | None = None, searched: bool = False) -> list[Found]:
+    """The profiles' domains of a domtblout; with `searched` of hmmsearch, where proteins are the targets.
+
+    With `evalue`, those whose E-value and independent E-value are no greater.
+    """
     found = []
-    for family, top in enumerate(results):
-        for hit in top:
-            if hit.reported and (not evalue or hit.evalue <= evalue):
-                name = records[int(hit.name)].name
-                found += [
-                    searched(name, family, domain)
-                    for domain in hit.domains
-                    if domain.reported and (not evalue or domain.i_evalue <= evalue)
-                ]
-    return found, {"opening": opening, "search": search}
+    for row in table_rows(path):
+        (target, accession), (query, its) = row[:2], row[3:5]
+        protein, name, family = (target, query, its) if searched else (query, target, accession)
+        hmm, ali, env = (tuple(map(int, row[i : i + 2])) for i in (15, 17, 19))
+        description = row[22] if len(row) > 22 else ""
+        if description != NETWORK and (not evalue or max(float(row[6]), float(row[12])) <= evalue):
+            family = unversioned(family)
+            found.append(Found(protein, family, name, ali, env, hmm, row[13], float(row[12]), description))
+    return found
 
 
-def searched(protein, family, domain):
-    """A domain as pyhmmer has it."""
-    ali = domain.alignment
-    return Found(
-        protein,
-        family,
-        (ali.target_from, ali.target_to),
-        (domain.env_from, domain.env_to),
-        (ali.hmm_from, ali.hmm_to),
-        domain.score,
-        domain.i_evalue,
-    )
+def table_rows(path: Path) -> list[tuple[str, ...]]:
+    lines = Path(path).read_text().splitlines()
+    return [tuple(line.split()) for line in lines if not line.startswith("#")]
 
 
-def domains_of(record, hits, evalue=None):
-    """The reported domains of a protein's hits, those of E-values up to `evalue` if it is given."""
-    return [
-        Found(
-            record.name,
-            hit.family,
-            (domain.ali_from, domain.ali_to),
-            (domain.env_from, domain.env_to),
-            (domain.hmm_from, domain.hmm_to),
-            domain.score,
-            domain.i_evalue,
-            hit.source,
-        )
-        for hit in hits
-        if hit.reported and (not evalue or hit.evalue <= evalue)
-        for domain in hit.reported_domains
-        if not evalue or domain.i_evalue <= evalue
-    ]
+def outcomes(reference: Iterable[Found], reported: Iterable[Found]) -> list[str]:
+    """What became of each reference domain.
+
+    identical  same family, coordinates (alignment, envelope, profile) and printed score
+    score      same coordinates, another score
+    moved      the family overlaps the domain, but with other coordinates
+    lost       the family does not overlap the domain
+    """
+    there = by_pair(reported)
+    return [outcome(domain, there[domain.protein, domain.family]) for domain in reference]
 
 
-def listed(model, domains, reference):
-    """Domains that the reference lacks: which they are, and what it has in their place."""
-    rows = []
+def outcome(domain: Found, others: Sequence[Found]) -> str:
+    scores = [other.score for other in others if other.place == domain.place]
+    if scores:
+        return "identical" if domain.score in scores else "score"
+    return "moved" if any(overlap(domain.ali, other.ali) for other in others) else "lost"
+
+
+def by_pair(domains: Iterable[Found]) -> dict[tuple[str, str], list[Found]]:
+    there = defaultdict(list)
     for domain in domains:
-        there = [o for o in reference if o.protein == domain.protein and overlap(o.ali, domain.ali)]
-        rows.append(
-            {
-                "protein": domain.protein,
-                "family": model.families[domain.family].name,
-                "from": domain.ali[0],
-                "to": domain.ali[1],
-                "score": round(domain.score, 1),
-                "i_evalue": domain.evalue,
-                "source": domain.source,
-                "overlaps": sorted({model.families[o.family].name for o in there}),
-            }
-        )
-    return rows
+        there[domain.protein, domain.family].append(domain)
+    return there
 
 
-def check(model, records, reference, evalue=None):
-    """Does hmmscan's way, protein by protein, give hmmsearch's domains and numbers?"""
-    search = ProfileSearch(model.store, model.families, thresholds=Thresholds() if evalue else GATHERING)
-    every = range(len(model.families))
-    scanned = [
-        domain
-        for record in records
-        for domain in domains_of(record, search.search([record], [every])[0], evalue)
-    ]
-    names = {record.name for record in records}
-    wanted = [domain for domain in reference if domain.protein in names]
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> int:
+    """Residues that two ranges, ends included, share.
+
+    >>> overlap((1, 10), (10, 20)), overlap((1, 9), (10, 20))
+    (1, 0)
+    """
+    return max(0, min(one[1], other[1]) - max(one[0], other[0]) + 1)
+
+
+def additional(reference: Iterable[Found], reported: Iterable[Found]) -> list[Found]:
+    """Reported domains that no reference domain of the same family overlaps."""
+    there = by_pair(reference)
+    return [d for d in reported if outcome(d, there[d.protein, d.family]) == "lost"]
+
+
+def best_of_clans(domains: Sequence[Found], clans: dict[str, str]) -> list[bool]:
+    """Which domains stay when overlapping families of one clan compete, as in Pfam.
+
+    The lowest E-value goes first; a domain falls if a better one of another family of its clan
+    shares a residue with it.
+    """
+    kept, stays = defaultdict(list), [True] * len(domains)
+    for i in sorted(range(len(domains)), key=lambda i: (domains[i].evalue, -float(domains[i].score), i)):
+        domain, clan = domains[i], clans.get(domains[i].family)
+        better = kept[domain.protein, clan] if clan else []
+        stays[i] = not any(o.family != domain.family and overlap(o.ali, domain.ali) for o in better)
+        if stays[i]:
+            better.append(domain)
+    return stays
+
+
+def compare_rows(reference: Path, reported: Path) -> dict:
+    """How many rows of one domtblout stand in another, byte for byte but for padding.
+
+    The conditional E-value counts the families reported for the query, and so differs for all of
+    them if one is missing; rows are compared without it too.
+    """
+    wanted, there = table_rows(reference), table_rows(reported)
+    without = lambda rows: {row[:C_EVALUE] + row[C_EVALUE + 1 :] for row in rows}
     return {
-        "proteins": len(records),
-        "domains": len(scanned),
-        "as_hmmsearch": counts(outcomes(scanned, wanted), OUTCOMES),
-        "hmmsearch_besides": len(besides(scanned, wanted)),
+        "hmmscan": len(wanted),
+        "pfamnet-scan": len(there),
+        "same": len(set(wanted) & set(there)),
+        "same_but_for_c_evalue": len(without(wanted) & without(there)),
     }
 
 
-def clan_names(model, path):
-    """The clan of each family, '' for none."""
-    given = families_by_key(read_families(path)) if path else {}
-    return [
-        family.clan or (given[family.key][1].clan if family.key in given else "") for family in model.families
-    ]
+def clan_of(model, path) -> dict[str, str]:
+    """The clan of each family that has one."""
+    given = {family.key: family.clan for family in read_families(path)} if path else {}
+    return given | {unversioned(row["accession"]): row["clan"] for row in model.families if row["clan"]}
 
 
-def recall(model, reference, reported, clans):
+def recall(model, reference, reported, clans) -> dict:
     """What became of the reference domains, all of them and by kind."""
     became = outcomes(reference, reported)
-    same = [outcome in IDENTICAL for outcome in became]
+    same = [outcome == "identical" for outcome in became]
     best = best_of_clans(reference, clans)
-    rows = [model.families[domain.family].rows for domain in reference]
+    rows = {unversioned(row["accession"]): int(row["rows"] or 0) for row in model.families}
+    lost = [domain for domain, outcome in zip(reference, became) if outcome == "lost"]
+    here = defaultdict(list)
+    for domain in reported:
+        here[domain.protein].append(domain)
     return {
-        "domains": counts(became, OUTCOMES),
+        "domains": {name: became.count(name) for name in OUTCOMES},
         "identical": share(sum(same), len(same)),
-        "identical_exactly": share(became.count("exact"), len(same)),
         "best_of_clans": share(sum(s and b for s, b in zip(same, best)), sum(best)),
-        "clans_known": sum(map(bool, clans)),
-        "by_rows": by_bins(rows, same, ROWS),
+        "by_rows": by_bins([rows[domain.family] for domain in reference], same, ROWS),
         "by_length": by_bins([domain.length for domain in reference], same, LENGTHS),
+        "lost_families": dict(Counter(domain.name for domain in lost).most_common(20)),
+        "lost_overlapped": sum(any(overlap(o.ali, d.ali) for o in here[d.protein]) for d in lost),
+        "additional": [domain._asdict() for domain in additional(reference, reported)],
     }
 
 
-class Ranks:
-    """Where the network ranks the families of the reference domains."""
-
-    def __init__(self, scanner, records, reference):
-        self.scanner, self.rank, self.peak, self.limit = scanner, {}, {}, {}
-        self.records = {record.name: record for record in records}
-        wanted = {name: set() for name in self.records}
-        for domain in reference:
-            wanted[domain.protein].add(domain.family)
-        self.of_domains = []
-        for name, record in self.records.items():
-            self.look(name, scanner.runtime.logits(record.sequence), wanted[name])
-        self.of_domains = [self.rank[domain.protein, domain.family] for domain in reference]
-
-    def look(self, name, logits, families):
-        peaks = best_blocks(logits)
-        self.limit[name] = self.scanner.info.modes[self.scanner.mode].most * spans(len(logits))
-        for family in families:
-            better = (peaks > peaks[family]) | ((peaks == peaks[family]) & (np.arange(len(peaks)) < family))
-            self.rank[name, family] = int(better.sum())
-            self.peak[name, family] = float(peaks[family])
-
-    def curve(self):
-        """Share of the domains whose family is among the first n, without a threshold."""
-        total = len(self.of_domains)
-        return {str(n): share(sum(rank < n for rank in self.of_domains), total) for n in RANKS}
-
-    def lost(self, model, reference, reported):
-        """Why families of lost domains are missing, how they rank, and which they are."""
-        lost = [
-            domain for domain, outcome in zip(reference, outcomes(reference, reported)) if outcome == "lost"
-        ]
-        threshold = self.scanner.info.modes[self.scanner.mode].threshold
-        proposed = {
-            name: set(self.scanner.propose(self.records[name]).families.tolist())
-            for name in {domain.protein for domain in lost}
-        }
-        reasons = []
-        for domain in lost:
-            key = domain.protein, domain.family
-            reasons.append(
-                why_lost(
-                    domain.family in proposed[domain.protein],
-                    self.rank[key],
-                    self.limit[domain.protein],
-                    self.peak[key],
-                    threshold,
-                )
-            )
-        ranks = by_bins([self.rank[d.protein, d.family] for d in lost], [True] * len(lost), (0, *RANKS))
-        families = counts(model.families[domain.family].name for domain in lost)
-        sisters = sum(any(o.protein == d.protein and overlap(o.ali, d.ali) for o in reported) for d in lost)
-        return {
-            "domains": len(lost),
-            "why": counts(reasons),
-            "ranks": {name: bin["count"] for name, bin in ranks.items()},
-            "overlapped_by_another_family": sisters,
-            "families": dict(list(families.items())[:20]),
-        }
+# -- tables
 
 
-def network_calls(model, mode, records, reference, cpu):
-    """Calls of the network alone at default thresholds (under GA it makes none)."""
-    scanner = Scanner(model, Thresholds(), mode)
-    alone = [
-        domain
-        for record, hits in in_order(records, scanner.scan, cpu)
-        for domain in domains_of(record, hits)
-        if domain.source == "network"
+def tables(result: dict) -> dict[str, str]:
+    by = result["thresholds"]
+    name = f"{result['model']['families']} families, {result['sensitivity']}"
+    name += "" if by == "GA" else f", {by}"
+    ours, theirs = result["pfamnet"], result["hmmsearch"]
+    times = lambda row: f"{row['residues_per_s'] / theirs['residues_per_s']:.2f}"
+    costs = lambda row: [row["wall_s"], row["cpu_s"], row["peak_mib"], f"{row['residues_per_s']:,}"]
+    found = [
+        f"{result['proteins']['count']:,}",
+        f"{result['identical']['of']:,}",
+        percent(result["identical"]),
     ]
-    there = {(domain.protein, domain.family) for domain in reference}
-    return {
-        "thresholds": "default",
-        "domains": len(alone),
-        "proteins": len({domain.protein for domain in alone}),
-        "of_a_family_at_ga_there": sum((d.protein, d.family) in there for d in alone),
+    cells = lambda bins: [
+        f"{bin['percent']:.1f} of {bin['of']}" if bin["of"] else "–" for bin in bins.values()
+    ]
+    header = ["model, sensitivity", "proteins", "domains", "% identical (95 % interval)"]
+    lost = [result["domains"]["lost"], result["lost_overlapped"], len(result["additional"])]
+    best = percent(result["best_of_clans"], False)
+    speed = ["wall s", "CPU s", "peak MiB", "residues/s", "times hmmsearch"]
+    made = {
+        "recall": markdown(
+            [*header, "% of best in clan", "lost", "of these overlapped by another family", "additional"],
+            [[name, *found, best, *lost]],
+            result,
+        ),
+        "recall-short": markdown([*header, "times hmmsearch's speed"], [[name, *found, times(ours)]]),
+        "recall-by-rows": markdown([header[0], *result["by_rows"]], [[name, *cells(result["by_rows"])]]),
+        "recall-by-length": markdown(
+            [header[0], *result["by_length"]], [[name, *cells(result["by_length"])]]
+        ),
+        "recall-speed": markdown(
+            ["command", *speed],
+            [
+                [f"pyhmmer hmmsearch, every profile ({name})", *costs(theirs), times(theirs)],
+                [f"pfamnet-scan ({name})", *costs(ours), times(ours)],
+            ],
+            result,
+        ),
     }
-
-
-def rates(opening, work, residues, proteins):
-    """Seconds and rates, start-up left out and included."""
-    row = {
-        **work.seconds,
-        "residues_per_s": round(residues / work.wall),
-        "proteins_per_s": round(proteins / work.wall, 2),
-    }
-    if opening:
-        row |= {
-            "startup": opening.seconds,
-            "residues_per_s_with_startup": round(residues / (work.wall + opening.wall)),
-        }
-    return row
+    if result["additional"]:
+        made["recall-additional"] = markdown(
+            ["model, sensitivity", "protein", "family", "residues", "bits", "i-Evalue"],
+            [
+                [name, d["protein"], d["name"], "-".join(map(str, d["ali"])), d["score"], d["evalue"]]
+                for d in result["additional"]
+            ],
+        )
+    if "curve" in result:
+        rows = [
+            [f"{row['candidates']:,}", percent(row["identical"]), *costs(row), times(row)]
+            for row in result["curve"]
+        ]
+        rows.append(["every profile (hmmsearch)", "100.00", *costs(theirs), times(theirs)])
+        header = ["candidates per 1,024 residues", "% identical (95 % interval)", *speed]
+        made["recall-curve"] = markdown(header, rows, result)
+    if "programs" in result:
+        made["recall-programs"] = markdown(
+            ["complete command", "proteins", *speed[:-1], "domain rows", "identical but for c-Evalue"],
+            [
+                [
+                    f"{command} ({name})",
+                    result["programs"][command]["proteins"],
+                    *costs(result["programs"][command]),
+                    result["programs"]["rows"][command],
+                    result["programs"]["rows"]["same_but_for_c_evalue"],
+                ]
+                for command in ("hmmscan", "pfamnet-scan")
+            ],
+            result,
+        )
+    return made
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ def load(folder: Path) -> dict[str, list[dict]]:
     """The results of each version, the newest version first, in the order of their file names."""
     number = lambda path: [int(part) if part.isdigit() else -1 for part in path.name.split(".")]
     return {
-        version.name: [json.loads(path.read_text(encoding="utf-8")) for path in sorted(version.glob("*.json"))]
+        version.name: [
+            json.loads(path.read_text(encoding="utf-8")) for path in sorted(version.glob("*.json"))
+        ]
         for version in sorted(folder.iterdir(), key=number, reverse=True)
         if version.is_dir()
     }
@@ -121,7 +123,9 @@ def draw(results: dict[str, list[dict]], folder: Path) -> None:
     }
     folder.mkdir(exist_ok=True)
     for name, (kind, key, panel) in PANELS.items():
-        having = ([r for r in version if r["benchmark"] == kind and r.get(key)] for version in results.values())
+        having = (
+            [r for r in version if r["benchmark"] == kind and r.get(key)] for version in results.values()
+        )
         found = next(filter(None, having), None)
         if not found:
             continue
@@ -174,7 +178,9 @@ def recall_speed(axes, result):
     axes.semilogx(*zip(*points), "o-", markersize=4, label="pfamnet, by candidates per 1,024 residues")
     for row, point in zip(result["curve"], points):
         axes.annotate(f"{row['candidates']:,}", point, xytext=(4, 4), textcoords="offset points", fontsize=8)
-    axes.plot(result["hmmsearch"]["residues_per_s"], 100, "s", color="#c1121f", label="hmmsearch, every profile")
+    axes.plot(
+        result["hmmsearch"]["residues_per_s"], 100, "s", color="#c1121f", label="hmmsearch, every profile"
+    )
     axes.set(xlabel="residues per second", ylabel="% of the domains above the gathering threshold")
 
 
@@ -220,7 +226,11 @@ PANELS = {
     "recall_speed": ("recall", "curve", recall_speed),
     "accuracy_curves": ("accuracy", "curves", accuracy_curves),
     "accuracy_rows": ("accuracy", "errors", accuracy_bins("by_rows", "training rows of the family")),
-    "accuracy_identity": ("accuracy", "errors", accuracy_bins("by_identity", "% identity, nearest training row")),
+    "accuracy_identity": (
+        "accuracy",
+        "errors",
+        accuracy_bins("by_identity", "% identity, nearest training row"),
+    ),
     "accuracy_evalues": ("accuracy", "evalues", accuracy_evalues),
 }
 

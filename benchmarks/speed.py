@@ -1,251 +1,305 @@
 """How fast is pfamnet-scan, beside HMMER and MMseqs2, on the same cores in one run?
 
-Whole processes, start-up included, all with default thresholds:
+Complete commands, start-up included, with default thresholds:
 
 - pfamnet-scan, default and --fast;
-- pyhmmer's hmmsearch and hmmscan on pressed profiles (`opponent.py`);
+- pyhmmer's hmmsearch and hmmscan, which hold pressed profiles and all sequences in memory;
 - the hmmscan program on the same pressed profiles;
-- MMseqs2, if it is installed and --mmseqs asks for it: profiles from alignments that
-  the same HMMs emit, so not at its best; sensitivity 7.5.
+- MMseqs2 (--mmseqs), sensitivity 7.5, on profiles of alignments that the same HMMs emit: not its best.
 
-against the number of families (padded beyond the model's own: see `padded.py`), the
-length of the proteins, and the size of the file.
+The parts: `families` varies the number of families (beyond the model's own they are padding, see
+models.py), `lengths` the length of the proteins, `files` the size of the file, `startup` scans one protein.
 
     python benchmarks/speed.py --model DIR --proteins FASTA --cpu 2 --out FILE
 
-Slow programs are given fewer proteins, the first of the same file, never fewer than 25.
+Slow programs get fewer proteins, the first ones of the same file.
 """
 
 import itertools
-import os
-import subprocess
+import shlex
+import shutil
+import statistics
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import click
-from common import describe_model, machine, save
-from mmseqs import mmseqs_profiles, mmseqs_search
-from padded import make_model
-from programs import environment, hmmscan_program, press, run, write_fasta
+from common import (
+    SENSITIVITIES,
+    environment,
+    hmmscan_program,
+    machine,
+    markdown,
+    program,
+    pyhmmer_command,
+    rates,
+    read_model,
+    run,
+    save,
+    write_fasta,
+)
+from models import with_families
 
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model.directory import open_model
 
-OPPONENT = Path(__file__).with_name("opponent.py")
-# comparisons (proteins x families) that a program is given at most
+PARTS = ("families", "lengths", "files", "startup")
+PYHMMER = ("pyhmmer hmmsearch", "pyhmmer hmmscan")
+# comparisons (proteins x families) that a program gets at most
 BUDGET = {"pyhmmer hmmsearch": 3_200_000, "pyhmmer hmmscan": 1_600_000, "hmmscan": 640_000}
-FEWEST = 25
-LENGTHS = (100, 300, 1000, 3000, 10_000, 35_000)
-RESIDUES = 400_000  # of the proteins of one length
+FEWEST = 25  # proteins
+EMITTED = 30  # rows of an alignment for MMseqs2
+
+
+def numbers(_, __, text: str) -> list[int]:
+    return [int(word) for word in text.split(",") if word]
 
 
 @click.command()
 @click.option("--model", "model_path", required=True, type=click.Path(exists=True, file_okay=False))
 @click.option("--proteins", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--cpu", default=1, show_default=True, help="threads of each program")
-@click.option("--families", default="250,500,1000,2000,all,12500,25000", show_default=True)
-@click.option("--count", default=2000, show_default=True, help="proteins for each number of families")
-@click.option("--most", default=10_000, show_default=True, help="proteins for the model as it is")
+@click.option("--part", "parts", multiple=True, default=PARTS, type=click.Choice(PARTS), show_default=True)
 @click.option(
-    "--files",
-    default="1,10,100,1000,10000,100000",
+    "--families",
+    default="250,500,1000,2000,0,12500,25000",
     show_default=True,
-    help="proteins of the files of growing size; empty: none",
+    callback=numbers,
+    help="numbers of families; 0: the model as it is",
 )
-@click.option("--lengths/--no-lengths", default=True, show_default=True)
-@click.option("--mmseqs/--no-mmseqs", default=False, show_default=True)
+@click.option("--count", default=2000, show_default=True, help="proteins for each number of families")
+@click.option("--lengths", default="100,300,1000,3000,10000,35000", show_default=True, callback=numbers)
+@click.option("--residues", default=400_000, show_default=True, help="residues of the proteins of one length")
+@click.option("--files", default="1,10,100,1000,10000", show_default=True, callback=numbers, help="proteins")
+@click.option("--runs", default=11, show_default=True, help="runs of each command that starts up")
+@click.option("--mmseqs", is_flag=True, help="time MMseqs2 too")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, cpu, families, count, most, files, lengths, mmseqs, out):
+def main(model_path, proteins, cpu, parts, families, count, lengths, residues, files, runs, mmseqs, out):
     """Time pfamnet-scan and its opponents."""
-    model, records = open_model(model_path), list(read_fasta(proteins))
-    there = len(model.families)
+    model, records = read_model(model_path), list(read_fasta(proteins))
     result = {
         "benchmark": "speed",
         "machine": machine(cpu),
-        "model": describe_model(model),
+        "model": model.about,
         "proteins": {"file": Path(proteins).name, "count": len(records)},
     }
     with tempfile.TemporaryDirectory() as folder, hmmscan_program() as hmmscan:
         race = Race(Path(folder), cpu, hmmscan)
-        numbers = [there if word == "all" else int(word) for word in families.split(",") if word]
-        result["families"] = [
-            race.families(model_path, number, there, records, count, most) for number in numbers
-        ]
-        if lengths:
-            result["lengths"] = [race.length(model_path, model, records, length) for length in LENGTHS]
-        result["files"] = [race.file(model_path, records, int(size)) for size in files.split(",") if size]
+        if "families" in parts:
+            result["families"] = [race.families(model, number, records[:count]) for number in families]
+        if "lengths" in parts:
+            result["lengths"] = [race.length(model, records, length, residues) for length in lengths]
+        if "files" in parts:
+            result["files"] = [race.file(model, records, size) for size in files]
+        if "startup" in parts:
+            result["commands"] = race.startup(model, records[:1], runs)
         if mmseqs:
-            result["mmseqs"] = race.mmseqs(model, records)
-    save(result, out)
+            result["mmseqs"] = race.mmseqs(model, records[:1000])
+    save(result | {"tables": tables(result)}, out)
 
 
 class Race:
-    """Runs commands in a folder and keeps what each took."""
+    """Runs commands in a folder and keeps what each of them took."""
 
-    def __init__(self, folder, cpu, hmmscan):
+    def __init__(self, folder: Path, cpu: int, hmmscan: str | None):
         self.folder, self.cpu, self.hmmscan = folder, cpu, hmmscan
         self.variables = environment(folder / "cache")
 
-    def families(self, model_path, number, there, records, count, most):
+    def fasta(self, records, name="query.fa") -> Path:
+        return write_fasta(records, self.folder / name)
+
+    def timed(self, command, records, **options) -> dict:
+        return rates(run(command, self.variables, **options), records)
+
+    def families(self, model, number, records) -> dict:
         """All programs on a model of so many families."""
-        path, made = model_path, self.folder / f"model.{number}"
+        there = len(model.families)
+        number, made = number or there, self.folder / f"model.{number}"
         if number != there:
-            path = make_model(model_path, number, made)
-        pressed = press(open_model(path), self.folder)
-        rows = self.ours(path, records[: most if number == there else count])
-        rows |= self.opponents(pressed, number, records[:count])
-        remove(made)
-        for file in self.folder.glob("pressed*"):
-            file.unlink()
+            model = with_families(model, number, made)
+        rows = self.ours(model, records) | self.opponents(model, number, records)
+        shutil.rmtree(made, ignore_errors=True)
         return {"families": number, "padded": max(0, number - there), "programs": rows}
 
-    def ours(self, model_path, records, modes=("default", "fast")):
-        query, rows = write_fasta(records, self.folder / "query.fa"), {}
-        run(["pfamnet-scan", model_path, write_fasta(records[:1], self.folder / "one.fa")], self.variables)
-        for mode in modes:
-            command = [
-                "pfamnet-scan",
-                *(["--fast"] if mode == "fast" else []),
-                "--cpu",
-                self.cpu,
-                "-o",
-                "/dev/null",
-                "--domtblout",
-                self.folder / "ours",
-                model_path,
-                query,
-            ]
-            rows[f"pfamnet-scan {mode}"] = self.timed(command, records)
+    def ours(self, model, records) -> dict:
+        run([*program("pfamnet-scan"), model.path, self.fasta(records[:1])], self.variables)
+        query = self.fasta(records)
+        return {
+            f"pfamnet-scan {name}": self.timed(self.scan(model, query, *SENSITIVITIES[name]), records)
+            for name in ("default", "fast")
+        }
+
+    def scan(self, model, query, *options) -> list:
+        table = ["-o", "/dev/null", "--domtblout", self.folder / "ours"]
+        return [*program("pfamnet-scan"), *options, "--cpu", self.cpu, *table, model.path, query]
+
+    def opponents(self, model, number, records, names=tuple(BUDGET)) -> dict:
+        pressed, out, rows = model.press(self.folder), self.folder / "theirs", {}
+        for name in names:
+            some = records[: max(FEWEST, BUDGET[name] // number)]
+            query = self.fasta(some)
+            command = [self.hmmscan, "--cpu", self.cpu, "-o", "/dev/null", "--domtblout", out, pressed, query]
+            if name in PYHMMER:
+                command = pyhmmer_command(name.removeprefix("pyhmmer "), pressed, query, self.cpu, out)
+            if command[0]:
+                rows[name] = self.timed(command, some)
+        for file in self.folder.glob("pressed*"):
+            file.unlink()
         return rows
 
-    def opponents(self, pressed, number, records):
-        rows = {}
-        for name, budget in BUDGET.items():
-            some = records[: max(FEWEST, budget // number)]
-            query = write_fasta(some, self.folder / "some.fa")
-            command = [sys.executable, OPPONENT, name.removeprefix("pyhmmer "), pressed, query, self.cpu]
-            if name == "hmmscan":
-                if not self.hmmscan:
-                    continue
-                command = [
-                    self.hmmscan,
-                    "--cpu",
-                    self.cpu,
-                    "-o",
-                    "/dev/null",
-                    "--domtblout",
-                    self.folder / "theirs",
-                    pressed,
-                    query,
-                ]
-            rows[name] = self.timed(command, some)
-        return rows
-
-    def length(self, model_path, model, records, length):
+    def length(self, model, records, length, residues) -> dict:
         """Proteins of one length: real ones joined and cut."""
-        residues = itertools.chain.from_iterable(record.sequence for record in records)
+        letters = itertools.chain.from_iterable(record.sequence for record in itertools.cycle(records))
         some = [
-            records[i]._replace(name=f"joined_{i}", sequence="".join(itertools.islice(residues, length)))
-            for i in range(max(2, RESIDUES // length))
+            records[0]._replace(name=f"joined_{i}", sequence="".join(itertools.islice(letters, length)))
+            for i in range(max(2, residues // length))
         ]
-        pressed = press(model, self.folder)
-        query = write_fasta(some, self.folder / "some.fa")
-        rows = self.ours(model_path, some)
-        command = [sys.executable, OPPONENT, "hmmsearch", pressed, query, self.cpu]
-        return {"length": length, "programs": rows | {"pyhmmer hmmsearch": self.timed(command, some)}}
+        rows = self.ours(model, some)
+        return {"length": length, "programs": rows | self.opponents(model, 1, some, PYHMMER[:1])}
 
-    def file(self, model_path, records, size):
-        """A file of so many proteins, the same ones again under other names where they run out."""
+    def file(self, model, records, size) -> dict:
+        """A file of so many proteins, under new names when they come again."""
         some = [
             record._replace(name=f"{record.name}_{i}")
             for i, record in zip(range(size), itertools.cycle(records))
         ]
-        query = write_fasta(some, self.folder / "query.fa")
-        command = ["pfamnet-scan", "--line-buffered", "--cpu", self.cpu, model_path, query]
-        return {"proteins": size, "programs": {"pfamnet-scan default": self.timed(command, some, watch=True)}}
-
-    def mmseqs(self, model, records):
-        some = records[:1000]
-        query = write_fasta(some, self.folder / "some.fa")
-        profiles = mmseqs_profiles(model, self.folder / "mmseqs")
-        found = self.folder / "found"
-        row = self.timed(mmseqs_search(query, profiles, found, self.cpu), some)
-        del row["peak_mib"]  # several processes
-        return row | {"hits": len((found / "table").read_text().splitlines())}
-
-    def timed(self, command, records, watch=False):
-        """Seconds, peak memory and rates of a command; with `watch`, when its first row came."""
-        begun = time.perf_counter()
-        process = subprocess.Popen(
-            list(map(str, command)),
-            env=self.variables,
-            stdout=subprocess.PIPE if watch else subprocess.DEVNULL,
-        )
-        peak = Peak(process.pid)
-        first = {"first_row_s": first_row(process.stdout, begun)} if watch else {}
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise click.ClickException(f"{command[0]} ended with status {process.returncode}")
-        residues = sum(len(record.sequence) for record in records)
+        command = [*program("pfamnet-scan"), "--cpu", self.cpu, model.path, self.fasta(some)]
         return {
-            "proteins": len(records),
-            "residues": residues,
-            "wall_s": round(wall, 3),
-            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
-            "peak_mib": peak.mib(),
-            "residues_per_s": round(residues / wall),
-            "proteins_per_s": round(len(records) / wall, 2),
-            **first,
+            "proteins": size,
+            "programs": {"pfamnet-scan default": self.timed(command, some, first_row=True)},
         }
 
+    def startup(self, model, records, runs) -> dict:
+        """One protein; the commands take turns, so that a busy machine is fair to all."""
+        query, scan = self.fasta(records), program("pfamnet-scan")
+        commands = {
+            "pfamnet-scan --cpu 1": [*scan, "--cpu", 1, model.path, query],
+            "pfamnet-scan --cpu 2": [*scan, "--cpu", 2, model.path, query],
+            "pfamnet-scan --version": [*scan, "--version"],
+            "python -c pass": [sys.executable, "-c", "pass"],
+        }
+        if self.hmmscan:
+            commands["hmmscan"] = [self.hmmscan, "--cpu", 1, model.press(self.folder), query]
+        for command in commands.values():  # byte code, file cache
+            run(command, self.variables)
+        taken = {name: [] for name in commands}
+        for _ in range(runs):
+            for name, command in commands.items():
+                taken[name].append(run(command, self.variables))
+        return {name: spread(costs) for name, costs in taken.items()}
 
-class Peak:
-    """The peak memory of a process, asked for while it runs.
+    def mmseqs(self, model, records) -> dict:
+        """MMseqs2 from FASTA to a table; its profiles are made before the clock starts."""
+        query, profiles = self.fasta(records), self.mmseqs_profiles(model)
+        base = self.folder / "search"
+        base.mkdir()
+        search = [profiles, base / "query", base / "hits", base / "scratch", "-s", 7.5, "-e", 10]
+        steps = (
+            ["createdb", query, base / "query"],
+            ["search", *search, "--threads", self.cpu],
+            ["convertalis", profiles, base / "query", base / "hits", base / "table", "--threads", self.cpu],
+        )
+        script = "\n".join(shlex.join(["mmseqs", *map(str, step), "-v", "1"]) for step in steps)
+        row = self.timed(["sh", "-ec", script], records)
+        del row["peak_mib"]  # the shell's
+        return row | {"hits": len((base / "table").read_text().splitlines())}
 
-    What wait4 says would be no less than this process had when it started the other.
-    """
+    def mmseqs_profiles(self, model) -> Path:
+        import hmmer
 
-    def __init__(self, pid):
-        self.status, self.kib = Path(f"/proc/{pid}/status"), 0
-        self.thread = threading.Thread(target=self.watch, daemon=True)
-        self.thread.start()
-
-    def watch(self):
-        while True:
-            try:
-                lines = self.status.read_text().splitlines()
-            except OSError:
-                return
-            held = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
-            if not held:  # it has ended
-                return
-            self.kib = max(self.kib, *held)
-            time.sleep(0.02)
-
-    def mib(self):
-        self.thread.join()
-        return round(self.kib / 1024, 1)
-
-
-def first_row(stdout, begun):
-    """Seconds until a row stood in the output, which is read to its end; None where none came."""
-    came = None
-    for line in stdout:
-        if came is None and not line.startswith(b"#"):
-            came = round(time.perf_counter() - begun, 3)
-    return came
+        library, rows, base = self.folder / "all.hmm", self.folder / "all.sto", self.folder / "mmseqs"
+        with open(library, "wb") as file:
+            for hmm in model.profiles():
+                hmm.write(file)
+        base.mkdir()
+        hmmemit = Path(hmmer.path(hmmer.Program.hmmemit))
+        try:
+            run([hmmemit, "-a", "-N", EMITTED, "--seed", 1, "-o", rows, library])
+        finally:
+            hmmemit.unlink()
+        run(["mmseqs", "convertmsa", rows, base / "rows", "--identifier-field", 0])
+        run(["mmseqs", "msa2profile", base / "rows", base / "profiles", "--match-mode", 1])
+        return base / "profiles"
 
 
-def remove(folder):
-    if folder.is_dir():
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
+def spread(costs: list[dict]) -> dict:
+    """Median wall and CPU seconds of several runs, and the extremes of wall seconds."""
+    wall, cpu = ([cost[name] for cost in costs] for name in ("wall_s", "cpu_s"))
+    return {
+        "wall_s": round(statistics.median(wall), 3),
+        "wall_least_s": min(wall),
+        "wall_most_s": max(wall),
+        "cpu_s": round(statistics.median(cpu), 3),
+    }
+
+
+# -- tables
+
+COSTS = ["wall s", "CPU s", "peak MiB", "residues/s"]
+
+
+def costs(row: dict) -> list:
+    return [row["wall_s"], row["cpu_s"], row.get("peak_mib", "–"), f"{row['residues_per_s']:,}"]
+
+
+def tables(result: dict) -> dict[str, str]:
+    """The tables of the parts that a result has."""
+    made = {}
+    if "families" in result:
+        rows = [row for level in result["families"] for row in family_rows(level)]
+        if "mmseqs" in result:
+            row = result["mmseqs"]
+            own = f"{result['model']['families']:,}"
+            rows.append([own, "MMseqs2, s 7.5", f"{row['proteins']:,}", *costs(row), "–"])
+        header = ["families", "program", "proteins", *COSTS, "times the faster pyhmmer program"]
+        made["speed-families"] = markdown(header, rows, result)
+        shown = list(result["families"][0]["programs"])
+        made["speed-short"] = markdown(
+            ["families, residues/s", *shown],
+            [
+                [f"{level['families']:,}", *(f"{level['programs'][n]['residues_per_s']:,}" for n in shown)]
+                for level in result["families"]
+            ],
+        )
+    if "lengths" in result:
+        rows = [
+            [f"{level['length']:,}", name, row["proteins"], *costs(row)]
+            for level in result["lengths"]
+            for name, row in level["programs"].items()
+        ]
+        header = ["residues of each protein", "program", "proteins", *COSTS]
+        made["speed-lengths"] = markdown(header, rows, result)
+    if "files" in result:
+        rows = [
+            [f"{level['proteins']:,}", *costs(row), row.get("first_row_s", "–"), f"{row['proteins_per_s']:,}"]
+            for level in result["files"]
+            for row in level["programs"].values()
+        ]
+        header = ["proteins in the file", *COSTS, "first row after s", "proteins/s"]
+        made["speed-files"] = markdown(header, rows, result)
+    if "commands" in result:
+        names = ("wall_s", "wall_least_s", "wall_most_s", "cpu_s")
+        rows = [
+            [f"`{name}`", result["model"]["families"], *(row[n] for n in names)]
+            for name, row in result["commands"].items()
+        ]
+        header = ["command", "families", "wall s (median)", "least", "most", "CPU s"]
+        made["speed-startup"] = markdown(header, rows, result)
+    return made
+
+
+def family_rows(level: dict) -> list[list]:
+    padded = f" ({level['padded']:,} padded)" if level["padded"] else ""
+    base = max(level["programs"][name]["residues_per_s"] for name in PYHMMER)
+    return [
+        [
+            f"{level['families']:,}{padded}",
+            name,
+            f"{row['proteins']:,}",
+            *costs(row),
+            f"{row['residues_per_s'] / base:.2f}",
+        ]
+        for name, row in level["programs"].items()
+    ]
 
 
 if __name__ == "__main__":
