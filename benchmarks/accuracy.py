@@ -1,472 +1,330 @@
-"""How right pfamnet is on the Pfam seed split, beside HMMER: every table and figure of it.
+"""How accurate is `pfamnet-scan --top` on the Pfam seed split, beside HMMER?
 
-Each --split is a name, a model that `pfamnet-build` made of the split's train fold, and the
-split's directory (random, clustered, or one of reduced_split.py). What can be chosen (weights
-of the combined score, share of the network's P-value) is chosen on dev; test is looked at once.
+MODEL is what pfamnet-build made of the training fold of SPLIT, a directory in the layout of the Pfam
+seed split (random, clustered, or made by reduced_split.py). Every row of the test fold is one domain.
 
-    python benchmarks/accuracy.py --families FAMILIES --base ENCODER --work DIR \\
-        --split random MODEL DIR --split clustered MODEL DIR --split reduced MODEL DIR
+    python benchmarks/accuracy.py --name random --model MODEL --data SPLIT --work DIR --out FILE
 
-Methods:
+Methods, each of which predicts one family per row:
 
-esm, light      the networks alone: largest mean of the block logits; sure by their P-value
-one pass        every profile, hmmsearch's default filters, E <= 10
-two passes      what had no hit goes once more without filters, Z = 1, E <= 1e6
-both            w * ln 2 * bits + log-probability of the ESM network, bits from the profiles of
-                its first candidates alone, without filters; sure by both P-values
-both, all       the same with the bits of the two passes over every profile
-light and ...   the same with the light network
-phmmer          against the train rows (some queries only, see `of`)
-neighbour       cosine of mean residue vectors, some train rows of each family: the encoder as
-                it was (frozen) and as it was fine-tuned
-words           most frequent words of four residues: the floor
+- complete commands: `pfamnet-scan --top`, with --sensitive, and with --mode network; with --fewer also
+  `--top` of models of the same fold that have fewer candidates (`pfamnet-build --candidates N`);
+- every profile by pyhmmer: one pass (hmmsearch's default filters, E <= 10); two passes (rows without a
+  hit are searched again without filters);
+- phmmer against the training rows, on some of the rows (--phmmer-rows).
+
+A row without a prediction is an error. Decoys are test rows, shuffled or reversed. What is finished is
+kept in --work, so that an interrupted run continues.
 """
 
+import csv
+import hashlib
 import json
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 import accuracy_measures as measures
 import click
 import numpy as np
-from accuracy_methods import (
-    NONE,
-    Answer,
-    Embedder,
-    Kept,
-    Words,
-    by_both,
-    by_neighbour,
-    by_network,
-    by_phmmer,
-    by_profiles,
-    candidates_pass,
-    combined,
-    network_view,
-    one_pass,
-    second_pass,
-)
-from common import Clock, describe_model, machine, save, share
+from accuracy_measures import NONE, Answer, Kept
+from common import Model, machine, markdown, percent, program, read_model, run, save, share, write_fasta
+from reduced_split import read
 
-from pfamnet.families import families_by_key, read_families
-from pfamnet.model.combination import log_probabilities
-from pfamnet.model.directory import open_model
-from pfamnet.profiles.store import optimize
-from pfamnet.training.distillation import some_of_each
-from pfamnet.trainset.entries import FamilyBook
-from pfamnet.trainset.readers import read_shard
+from pfamnet import __version__
+from pfamnet.families import accession_key, read_families
 
-RESULTS = Path(__file__).resolve().parent / "results"
-WEIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 10, 31)])  # of the bits, in nats
-SHARES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)  # of the network's ln P
-CANDIDATES = 64
-DEV_DECOYS = 250  # of each kind, to choose by
+ONE, TWO, TOP = "profiles, one pass", "profiles, two passes", "pfamnet-scan --top"
 KINDS = ("shuffled", "reversed")
+UNKNOWN = -2  # the label of a family that the model does not have
+
+
+class Row(NamedTuple):
+    name: str
+    sequence: str
+    description: str = ""
 
 
 @click.command()
-@click.option("--split", "splits", nargs=3, multiple=True, required=True, metavar="NAME MODEL DIR")
-@click.option(
-    "--families", required=True, type=click.Path(exists=True, dir_okay=False), help="table with clans"
-)
-@click.option(
-    "--base", type=click.Path(exists=True, file_okay=False), help="the encoder as it was, for neighbours"
-)
-@click.option(
-    "--work", required=True, type=click.Path(file_okay=False), help="where what was worked out is kept"
-)
-@click.option("--dev-rows", default=1200, show_default=True, help="dev rows to choose by")
+@click.option("--name", required=True, help="of the split")
+@click.option("--model", required=True, type=click.Path(exists=True, file_okay=False))
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--fewer", multiple=True, type=click.Path(exists=True, file_okay=False), help="more models")
+@click.option("--families", type=click.Path(exists=True, dir_okay=False), help="table of clans")
+@click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--decoys", default=1000, show_default=True, help="decoys of each kind")
-@click.option(
-    "--neighbours",
-    default=5,
-    show_default=True,
-    help="train rows of each family that neighbours are sought among",
-)
-@click.option("--phmmer-rows", default=200, show_default=True, help="test rows that go to phmmer")
-@click.option("--first", type=int, help="take the first N test rows only, to try it out")
-@click.option("--cpu", default=1, show_default=True, help="threads of hmmsearch")
-@click.option("--out", default=RESULTS, type=click.Path(file_okay=False), help="for accuracy.NAME.json")
-def main(splits, families, base, work, dev_rows, decoys, neighbours, phmmer_rows, first, cpu, out):
-    """Errors, calls on decoys and E-values of networks, profiles and both."""
-    for name, model, data in splits:
-        with Clock() as clock:
-            bench = Bench(open_model(model), Path(data), families, Path(work) / name, cpu)
-            result = bench.run(base, dev_rows, decoys, neighbours, phmmer_rows, first)
-        save(
-            {
-                "benchmark": "accuracy",
-                "split": name,
-                "machine": machine(cpu, ("pfamnet", "numpy", "pyhmmer", "onnxruntime", "torch")),
-                "model": describe_model(bench.model),
-                "training": training_log(model),
-                **result,
-                "seconds": clock.seconds,
-            },
-            str(Path(out) / f"accuracy.{name}.json"),
-        )
+@click.option("--phmmer-rows", default=200, show_default=True, help="test rows for phmmer; 0: none")
+@click.option("--first", type=int, help="take N test rows at random, to try it out")
+@click.option("--cpu", default=1, show_default=True, help="threads of each program")
+@click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
+def main(name, model, data, fewer, families, work, decoys, phmmer_rows, first, cpu, out):
+    """Errors, calls on decoys and E-values of pfamnet-scan and of profiles."""
+    bench = Bench(read_model(model), [read_model(path) for path in fewer], data, families, work, cpu)
+    result = {
+        "benchmark": "accuracy",
+        "split": name,
+        "machine": machine(cpu),
+        "model": bench.model.about | {"candidates": candidates(bench.model)},
+        **bench.run(first, decoys, phmmer_rows),
+    }
+    save(result | {"tables": tables(result)}, out)
 
 
-class Rows:
-    """Sequences of a fold, and their families in the model (n,)."""
-
-    def __init__(self, sequences, labels):
-        self.sequences, self.labels = sequences, np.array(labels, int)
-
-    def some(self, count, seed=0):
-        if count is None or count >= len(self.sequences):
-            return self
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(self.sequences))[:count])
-        return Rows([self.sequences[i] for i in chosen], self.labels[chosen])
+def candidates(model: Model) -> int:
+    """How many candidates per 1,024 residues the default sensitivity tries, on average."""
+    return model.description["networks"]["light"]["modes"]["default"]["candidates"]
 
 
 class Bench:
-    """One split: its model, its rows, and what was worked out of them."""
+    """One split: its model, its rows, and what was computed of them."""
 
-    def __init__(self, model, data, families, work, cpu):
+    def __init__(self, model, fewer, data, families, work, cpu):
         self.model, self.data, self.cpu = model, data, cpu
-        self.kept = Kept(work / describe_model(model)["digest"])
-        self.clans = clan_names(model, families)
-        self.count = len(model.families)
-        self.profiles = [optimize(model.store.hmm(i)) for i in range(self.count)]
-        self.runtimes = {name: model.runtime(name, "cpu") for name in sorted(model.networks)}
-        self.train = self.read("train")
-        self.words = Words(self.train.sequences, self.train.labels)
-
-    def read(self, fold, known=True):
-        """A fold's rows; those of families that the model does not have are left out, or alone left."""
-        index, rows = families_by_key(self.model.families), []
-        for shard in sorted((self.data / fold).glob("data-*")):
-            for entry in read_shard(shard, fold, FamilyBook()):
-                label = index.get(entry.labels[0][2], (-2,))[0]
-                if (label >= 0) == known:
-                    rows.append((entry.sequence, label))
-        return Rows(*zip(*rows)) if rows else Rows([], [])
-
-    def run(self, base, dev_rows, decoys, neighbours, phmmer_rows, first):
-        dev = self.read("dev").some(dev_rows)
-        choices = self.choose(dev, self.decoys(dev, DEV_DECOYS))
-        test = self.read("test").some(first)
-        answers = self.answers("test", test, choices)
-        decoys = self.decoys(test, decoys)
-        fakes = {
-            kind: self.answers(f"test.{kind}", Rows(rows, np.full(len(rows), NONE)), choices)
-            for kind, rows in decoys.items()
+        self.folder = work / f"{__version__}.{model.about['digest']}"
+        self.kept = Kept(self.folder)
+        keys = [accession_key(row["accession"]) for row in model.families]
+        self.index = {key: place for place, key in enumerate(keys)}
+        given = {family.key: family.clan for family in read_families(families)} if families else {}
+        self.clans = [row["clan"] or given.get(key) or key for row, key in zip(model.families, keys)]
+        self.profiles = list(model.profiles())
+        self.train, self.train_labels = self.read("train")
+        networks = [["--mode", "network", "--network", name] for name in model.description["networks"]]
+        # method -> (model, options)
+        self.tops = {TOP: (model, [])} | {
+            " ".join([TOP, *options]): (model, options) for options in (["--sensitive"], *networks)
         }
-        for name, (answer, on_decoys) in self.neighbours(base, neighbours, test, decoys).items():
-            answers[name] = answer
-            for kind, answer in on_decoys.items():
-                fakes[kind][name] = answer
-        result = self.report(test, answers, fakes) | {"choices": choices, "dev_rows": len(dev.labels)}
-        result["phmmer"] = self.phmmer(test, phmmer_rows, answers)
-        result["evalues"] = self.evalues(fakes)
+        self.tops |= {f"{TOP}, at most {candidates(few)} candidates": (few, []) for few in fewer}
+        self.scans = {" ".join(["pfamnet-scan", *options]): options for options in ([], *networks)}
+
+    def read(self, fold: str) -> tuple[list[str], np.ndarray]:
+        """The sequences of a fold and the places of their families in the model."""
+        rows = read(self.data / fold)
+        labels = [self.index.get(accession_key(row["family_accession"]), UNKNOWN) for row in rows]
+        return [row["sequence"] for row in rows], np.array(labels, int)
+
+    def run(self, first, decoys, phmmer_rows) -> dict:
+        sequences, labels = self.read("test")
+        known = np.flatnonzero(labels >= 0)
+        if first:
+            known = np.sort(np.random.default_rng(0).permutation(known)[:first])
+        sequences, labels = [sequences[i] for i in known], labels[known]
+        answers = self.answers(sequences)
+        fakes = {kind: made_of(sequences, kind, decoys) for kind in KINDS}
+        on_fakes = [self.answers(fakes[kind]) for kind in KINDS]
+        surest = {name: np.concatenate([made[name].sure for made in on_fakes]) for name in answers}
+        bins = self.bins(sequences, labels)
+        result = {
+            "rows": {"train": len(self.train), "test": len(labels)},
+            "families_tested": len(np.unique(labels)),
+            "decoys": {kind: len(rows) for kind, rows in fakes.items()},
+            "errors": {n: measures.errors(a, labels, self.clans, bins) for n, a in answers.items()},
+            "mcnemar": self.mcnemar(answers, labels),
+            "curves": {n: measures.curve(a, labels, surest[n]) for n, a in answers.items()},
+            "evalues": self.evalues(fakes),
+        }
+        if phmmer_rows:
+            result["phmmer"] = self.phmmer(sequences, labels, answers, phmmer_rows)
         if (self.data / "reduced.json").exists():
-            result |= self.reduced(test, answers, choices)
+            result |= self.reduced(answers, labels)
         return result
 
-    # -- what is worked out once
+    # -- what is computed once
 
-    def decoys(self, rows, count):
-        """Decoys of each kind made of a fold's rows: their sequences."""
-        rng, parts = np.random.default_rng(7), {}
-        for kind in KINDS:
-            chosen = rng.permutation(len(rows.sequences))[:count]
-            parts[kind] = [
-                rows.sequences[i][::-1]
-                if kind == "reversed"
-                else "".join(rng.permutation(list(rows.sequences[i])))
-                for i in chosen
-            ]
-        return parts
-
-    def views(self, name, sequences):
-        return {
-            network: self.kept(
-                f"{name}.{network}",
-                lambda: network_view(runtime, self.model.networks[network], sequences, f"{name} {network}"),
+    def scan(self, model: Model, options: list[str], sequences: list[str]) -> list[dict]:
+        """The rows of pfamnet-scan's table for these sequences, whose names are their places."""
+        names = [model.about["digest"], *options, *sequences]
+        path = self.folder / f"{hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]}.tsv"
+        if not path.exists():
+            query = write_fasta(
+                [Row(str(i), text) for i, text in enumerate(sequences)], self.folder / "query.fa"
             )
-            for network, runtime in self.runtimes.items()
-        }
+            partial = path.with_suffix(".partial")
+            command = [*program("pfamnet-scan"), *options, "--header", "--cpu", self.cpu, "-o", partial]
+            run([*command, model.path, query])
+            os.rename(partial, path)
+        with open(path, newline="", encoding="utf-8") as file:
+            header = file.readline().lstrip("#").rstrip("\n").split("\t")
+            return list(csv.DictReader(file, header, delimiter="\t", quoting=csv.QUOTE_NONE))
 
-    def found(self, name, sequences, views):
-        """What profiles find: in one pass, in two, and those of each network's candidates."""
-        one = self.kept(f"{name}.one", lambda: one_pass(self.profiles, sequences, self.cpu))
-        two = self.kept(f"{name}.two", lambda: second_pass(self.profiles, sequences, one, self.cpu))
-        return {"one": one, "two": two} | {
-            network: self.kept(
-                f"{name}.{network}.candidates",
-                lambda: candidates_pass(self.profiles, sequences, view["log_p"], CANDIDATES, self.cpu),
-            )
-            for network, view in views.items()
-        }
+    def found(self, sequences: list[str]) -> dict[str, dict]:
+        """What every profile finds in one pass, and in two."""
+        name = hashlib.sha256(json.dumps(sequences).encode()).hexdigest()[:16]
+        queries = measures.digital(sequences)
+        search = lambda: measures.search(self.profiles, queries, self.cpu, measures.ONE_PASS)
+        one = self.kept(f"{name}.one", search)
+        again = lambda: measures.two_passes(self.profiles, sequences, one, self.cpu)
+        return {ONE: one, TWO: self.kept(f"{name}.two", again)}
 
-    def choose(self, dev, decoys):
-        """Weights and shares of the combined scores, fitted on dev."""
-        views = self.views("dev", dev.sequences)
-        found = self.found("dev", dev.sequences, views)
-        choices = {}
-        for network, view in views.items():
-            for name, bits in (
-                (f"{network} and candidates", found[network]),
-                (f"{network} and all", found["two"]),
-            ):
-                weight = fit_weight(view, bits, dev.labels)
-                fakes = [
-                    (
-                        self.views(f"dev.{kind}", rows),
-                        self.found(f"dev.{kind}", rows, self.views(f"dev.{kind}", rows)),
-                    )
-                    for kind, rows in decoys.items()
-                ]
-                choices[name] = {
-                    "weight": weight,
-                    "share": fit_share(
-                        view,
-                        bits,
-                        weight,
-                        dev.labels,
-                        [
-                            (seen[network], there[network] if "candidates" in name else there["two"])
-                            for seen, there in fakes
-                        ],
-                    ),
-                }
-        return choices
+    def answers(self, sequences: list[str]) -> dict[str, Answer]:
+        """Each method's prediction for each sequence."""
+        count, answers = len(sequences), {}
+        for name, (model, options) in self.tops.items():
+            picks, evalues = np.full(count, NONE), np.full(count, np.inf)
+            for row in self.scan(model, ["--top", *options], sequences):
+                place = int(row["query_name"])
+                picks[place] = self.index[accession_key(row["target_accession"])]
+                evalues[place] = float(row["evalue"])
+            answers[name] = Answer(picks, evalues)
+        found = self.found(sequences)
+        return answers | {name: measures.best_profile(found[name], count) for name in (ONE, TWO)}
 
-    def answers(self, name, rows, choices):
-        """Each method's answers but those of single sequences."""
-        views = self.views(name, rows.sequences)
-        found = self.found(name, rows.sequences, views)
-        count = len(rows.sequences)
-        answers = {network: by_network(view) for network, view in views.items()}
-        answers["one pass"] = by_profiles(found["one"], count, self.count)
-        answers["two passes"] = by_profiles(found["two"], count, self.count)
-        for network, view in views.items():
-            for kind, bits in (("candidates", found[network]), ("all", found["two"])):
-                choice = choices[f"{network} and {kind}"]
-                answers[f"{network} and {kind}"] = by_both(view, bits, choice["weight"], choice["share"])
-        return answers | {"words": self.words(rows.sequences)}
-
-    def neighbours(self, base, most, test, decoys):
-        """{method: (answer on test, {kind of decoys: answer})}."""
-        chosen = some_of_each(self.train.labels, most)
-        near_rows, labels = [self.train.sequences[i] for i in chosen], self.train.labels[chosen]
-        encoders, answers = {}, {}
-        if "esm" in self.runtimes:
-            encoders["neighbour, fine-tuned"] = self.runtimes["esm"].network.encoder
-        if base:
-            from pfamnet.network.esm_files import load_encoder
-
-            encoders["neighbour, frozen"] = load_encoder(base)
-        for name, encoder in encoders.items():
-
-            def vectors(fold, sequences, name=name, encoder=encoder):
-                return self.kept(f"{fold}.{name}", lambda: Embedder(encoder)(sequences, f"{fold} {name}"))[
-                    "vectors"
-                ]
-
-            near = vectors("train", near_rows)
-            kinds = (
-                {
-                    kind: by_neighbour(vectors(f"test.{kind}", rows), near, labels)
-                    for kind, rows in decoys.items()
-                }
-                if name.endswith("fine-tuned")
-                else {}
-            )
-            answers[name] = (by_neighbour(vectors("test", test.sequences), near, labels), kinds)
-        return answers
-
-    # -- what is said of it
-
-    def report(self, test, answers, fakes):
-        rows = np.bincount(self.train.labels, minlength=self.count)
-        identity = self.kept(
-            "test.identity",
-            lambda: {
-                "identity": measures.nearest_identity(
-                    [self.model.store.hmm(i) for i in range(self.count)],
-                    test.sequences,
-                    test.labels,
-                    self.train.sequences,
-                    self.train.labels,
-                )
-            },
-        )["identity"]
-        about = (self.clans, rows[test.labels].tolist(), identity, [len(s) for s in test.sequences])
-        views = self.views("test", test.sequences)
+    def bins(self, sequences, labels) -> dict:
+        """{field: (values, edges)} of the test rows."""
+        rows = np.bincount(self.train_labels[self.train_labels >= 0], minlength=len(self.clans))
+        train = self.train, self.train_labels
+        identity = measures.nearest_identity(self.profiles, sequences, labels, *train)
         return {
-            "rows": {"train": len(self.train.labels), "test": len(test.labels)},
-            "families_tested": len(np.unique(test.labels)),
-            "errors": {
-                name: measures.errors(answer, test.labels, *about) for name, answer in answers.items()
-            },
-            "mcnemar": {
-                name: measures.against(answer, answers["two passes"], test.labels)
-                for name, answer in answers.items()
-                if name != "two passes"
-            },
-            "decoys": {kind: len(next(iter(made.values())).picks) for kind, made in fakes.items()},
-            "curves": {
-                name: measures.curve(
-                    answer, test.labels, np.concatenate([made[name].sure for made in fakes.values()])
-                )
-                for name, answer in answers.items()
-                if all(name in made for made in fakes.values())
-            },
-            "reliability": {
-                name: measures.reliability(view["log_p"], test.labels) for name, view in views.items()
-            },
-            "confusions": {
-                name: measures.confusions(answers[name], test.labels, self.clans)
-                for name in (
-                    *self.runtimes,
-                    "one pass",
-                    "two passes",
-                    *(f"{n} and candidates" for n in self.runtimes),
-                )
-            },
-            "families": [
-                [family.key, family.name, clan] for family, clan in zip(self.model.families, self.clans)
-            ],
+            "by_rows": (rows[labels].tolist(), measures.ROWS),
+            "by_identity": (np.floor(identity).tolist(), measures.IDENTITY),
+            "by_length": ([len(sequence) for sequence in sequences], measures.LENGTHS),
         }
 
-    def phmmer(self, test, count, answers):
-        """phmmer on some test rows and decoys, and the other methods on the same rows."""
-        if not count:
-            return None
-        places = np.arange(len(test.labels))
-        chosen = np.sort(np.random.default_rng(3).permutation(places)[:count])
-        queries = [test.sequences[i] for i in chosen]
-        decoys = [
-            rows[i] for rows in self.decoys(test, 10**9).values() for i in range(min(count // 2, len(rows)))
-        ]
-        run = lambda sequences: by_phmmer(sequences, self.train.sequences, self.train.labels, self.cpu)
-        answer = Answer(**self.kept(f"test.phmmer.{count}", lambda: run(queries)))
-        fake = Answer(**self.kept(f"test.phmmer.{count}.decoys", lambda: run(decoys)))
-        labels = test.labels[chosen]
-        return {
-            "of": len(chosen),
-            "family": share(int((answer.picks != labels).sum()), len(labels)),
-            "nothing_named": int((answer.picks < 0).sum()),
-            "curve": measures.curve(answer, labels, fake.sure),
-            "decoys": len(decoys),
-            "others_on_the_same_rows": {
-                name: share(int((other.picks[chosen] != labels).sum()), len(labels))
-                for name, other in answers.items()
-            },
-        }
+    # -- parts of the result
 
-    def evalues(self, fakes):
-        """Observed against nominal calls of each network and of the profiles, by kind of decoys."""
+    def mcnemar(self, answers, labels) -> dict:
+        others = {name: answer for name, answer in answers.items() if name != TWO}
+        return {name: measures.against(answer, answers[TWO], labels) for name, answer in others.items()}
+
+    def calls(self, sequences) -> dict[str, np.ndarray]:
+        """(sequence, family, E-value) of all that each method reports, (m, 3)."""
+        calls = {}
+        for name, options in self.scans.items():
+            rows = self.scan(self.model, options, sequences)
+            # a family has a row for each of its domains
+            pairs = {(int(row["query_name"]), row["target_accession"]): float(row["evalue"]) for row in rows}
+            calls[name] = np.array(
+                [(place, self.index[accession_key(key)], evalue) for (place, key), evalue in pairs.items()]
+            ).reshape(-1, 3)
+        for name, found in self.found(sequences).items():
+            calls[name] = np.stack([found["rows"], found["families"], found["evalues"]], 1)
+        return calls
+
+    def evalues(self, fakes) -> dict:
+        """Calls on decoys, by method and kind, at E-values from 1e-5 to 10."""
         table = {}
-        for kind, made in fakes.items():
-            count = len(next(iter(made.values())).picks)
-            for network in self.runtimes:
-                chance = self.kept(f"test.{kind}.{network}", dict)["chance"].astype(float)
-                table.setdefault(network, {})[kind] = measures.observed(self.count * np.exp(chance), count)
-            for name, found in (("one pass", "one"), ("two passes", "two")):
-                chance = self.kept(f"test.{kind}.{found}", dict)["chance"]
-                table.setdefault(name, {})[kind] = measures.observed(self.count * np.exp(chance), count)
+        for kind, sequences in fakes.items():
+            for name, calls in self.calls(sequences).items():
+                table.setdefault(name, {})[kind] = measures.observed(calls[:, 2], len(sequences))
         return table
 
-    def reduced(self, test, answers, choices):
-        """Families left out, and families that were cut down to a few rows."""
-        what = json.loads((self.data / "reduced.json").read_text())
-        unknown = self.read("left_out", known=False)
-        sequences = unknown.sequences
-        views = self.views("unknown", sequences)
-        found = self.found("unknown", sequences, views)
-        called = {
-            network: (self.count * np.exp(view["chance"].astype(float)) <= 1e-3).any(1)
-            for network, view in views.items()
+    def phmmer(self, sequences, labels, answers, count) -> dict:
+        """phmmer on some test rows, and the other methods on the same."""
+        chosen = np.sort(np.random.default_rng(3).permutation(len(labels))[:count])
+        queries = [sequences[i] for i in chosen]
+        answer = measures.by_phmmer(queries, self.train, self.train_labels, self.cpu)
+        wrong = lambda picks: share(int((picks != labels[chosen]).sum()), len(chosen))
+        return {
+            "of": len(chosen),
+            "family": wrong(answer.picks),
+            "none_predicted": int((answer.picks == NONE).sum()),
+            "others": {name: wrong(other.picks[chosen]) for name, other in answers.items()},
         }
-        for name, key in (("one pass", "one"), ("two passes", "two")):
-            called[name] = np.zeros(len(sequences), bool)
-            called[name][found[key]["rows"][self.count * np.exp(found[key]["chance"]) <= 1e-3]] = True
-        for network in views:
-            called[f"{network} or one pass"] = called[network] | called["one pass"]
-        few = set(what["few"])
-        places = np.flatnonzero([self.model.families[label].key in few for label in test.labels.tolist()])
+
+    def reduced(self, answers, labels) -> dict:
+        """Families that were left out, and families that were cut down to a few rows."""
+        what = json.loads((self.data / "reduced.json").read_text())
+        sequences, _ = self.read("left_out")
+        called = {
+            name: len(np.unique(calls[calls[:, 2] <= 1e-3, 0]))
+            for name, calls in self.calls(sequences).items()
+        }
+        places = np.flatnonzero(
+            np.isin(labels, [self.index[key] for key in what["few"] if key in self.index])
+        )
+        some = {name: Answer(a.picks[places], a.evalues[places]) for name, a in answers.items()}
+        few = labels[places]
         return {
             "left_out": {
                 "families": len(what["left_out"]),
-                "rows": len(sequences),
-                "called_at_0.001": {
-                    name: share(int(calls.sum()), len(calls)) for name, calls in called.items()
-                },
-                "evalues": {
-                    network: measures.observed(
-                        self.count * np.exp(view["chance"].astype(float)), len(sequences)
-                    )
-                    for network, view in views.items()
-                },
+                "called_at_0.001": {name: share(count, len(sequences)) for name, count in called.items()},
             },
             "few": {
-                "families": len(few),
-                "rows": len(places),
-                "errors": {
-                    name: share(int((answer.picks[places] != test.labels[places]).sum()), len(places))
-                    for name, answer in answers.items()
-                },
-                "mcnemar": {
-                    name: measures.against(
-                        Answer(answer.picks[places], answer.sure[places]),
-                        Answer(answers["two passes"].picks[places], answers["two passes"].sure[places]),
-                        test.labels[places],
-                    )
-                    for name, answer in answers.items()
-                    if name != "two passes"
-                },
+                "families": len(what["few"]),
+                "errors": {n: share(int((a.picks != few).sum()), len(few)) for n, a in some.items()},
+                "mcnemar": self.mcnemar(some, few),
             },
         }
 
 
-def clan_names(model, path):
-    """The clan of each family; a family without one is a clan of its own."""
-    given = families_by_key(read_families(path))
-    return [
-        family.clan or (given[family.key][1].clan if family.key in given else "") or family.key
-        for family in model.families
-    ]
+def made_of(sequences: list[str], kind: str, count: int) -> list[str]:
+    """Decoys: some of the sequences, shuffled or reversed."""
+    rng = np.random.default_rng(KINDS.index(kind))
+    chosen = [sequences[i] for i in rng.permutation(len(sequences))[:count]]
+    if kind == "reversed":
+        return [sequence[::-1] for sequence in chosen]
+    return ["".join(rng.permutation(list(sequence))) for sequence in chosen]
 
 
-def fit_weight(view, bits, labels):
-    """The weight with the fewest errors on dev; of these, the one that makes the labels likeliest."""
-
-    def cost(weight):
-        scores = combined(view, bits, weight)
-        wrong = int((scores.argmax(1) != labels).sum())
-        likely = log_probabilities(scores)
-        return wrong, -float(likely[np.arange(len(labels)), labels].sum())
-
-    return float(round(min(WEIGHTS, key=cost), 6))
+# -- tables
 
 
-def fit_share(view, bits, weight, labels, decoys):
-    """The share of the network's ln P with the best sensitivity at few false calls on dev's decoys."""
-
-    def found(part):
-        answer = by_both(view, bits, weight, part)
-        sure = np.concatenate([by_both(seen, there, weight, part).sure for seen, there in decoys])
-        return sum(percent for calls, percent in measures.curve(answer, labels, sure) if calls <= 0.01)
-
-    return float(max(SHARES, key=found))
-
-
-def training_log(model):
-    """The log of the model's trainings: [[network, residues, loss, dev accuracy], ...]."""
-    lines = (Path(model) / "training.tsv").read_text().splitlines()
-    names = lines[0].split("\t")
-    rows = [dict(zip(names, line.split("\t"))) for line in lines[1:]]
-    return [
+def tables(result: dict) -> dict[str, str]:
+    """All tables of a result; `report.py` joins those of several splits."""
+    split, errors = result["split"], result["errors"]
+    p = lambda tests, name: f"{tests[name]['p']:.2g}" if name in tests else "–"
+    interval = "% errors (95 % interval)"
+    header = ["split", "method", "errors", interval, "% family or clan", "% mean of families"]
+    rows = [
         [
-            row["network"],
-            int(row["residues"]),
-            float(row["loss"]) if row["loss"] else None,
-            float(row["dev_accuracy"]),
+            split,
+            name,
+            row["family"]["count"],
+            percent(row["family"]),
+            percent(row["family_or_clan"], False),
+            f"{row['mean_of_families_percent']:.2f}",
+            f"{row['mean_of_clans_percent']:.2f}",
+            p(result["mcnemar"], name),
         ]
-        for row in rows
+        for name, row in errors.items()
     ]
+    made = {"accuracy": markdown([*header, "% mean of clans", "P against two passes"], rows, result)}
+    for field in ("rows", "identity", "length"):
+        bins = errors[TWO][f"by_{field}"]
+        rows = [[split, "*test rows*", *(bin["of"] or "–" for bin in bins.values())]]
+        for name, row in errors.items():
+            rows.append([split, name, *(percent(bin, False) for bin in row[f"by_{field}"].values())])
+        made[f"accuracy-by-{field}"] = markdown(["split", "% errors", *bins], rows, result)
+    made["accuracy-curves"] = markdown(
+        ["split", "% found", *(f"{1000 * calls:g}" for calls, _ in result["curves"][TWO])],
+        [[split, name, *(f"{found:.2f}" for _, found in row)] for name, row in result["curves"].items()],
+        result,
+    )
+    made["accuracy-evalues"] = markdown(
+        ["split", "calls per decoy", "decoys", "number", *(f"E {e:g}" for e in measures.NOMINAL)],
+        [
+            [split, name, kind, result["decoys"][kind], *(f"{cell['observed']:.4g}" for cell in row)]
+            for name, kinds in result["evalues"].items()
+            for kind, row in kinds.items()
+        ],
+        result,
+    )
+    if "phmmer" in result:
+        row = result["phmmer"]
+        made["accuracy-phmmer"] = markdown(
+            ["split", "rows", f"phmmer, {interval}", "none predicted", *row["others"]],
+            [
+                [split, row["of"], percent(row["family"]), row["none_predicted"]]
+                + [percent(other, False) for other in row["others"].values()]
+            ],
+            result,
+        )
+    if "left_out" in result:
+        called = result["left_out"]["called_at_0.001"].items()
+        made["accuracy-left-out"] = markdown(
+            ["E <= 0.001", "called", "of", "% (95 % interval)"],
+            [[name, row["count"], row["of"], percent(row)] for name, row in called],
+            result,
+        )
+        few = result["few"]
+        made["accuracy-few"] = markdown(
+            ["method", "errors", "of", interval, "P against two passes"],
+            [
+                [name, row["count"], row["of"], percent(row), p(few["mcnemar"], name)]
+                for name, row in few["errors"].items()
+            ],
+            result,
+        )
+    return made
 
 
 if __name__ == "__main__":

@@ -1,129 +1,119 @@
-"""Figures of merit of accuracy.py: errors in all their bins, calls on decoys, E-values."""
+"""The computations of accuracy.py: profile searches by pyhmmer, identities, errors, calls on decoys."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from accuracy_methods import AMINO, NONE, to_queries, word_codes
 from common import by_bins, mcnemar, share
-from pyhmmer.easel import DigitalSequenceBlock
-from pyhmmer.hmmer import hmmalign
-from tqdm import tqdm
+from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
+from pyhmmer.hmmer import hmmalign, hmmsearch, phmmer
+from pyhmmer.plan7 import HMM
 
-ROWS = (1, 6, 11, 21, 51, 101, 201)  # train rows of a family
-IDENTITY = (0, 20, 25, 30, 40, 50, 60, 80)  # per cent, to the nearest train row
+NONE = -1
+ONE_PASS = {"E": 10.0, "domE": 10.0}
+UNFILTERED = {"E": 1e9, "domE": 1e9, "bias_filter": False, "F1": 1.0, "F2": 1.0, "F3": 1.0}
+AMINO = Alphabet.amino()
+ROWS = (1, 6, 11, 21, 51, 101, 201)  # training rows of a family
+IDENTITY = (0, 20, 25, 30, 40, 50, 60, 80)  # per cent, to the nearest training row
 LENGTHS = (0, 50, 100, 150, 200, 300, 500)  # residues
-FALSE_CALLS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # a decoy
-NOMINAL = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
-SURE_BINS = 10
-NEAREST = 10  # train rows that a sequence's identity is sought among
+FALSE_CALLS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # per decoy
+NOMINAL = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # E-values
+LEAST = 1e-300  # an E-value that is printed as 0
 
 
-def errors(answer, labels, clans, of_rows, identity, lengths):
-    """All that is said of one method's picks."""
-    wrong = answer.picks != labels
-    sisters = np.array(
-        [
-            pick >= 0 and clans[pick] == clans[label]
-            for pick, label in zip(answer.picks.tolist(), labels.tolist())
-        ]
-    )
-    known = np.unique(labels)
-    clan_of = np.array([clans[label] for label in labels.tolist()])
-    return {
-        "family": share(int(wrong.sum()), len(labels)),
-        "family_or_clan": share(int((wrong & ~sisters).sum()), len(labels)),
-        "nothing_named": int((answer.picks == NONE).sum()),
-        "mean_of_families_percent": mean_percent(wrong[labels == label] for label in known),
-        "mean_of_clans_percent": mean_percent(
-            wrong[clan_of == clan] for clan in sorted(set(clan_of.tolist()))
-        ),
-        "by_rows": by_bins(of_rows, wrong, ROWS),
-        "by_identity": by_bins(np.floor(identity).astype(int).tolist(), wrong, IDENTITY),
-        "by_length": by_bins(lengths, wrong, LENGTHS),
-    }
+@dataclass(frozen=True)
+class Answer:
+    """One family per sequence: `picks` (n,) indices or NONE, `evalues` (n,), infinite where none."""
+
+    picks: np.ndarray
+    evalues: np.ndarray
+
+    @property
+    def sure(self) -> np.ndarray:
+        """The greater, the surer (n,)."""
+        return -np.log(np.maximum(self.evalues, LEAST))
 
 
-def mean_percent(groups):
-    return round(100 * float(np.mean([group.mean() for group in groups])), 3)
+class Kept:
+    """Arrays by name in files of a directory, made when first asked for."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, name: str, make: Callable[[], dict]) -> dict:
+        path = self.folder / f"{name}.npz"
+        if not path.exists():
+            partial = path.with_suffix(".partial.npz")
+            np.savez(partial, **make())
+            partial.rename(path)
+        with np.load(path) as file:
+            return dict(file)
 
 
-def against(answer, other, labels):
-    """McNemar's test of one method against another on the same rows."""
-    right, others = answer.picks == labels, other.picks == labels
-    ours, theirs = int((right & ~others).sum()), int((~right & others).sum())
-    return {"only_this_right": ours, "only_other_right": theirs, "p": mcnemar(ours, theirs)}
+# -- profiles and single sequences
 
 
-def curve(answer, labels, decoys):
-    """Sensitivity where so many decoys of all are called: [[calls a decoy, % found], ...]."""
-    ranked = np.sort(decoys)[::-1]
-    right = np.sort(answer.sure[answer.picks == labels])
-    points = []
-    for calls in FALSE_CALLS:
-        count = round(calls * len(ranked))
-        if 0 < count <= len(ranked):
-            # the next decoy sets the threshold, so that `count` score above it
-            limit = ranked[count] if count < len(ranked) else -np.inf
-            found = len(right) - np.searchsorted(right, limit, "right")
-            points.append([calls, round(100 * found / len(labels), 3)])
-    return points
+def digital(sequences: Sequence[str]) -> list:
+    return [TextSequence(name=str(i), sequence=text).digitize(AMINO) for i, text in enumerate(sequences)]
 
 
-def observed(evalues, count):
-    """Calls at E-values from 1e-5 to 10: `evalues` of all families on `count` decoys, in any shape."""
-    flat = np.asarray(evalues).ravel()
-    return [
-        {
-            "nominal": nominal,
-            "calls": int((flat <= nominal).sum()),
-            "observed": round(float((flat <= nominal).sum()) / count, 6),
-        }
-        for nominal in NOMINAL
-    ]
+def search(profiles: Sequence[HMM], queries: Sequence, cpu: int, settings: dict) -> dict:
+    """What the profiles find: `rows` (sequences), `families`, `bits` and `evalues`, each (m,).
+
+    Z is the number of families, so that E-values are those of hmmscan.
+    """
+    block, found = DigitalSequenceBlock(AMINO, queries), []
+    for family, top in enumerate(hmmsearch(profiles, block, cpus=cpu, Z=len(profiles), **settings)):
+        found += [(int(hit.name), family, hit.score, hit.evalue) for hit in top if hit.reported]
+    columns = np.array(found, float).reshape(-1, 4).T
+    integers = {name: column.astype(int) for name, column in zip(("rows", "families"), columns)}
+    return integers | {"bits": columns[2], "evalues": columns[3]}
 
 
-def reliability(log_p, labels):
-    """How often the first family is right, by the probability it is given: (mean probability, share right, rows)."""
-    sure = np.exp(log_p.max(1).astype(float))
-    right = log_p.argmax(1) == labels
-    edges = np.linspace(0, 1, SURE_BINS + 1)
-    places = np.clip(np.digitize(sure, edges) - 1, 0, SURE_BINS - 1)
-    bins = [
-        (float(sure[places == b].mean()), float(right[places == b].mean()), int((places == b).sum()))
-        for b in range(SURE_BINS)
-        if (places == b).any()
-    ]
-    gap = sum(n * abs(s - r) for s, r, n in bins) / len(labels)
-    return {
-        "bins": [[round(s, 4), round(r, 4), n] for s, r, n in bins],
-        "expected_calibration_error": round(gap, 5),
-    }
+def two_passes(profiles: Sequence[HMM], sequences: Sequence[str], first: dict, cpu: int) -> dict:
+    """A first pass, and without filters what it found nothing in."""
+    hit = set(first["rows"].tolist())
+    missed = [query for i, query in enumerate(digital(sequences)) if i not in hit]
+    if not missed:
+        return first
+    more = search(profiles, missed, cpu, UNFILTERED)
+    return {name: np.concatenate([first[name], more[name]]) for name in first}
 
 
-def confusions(answer, labels, clans):
-    """The wrong picks: [[right family, family named, rows], ...], and how many stay within the clan."""
-    wrong = np.flatnonzero((answer.picks != labels) & (answer.picks != NONE))
-    pairs, counts = np.unique(np.stack([labels[wrong], answer.picks[wrong]], 1), axis=0, return_counts=True)
-    rows = [[int(a), int(b), int(n)] for (a, b), n in zip(pairs.tolist(), counts.tolist())]
-    within = sum(n for a, b, n in rows if clans[a] == clans[b])
-    return {"within_clans": within, "between_clans": sum(n for *_, n in rows) - within, "pairs": rows}
+def best_profile(found: dict, count: int) -> Answer:
+    """The family with the best score; of equal ones the first."""
+    picks, evalues = np.full(count, NONE), np.full(count, np.inf)
+    order = np.lexsort((found["families"], -found["bits"], found["rows"]))
+    rows, places = np.unique(found["rows"][order], return_index=True)
+    picks[rows], evalues[rows] = found["families"][order][places], found["evalues"][order][places]
+    return Answer(picks, evalues)
 
 
-def nearest_identity(profiles, sequences, labels, train, train_labels):
-    """Per cent identity of each sequence to the nearest train row of its family (n,).
+def by_phmmer(sequences: Sequence[str], rows: Sequence[str], labels: np.ndarray, cpu: int) -> Answer:
+    """The family of the training row that phmmer finds with the best score."""
+    picks, evalues = np.full(len(sequences), NONE), np.full(len(sequences), np.inf)
+    block = DigitalSequenceBlock(AMINO, digital(rows))
+    for place, top in enumerate(phmmer(digital(sequences), block, cpus=cpu, E=10.0)):
+        if len(top) and top[0].reported:
+            picks[place], evalues[place] = labels[int(top[0].name)], top[0].evalue
+    return Answer(picks, evalues)
 
-    Both are aligned to the family's profile; identical match states are
-    counted against those of the shorter of the two. Aligned are the `NEAREST`
-    train rows that share the most words with the sequence.
+
+def nearest_identity(profiles, sequences, labels, train, train_labels) -> np.ndarray:
+    """Per cent identity of each sequence to the nearest training row of its family (n,).
+
+    Both are aligned to the family's profile; identical match states are counted against those of
+    the shorter of the two.
     """
     identity = np.zeros(len(sequences))
-    for family in tqdm(np.unique(labels).tolist(), "identity", disable=None):
+    for family in np.unique(labels).tolist():
         mine, theirs = np.flatnonzero(labels == family), np.flatnonzero(train_labels == family)
         if not len(theirs):
             continue
-        theirs = theirs[sharing([sequences[i] for i in mine], [train[i] for i in theirs], NEAREST)]
-        block = DigitalSequenceBlock(
-            AMINO, to_queries([sequences[i] for i in mine] + [train[i] for i in theirs])
-        )
-        columns = matched(profiles[family], block)
+        some = [sequences[i] for i in mine] + [train[i] for i in theirs]
+        columns = matched(profiles[family], DigitalSequenceBlock(AMINO, digital(some)))
         rows = columns[len(mine) :]
         sizes = (rows > 0).sum(1)
         for place, row in zip(mine, columns):
@@ -132,28 +122,66 @@ def nearest_identity(profiles, sequences, labels, train, train_labels):
     return identity
 
 
-def sharing(queries, rows, most):
-    """Indices of the rows that are among the `most` with which one of the queries shares the most words."""
-    codes = [word_codes(row) for row in rows]
-    owners = np.repeat(np.arange(len(rows)), [len(c) for c in codes])
-    words = np.concatenate(codes)
-    order = np.argsort(words, kind="stable")
-    words, owners, chosen = words[order], owners[order], set()
-    for query in queries:
-        mine = word_codes(query)
-        first, last = np.searchsorted(words, mine), np.searchsorted(words, mine, "right")
-        hits = [owners[a:b] for a, b in zip(first, last) if b > a]
-        shared = np.bincount(np.concatenate(hits) if hits else np.zeros(0, int), minlength=len(rows))
-        chosen.update(np.argsort(-shared, kind="stable")[:most].tolist())
-    return np.array(sorted(chosen))
-
-
-def matched(profile, block):
+def matched(profile: HMM, block: DigitalSequenceBlock) -> np.ndarray:
     """Residues in the match states (n, M) as bytes, 0 where there is none."""
     msa = hmmalign(profile, block, all_consensus_cols=True)
     letters = np.array([list(row.encode()) for row in msa.alignment], np.uint8)
-    marks = np.frombuffer(
-        msa.reference if isinstance(msa.reference, bytes) else msa.reference.encode(), np.uint8
-    )
-    columns = letters[:, marks == ord("x")]
+    marks = msa.reference if isinstance(msa.reference, bytes) else msa.reference.encode()
+    columns = letters[:, np.frombuffer(marks, np.uint8) == ord("x")]
     return np.where((columns >= ord("A")) & (columns <= ord("Z")), columns, 0)
+
+
+# -- figures of merit
+
+
+def errors(answer: Answer, labels: np.ndarray, clans: Sequence[str], bins: dict) -> dict:
+    """The errors of one method, in all rows and in bins.
+
+    Arguments:
+        clans: the clan of each family; a family without one is a clan of its own.
+        bins: {field: (values (n,), edges)}.
+    """
+    wrong = answer.picks != labels
+    pairs = zip(answer.picks.tolist(), labels.tolist())
+    related = np.array([pick >= 0 and clans[pick] == clans[label] for pick, label in pairs])
+    clan_of = np.array([clans[label] for label in labels.tolist()])
+    mean = lambda groups, names: round(100 * float(np.mean([wrong[groups == n].mean() for n in names])), 3)
+    return {
+        "family": share(int(wrong.sum()), len(labels)),
+        "family_or_clan": share(int((wrong & ~related).sum()), len(labels)),
+        "none_predicted": int((answer.picks == NONE).sum()),
+        "mean_of_families_percent": mean(labels, np.unique(labels)),
+        "mean_of_clans_percent": mean(clan_of, np.unique(clan_of)),
+        **{field: by_bins(values, wrong, edges) for field, (values, edges) in bins.items()},
+    }
+
+
+def against(answer: Answer, other: Answer, labels: np.ndarray) -> dict:
+    """McNemar's test of one method against another on the same rows."""
+    right, others = answer.picks == labels, other.picks == labels
+    ours, theirs = int((right & ~others).sum()), int((~right & others).sum())
+    return {"only_this_correct": ours, "only_other_correct": theirs, "p": mcnemar(ours, theirs)}
+
+
+def curve(answer: Answer, labels: np.ndarray, decoys: np.ndarray) -> list[list[float]]:
+    """Sensitivity where so many decoys of all are called: [[calls per decoy, % found], ...].
+
+    Arguments:
+        decoys: how sure the method is of each decoy (m,).
+    """
+    ranked, points = np.sort(decoys)[::-1], []
+    right = np.sort(answer.sure[answer.picks == labels])
+    for calls in FALSE_CALLS:
+        count = round(calls * len(ranked))
+        if 0 < count <= len(ranked):
+            # the next decoy sets the threshold, so that `count` score above it
+            limit = ranked[count] if count < len(ranked) else -np.inf
+            found = len(right) - np.searchsorted(right, limit, "right")
+            points.append([calls, round(100 * float(found) / len(labels), 3)])
+    return points
+
+
+def observed(evalues: np.ndarray, count: int) -> list[dict]:
+    """Calls at E-values from 1e-5 to 10: `evalues` of all families on `count` decoys."""
+    calls = [(nominal, int((evalues <= nominal).sum())) for nominal in NOMINAL]
+    return [{"nominal": n, "calls": c, "observed": round(c / count, 6)} for n, c in calls]

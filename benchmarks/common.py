@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, whole commands and their cost, intervals, bins, results."""
+"""What the benchmarks share: the machine, complete commands and their cost, intervals, bins, results."""
 
 import contextlib
 import csv
@@ -97,16 +97,7 @@ def read_model(path: str | Path) -> Model:
     return Model(path, json.loads((path / "model.json").read_text(encoding="utf-8")), rows)
 
 
-def unversioned(accession: str) -> str:
-    """An accession without its version.
-
-    >>> unversioned("PF00001.23")
-    'PF00001'
-    """
-    return accession.partition(".")[0]
-
-
-# -- whole commands
+# -- complete commands
 
 
 def program(name: str) -> list[str]:
@@ -168,19 +159,19 @@ def environment(cache: Path) -> dict:
     return kept | {"PYTHONPYCACHEPREFIX": str(cache)}
 
 
-def run(command: Sequence, variables: dict | None = None, first_row: bool = False, out=None) -> dict:
+def run(command: Sequence, variables: dict | None = None, first_row: bool = False, log=None) -> dict:
     """Run a command and return its wall and CPU seconds and its peak memory.
 
     Arguments:
         first_row: also return the seconds until the first row of output that is no comment.
-        out: a file that gets the output (otherwise nobody reads it).
+        log: a file that gets the output and the messages.
 
     Raises:
         subprocess.CalledProcessError: the command failed.
     """
     begun = time.perf_counter()
-    stdout = subprocess.PIPE if first_row else out or subprocess.DEVNULL
-    process = subprocess.Popen(list(map(str, command)), env=variables, stdout=stdout)
+    stdout = subprocess.PIPE if first_row else log or subprocess.DEVNULL
+    process = subprocess.Popen(list(map(str, command)), env=variables, stdout=stdout, stderr=log)
     peak, seen = Peak(process.pid), {}
     for line in process.stdout or ():
         if not seen and not line.startswith(b"#"):

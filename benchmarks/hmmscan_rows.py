@@ -22,9 +22,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
-from common import machine, markdown, program, read_model, save, unversioned, write_fasta
+from common import machine, markdown, program, read_model, save, write_fasta
 from pyhmmer.plan7 import HMMFile
 
+from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 
 KINDS = {"domtblout": 22, "tblout": 18, "pfamtblout": None}  # fields before the description
@@ -47,7 +48,7 @@ def main(hmm, proteins, domains, families, count, model, seed, out):
     """Count rows, fields and differences."""
     opened = read_model(model) if model else None
     with HMMFile(hmm) as file:
-        hmms = {unversioned(one.accession): one for one in (opened.profiles() if opened else file)}
+        hmms = {accession_key(one.accession): one for one in (opened.profiles() if opened else file)}
     rows, rng = read_domains(domains, hmms), random.Random(seed)
     records = list(read_fasta(proteins))
     chosen = list(hmms) if model else choose(rows, hmms, families, rng, lambda row: row[1])
@@ -87,7 +88,7 @@ def read_domains(path, hmms):
     with gzip.open(path, "rt") as lines:
         for line in lines:
             fields = line.rstrip("\n").split("\t")
-            key = unversioned(fields[3])
+            key = accession_key(fields[3])
             if key in hmms and fields[1].isdigit():
                 rows.append((fields[0], key, float(fields[10]) - hmms[key].cutoffs.gathering2))
     return rows

@@ -3,8 +3,7 @@
 Complete commands in one run on the same proteins, threads and thresholds:
 
 (a) pyhmmer's hmmsearch with every profile of the model, Z = number of families: hmmscan's numbers;
-(b) pfamnet-scan on the model, at a sensitivity, and with --curve at several numbers of candidates;
-(c) hmmscan and pfamnet-scan on the first of the proteins (--programs), compared row by row.
+(b) pfamnet-scan on the model, at a sensitivity, and with --curve at several numbers of candidates.
 
     python benchmarks/recall.py --model DIR --proteins FASTA --first 2000 --out FILE
 
@@ -24,7 +23,6 @@ from common import (
     SENSITIVITIES,
     by_bins,
     environment,
-    hmmscan_program,
     machine,
     markdown,
     percent,
@@ -35,19 +33,17 @@ from common import (
     run,
     save,
     share,
-    unversioned,
     write_fasta,
 )
 from models import with_candidates
 
-from pfamnet.families import read_families
+from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 
 ROWS = (0, 1, 4, 11, 31, 101)  # training rows of a family
 LENGTHS = (1, 24, 40, 80, 160, 320)  # residues of a domain
 OUTCOMES = ("identical", "score", "moved", "lost")
 MAX_RESIDUES = 100_000  # HMMER refuses longer sequences
-C_EVALUE = 11  # its column in domtblout, from 0
 NETWORK = "[network]"  # the description of a row that no profile has confirmed
 
 
@@ -61,10 +57,8 @@ NETWORK = "[network]"  # the description of a row that no profile has confirmed
 @click.option("--evalue", type=float, help="compare domains of E-values up to this, not those at GA")
 @click.option("--curve", default="", help="numbers of candidates to try too, such as 16,64,256")
 @click.option("--cpu", default=1, show_default=True, help="threads of each command")
-@click.option("--clans", type=click.Path(exists=True), help="table of clans, if the model has none")
-@click.option("--programs", default=200, show_default=True, help="proteins for hmmscan; 0: do not run it")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, cpu, clans, programs, out):
+def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, cpu, out):
     """Recall against every profile, and speed, in one run."""
     model, records = read_model(model_path), choose(proteins, first, sample, seed)
     flags = SENSITIVITIES[sensitivity]
@@ -76,7 +70,7 @@ def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, 
         "thresholds": f"E <= {evalue:g}" if evalue else "GA",
         "proteins": {"file": Path(proteins).name, "count": len(records), "first": first, "sample": sample},
     }
-    with tempfile.TemporaryDirectory() as folder, hmmscan_program() as hmmscan:
+    with tempfile.TemporaryDirectory() as folder:
         runs = Runs(Path(folder), cpu, not evalue)
         pressed, query = model.press(runs.folder), write_fasta(records, runs.folder / "query.fa")
         runs.scan(model, write_fasta(records[:1], runs.folder / "one.fa"))  # byte code, file cache
@@ -85,23 +79,13 @@ def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, 
         reference = read_domains(table, evalue, searched=True)
         table, cost = runs.scan(model, query, *flags)
         reported = read_domains(table, evalue)
-        result |= recall(model, reference, reported, clan_of(model, clans))
+        result |= recall(model, reference, reported)
         result["hmmsearch"], result["pfamnet"] = rates(every, records), rates(cost, records)
         if curve:
             result["curve"] = [
                 runs.with_candidates(model, int(number), query, records, reference, evalue)
                 for number in curve.split(",")
             ]
-        if programs and hmmscan:
-            some = write_fasta(records[:programs], runs.folder / "some.fa")
-            ours, mine = runs.scan(model, some, *flags)
-            table = runs.folder / "theirs"
-            theirs = runs([hmmscan, *runs.options, table, pressed, some])
-            result["programs"] = {
-                "pfamnet-scan": rates(mine, records[:programs]),
-                "hmmscan": rates(theirs, records[:programs]),
-                "rows": compare_rows(table, ours),
-            }
     save(result | {"tables": tables(result)}, out)
 
 
@@ -171,7 +155,7 @@ def read_domains(path: Path, evalue: float | None = None, searched: bool = False
         hmm, ali, env = (tuple(map(int, row[i : i + 2])) for i in (15, 17, 19))
         description = row[22] if len(row) > 22 else ""
         if description != NETWORK and (not evalue or max(float(row[6]), float(row[12])) <= evalue):
-            family = unversioned(family)
+            family = accession_key(family)
             found.append(Found(protein, family, name, ali, env, hmm, row[13], float(row[12]), description))
     return found
 
@@ -222,50 +206,11 @@ def additional(reference: Iterable[Found], reported: Iterable[Found]) -> list[Fo
     return [d for d in reported if outcome(d, there[d.protein, d.family]) == "lost"]
 
 
-def best_of_clans(domains: Sequence[Found], clans: dict[str, str]) -> list[bool]:
-    """Which domains stay when overlapping families of one clan compete, as in Pfam.
-
-    The lowest E-value goes first; a domain falls if a better one of another family of its clan
-    shares a residue with it.
-    """
-    kept, stays = defaultdict(list), [True] * len(domains)
-    for i in sorted(range(len(domains)), key=lambda i: (domains[i].evalue, -float(domains[i].score), i)):
-        domain, clan = domains[i], clans.get(domains[i].family)
-        better = kept[domain.protein, clan] if clan else []
-        stays[i] = not any(o.family != domain.family and overlap(o.ali, domain.ali) for o in better)
-        if stays[i]:
-            better.append(domain)
-    return stays
-
-
-def compare_rows(reference: Path, reported: Path) -> dict:
-    """How many rows of one domtblout stand in another, byte for byte but for padding.
-
-    The conditional E-value counts the families reported for the query, and so differs for all of
-    them if one is missing; rows are compared without it too.
-    """
-    wanted, there = table_rows(reference), table_rows(reported)
-    without = lambda rows: {row[:C_EVALUE] + row[C_EVALUE + 1 :] for row in rows}
-    return {
-        "hmmscan": len(wanted),
-        "pfamnet-scan": len(there),
-        "same": len(set(wanted) & set(there)),
-        "same_but_for_c_evalue": len(without(wanted) & without(there)),
-    }
-
-
-def clan_of(model, path) -> dict[str, str]:
-    """The clan of each family that has one."""
-    given = {family.key: family.clan for family in read_families(path)} if path else {}
-    return given | {unversioned(row["accession"]): row["clan"] for row in model.families if row["clan"]}
-
-
-def recall(model, reference, reported, clans) -> dict:
+def recall(model, reference, reported) -> dict:
     """What became of the reference domains, all of them and by kind."""
     became = outcomes(reference, reported)
     same = [outcome == "identical" for outcome in became]
-    best = best_of_clans(reference, clans)
-    rows = {unversioned(row["accession"]): int(row["rows"] or 0) for row in model.families}
+    rows = {accession_key(row["accession"]): int(row["rows"] or 0) for row in model.families}
     lost = [domain for domain, outcome in zip(reference, became) if outcome == "lost"]
     here = defaultdict(list)
     for domain in reported:
@@ -273,7 +218,6 @@ def recall(model, reference, reported, clans) -> dict:
     return {
         "domains": {name: became.count(name) for name in OUTCOMES},
         "identical": share(sum(same), len(same)),
-        "best_of_clans": share(sum(s and b for s, b in zip(same, best)), sum(best)),
         "by_rows": by_bins([rows[domain.family] for domain in reference], same, ROWS),
         "by_length": by_bins([domain.length for domain in reference], same, LENGTHS),
         "lost_families": dict(Counter(domain.name for domain in lost).most_common(20)),
@@ -302,12 +246,11 @@ def tables(result: dict) -> dict[str, str]:
     ]
     header = ["model, sensitivity", "proteins", "domains", "% identical (95 % interval)"]
     lost = [result["domains"]["lost"], result["lost_overlapped"], len(result["additional"])]
-    best = percent(result["best_of_clans"], False)
     speed = ["wall s", "CPU s", "peak MiB", "residues/s", "times hmmsearch"]
     made = {
         "recall": markdown(
-            [*header, "% of best in clan", "lost", "of these overlapped by another family", "additional"],
-            [[name, *found, best, *lost]],
+            [*header, "lost", "of these overlapped by another family", "additional"],
+            [[name, *found, *lost]],
             result,
         ),
         "recall-short": markdown([*header, "times hmmsearch's speed"], [[name, *found, times(ours)]]),
@@ -340,21 +283,6 @@ def tables(result: dict) -> dict[str, str]:
         rows.append(["every profile (hmmsearch)", "100.00", *costs(theirs), times(theirs)])
         header = ["candidates per 1,024 residues", "% identical (95 % interval)", *speed]
         made["recall-curve"] = markdown(header, rows, result)
-    if "programs" in result:
-        made["recall-programs"] = markdown(
-            ["complete command", "proteins", *speed[:-1], "domain rows", "identical but for c-Evalue"],
-            [
-                [
-                    f"{command} ({name})",
-                    result["programs"][command]["proteins"],
-                    *costs(result["programs"][command]),
-                    result["programs"]["rows"][command],
-                    result["programs"]["rows"]["same_but_for_c_evalue"],
-                ]
-                for command in ("hmmscan", "pfamnet-scan")
-            ],
-            result,
-        )
     return made
 
 

@@ -1,10 +1,9 @@
 """A seed split with families left out and others cut down to a few rows, for accuracy.py.
 
-Left out are whole clans (a family without one is a clan by itself), so that no
-sister of a left-out family stays; their rows, of whatever fold, are in
-the fold `left_out`. Of the families cut down, 1 to 10 train rows stay, as many families with
-each number. Both are drawn by the seed. The new directory has the layout of the
-old one, and `reduced.json` names what was done.
+Complete clans are left out (a family without one is a clan of its own), so that no related family
+stays; their rows, of every fold, are in the fold `left_out`.  Each family that is cut down keeps 1 to 10
+training rows, as many families for each number.  The seed draws both.  The new directory has the layout
+of the old one, and `reduced.json` lists what was done.
 
     python benchmarks/reduced_split.py --data SPLIT --families FAMILIES OUT
 """
@@ -20,7 +19,7 @@ import numpy as np
 from pfamnet.families import accession_key, families_by_key, read_families
 
 FOLDS = ("train", "dev", "test")
-LEAST = 20  # train rows of a family that is left out or cut down
+LEAST = 20  # training rows of a family that is left out or cut down
 NUMBERS = range(1, 11)
 
 
@@ -71,7 +70,7 @@ def read(folder):
 
 
 def choose_left_out(rng, rows, clan, tested, count):
-    """Families of whole clans drawn one by one, until there are `count`."""
+    """Families of complete clans, drawn one by one until `count` is reached."""
     clans = {}
     for name in sorted(rows):
         clans.setdefault(clan[name], []).append(name)
@@ -91,7 +90,7 @@ def choose_few(rng, names, few):
 
 
 def cut(rng, rows, kept):
-    """The rows, of the families in `kept` so many, drawn by chance."""
+    """The rows, at random so many of each family in `kept`."""
     left, stays = dict(kept), []
     for place in rng.permutation(len(rows)):
         name = key(rows[place])

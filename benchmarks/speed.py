@@ -1,11 +1,10 @@
-"""How fast is pfamnet-scan, beside HMMER and MMseqs2, on the same cores in one run?
+"""How fast is pfamnet-scan, beside HMMER, on the same cores in one run?
 
 Complete commands, start-up included, with default thresholds:
 
 - pfamnet-scan, default and --fast;
 - pyhmmer's hmmsearch and hmmscan, which hold pressed profiles and all sequences in memory;
-- the hmmscan program on the same pressed profiles;
-- MMseqs2 (--mmseqs), sensitivity 7.5, on profiles of alignments that the same HMMs emit: not its best.
+- the hmmscan program on the same pressed profiles.
 
 The parts: `families` varies the number of families (beyond the model's own they are padding, see
 models.py), `lengths` the length of the proteins, `files` the size of the file, `startup` scans one protein.
@@ -16,7 +15,6 @@ Slow programs get fewer proteins, the first ones of the same file.
 """
 
 import itertools
-import shlex
 import shutil
 import statistics
 import sys
@@ -47,7 +45,6 @@ PYHMMER = ("pyhmmer hmmsearch", "pyhmmer hmmscan")
 # comparisons (proteins x families) that a program gets at most
 BUDGET = {"pyhmmer hmmsearch": 3_200_000, "pyhmmer hmmscan": 1_600_000, "hmmscan": 640_000}
 FEWEST = 25  # proteins
-EMITTED = 30  # rows of an alignment for MMseqs2
 
 
 def numbers(_, __, text: str) -> list[int]:
@@ -71,9 +68,8 @@ def numbers(_, __, text: str) -> list[int]:
 @click.option("--residues", default=400_000, show_default=True, help="residues of the proteins of one length")
 @click.option("--files", default="1,10,100,1000,10000", show_default=True, callback=numbers, help="proteins")
 @click.option("--runs", default=11, show_default=True, help="runs of each command that starts up")
-@click.option("--mmseqs", is_flag=True, help="time MMseqs2 too")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, cpu, parts, families, count, lengths, residues, files, runs, mmseqs, out):
+def main(model_path, proteins, cpu, parts, families, count, lengths, residues, files, runs, out):
     """Time pfamnet-scan and its opponents."""
     model, records = read_model(model_path), list(read_fasta(proteins))
     result = {
@@ -92,8 +88,6 @@ def main(model_path, proteins, cpu, parts, families, count, lengths, residues, f
             result["files"] = [race.file(model, records, size) for size in files]
         if "startup" in parts:
             result["commands"] = race.startup(model, records[:1], runs)
-        if mmseqs:
-            result["mmseqs"] = race.mmseqs(model, records[:1000])
     save(result | {"tables": tables(result)}, out)
 
 
@@ -187,39 +181,6 @@ class Race:
                 taken[name].append(run(command, self.variables))
         return {name: spread(costs) for name, costs in taken.items()}
 
-    def mmseqs(self, model, records) -> dict:
-        """MMseqs2 from FASTA to a table; its profiles are made before the clock starts."""
-        query, profiles = self.fasta(records), self.mmseqs_profiles(model)
-        base = self.folder / "search"
-        base.mkdir()
-        search = [profiles, base / "query", base / "hits", base / "scratch", "-s", 7.5, "-e", 10]
-        steps = (
-            ["createdb", query, base / "query"],
-            ["search", *search, "--threads", self.cpu],
-            ["convertalis", profiles, base / "query", base / "hits", base / "table", "--threads", self.cpu],
-        )
-        script = "\n".join(shlex.join(["mmseqs", *map(str, step), "-v", "1"]) for step in steps)
-        row = self.timed(["sh", "-ec", script], records)
-        del row["peak_mib"]  # the shell's
-        return row | {"hits": len((base / "table").read_text().splitlines())}
-
-    def mmseqs_profiles(self, model) -> Path:
-        import hmmer
-
-        library, rows, base = self.folder / "all.hmm", self.folder / "all.sto", self.folder / "mmseqs"
-        with open(library, "wb") as file:
-            for hmm in model.profiles():
-                hmm.write(file)
-        base.mkdir()
-        hmmemit = Path(hmmer.path(hmmer.Program.hmmemit))
-        try:
-            run([hmmemit, "-a", "-N", EMITTED, "--seed", 1, "-o", rows, library])
-        finally:
-            hmmemit.unlink()
-        run(["mmseqs", "convertmsa", rows, base / "rows", "--identifier-field", 0])
-        run(["mmseqs", "msa2profile", base / "rows", base / "profiles", "--match-mode", 1])
-        return base / "profiles"
-
 
 def spread(costs: list[dict]) -> dict:
     """Median wall and CPU seconds of several runs, and the extremes of wall seconds."""
@@ -246,10 +207,6 @@ def tables(result: dict) -> dict[str, str]:
     made = {}
     if "families" in result:
         rows = [row for level in result["families"] for row in family_rows(level)]
-        if "mmseqs" in result:
-            row = result["mmseqs"]
-            own = f"{result['model']['families']:,}"
-            rows.append([own, "MMseqs2, s 7.5", f"{row['proteins']:,}", *costs(row), "–"])
         header = ["families", "program", "proteins", *COSTS, "times the faster pyhmmer program"]
         made["speed-families"] = markdown(header, rows, result)
         shown = list(result["families"][0]["programs"])
