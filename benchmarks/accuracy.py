@@ -99,8 +99,7 @@ class Bench:
     def read(self, fold: str) -> tuple[list[str], np.ndarray]:
         """The sequences of a fold and the places of their families in the model."""
         rows = read(self.data / fold)
-        labels = [self.index.get(accession_key(row["family_accession"]), UNKNOWN) for row in rows]
-        return [row["sequence"] for row in rows], np.array(labels, int)
+        return rows.sequence.tolist(), rows.key.map(self.index).fillna(UNKNOWN).to_numpy(int)
 
     def run(self, first, decoys, phmmer_rows) -> dict:
         sequences, labels = self.read("test")

@@ -126,13 +126,15 @@ def body(path):
     return text[: text.rindex(b"#\n# Program:")].splitlines()
 
 
+def split(lines, kind):
+    """The fields of a table's rows; the description is one field."""
+    return [line.split(None, KINDS[kind] or 12) for line in lines if line and line[:1] != b"#"]
+
+
 def compare(work, name, kind):
     """Bytes, rows and fields of one table of both programs."""
     ours, theirs = (body(work / f"{side}.{name}.{kind}") for side in ("ours", "theirs"))
-    rows = [
-        [line.split(None, KINDS[kind] or 12) for line in lines if line and line[:1] != b"#"]
-        for lines in (ours, theirs)
-    ]
+    rows = [split(lines, kind) for lines in (ours, theirs)]
     differing = sum(a != b for a, b in zip(*rows)) + abs(len(rows[0]) - len(rows[1]))
     fields = [(a, b) for pair in zip(*rows) for a, b in zip(*pair)]
     return {
@@ -146,13 +148,10 @@ def compare(work, name, kind):
 
 def compare_hybrid(work, name, kind):
     """A table of the hybrid mode: hits that both report, and what differs in them."""
-    sides = []
-    for side in ("theirs", "ours"):
-        rows = [
-            line.split(None, KINDS[kind]) for line in body(work / f"{side}.{name}.{kind}") if line[:1] != b"#"
-        ]
-        sides.append({tuple(row[i] for i in KEYS[kind]): row for row in rows})
-    theirs, ours = sides
+    theirs, ours = (
+        {tuple(row[i] for i in KEYS[kind]): row for row in split(body(work / f"{side}.{name}.{kind}"), kind)}
+        for side in ("theirs", "ours")
+    )
     both = [(theirs[key], ours[key]) for key in theirs if key in ours]
     numbers = Counter(i for a, b in both for i in range(len(a)) if a[i] != b[i])
     networks = sum(row[-1].startswith(b"[network]") for row in ours.values())
@@ -170,52 +169,29 @@ def compare_hybrid(work, name, kind):
 
 
 def tables(result: dict) -> dict[str, str]:
-    rows = [
-        [
-            f"{result['profiles']} profiles, {result['proteins']} proteins",
-            " ".join([kind, *SETS[name]]),
-            f"{table['rows']:,}",
-            f"{table['fields']:,}",
-            table["rows that differ"],
-            table["fields that differ"],
-            "yes" if table["lines identical with blanks and headers"] else "no",
-        ]
-        for name, kinds in result["profiles mode"].items()
-        for kind, table in kinds.items()
-    ]
-    header = [
-        "",
-        "table",
-        "rows",
-        "fields",
-        "rows that differ",
-        "fields that differ",
-        "headers and blanks identical",
-    ]
-    made = {"hmmscan-rows": markdown(header, rows, result)}
-    if "hybrid mode" in result:
-        rows = [
-            [
-                " ".join([kind, *HYBRID_SETS[name][:1]]),
-                f"{table['rows of hmmscan']:,}",
-                f"{table['rows that both report']:,}",
-                f"{table['fields compared']:,}",
-                columns_that_differ(table),
-                table["rows of the network alone"],
-                table["other rows that hmmscan lacks"],
-            ]
-            for name, kinds in result["hybrid mode"].items()
+    """A table for each mode, of the counts as `compare` and `compare_hybrid` name them."""
+    made, size = {}, f"{result['profiles']} profiles, {result['proteins']} proteins"
+    for name, mode in (("hmmscan-rows", "profiles mode"), ("hmmscan-hybrid", "hybrid mode")):
+        counts = {
+            " ".join([kind, *(SETS | HYBRID_SETS)[options]]): table
+            for options, kinds in result.get(mode, {}).items()
             for kind, table in kinds.items()
-        ]
-        header = ["table", "rows of hmmscan", "reported by both", "their fields", "fields that differ"]
-        made["hmmscan-hybrid"] = markdown([*header, "by the network alone", "others"], rows)
+        }
+        rows = [[size, kind, *map(cell, table.values())] for kind, table in counts.items()]
+        if rows:
+            made[name] = markdown(["", "table", *next(iter(counts.values()))], rows, result)
     return made
 
 
-def columns_that_differ(table: dict) -> str:
-    """How many fields differ, and in which columns."""
-    columns = table["fields that differ, by column"]
-    return ", ".join(f"{count} in column {column}" for column, count in columns.items()) or "0"
+def cell(value: bool | int | dict) -> str:
+    """A count as text; of a dictionary, how many fields differ in which columns.
+
+    >>> cell(True), cell(1234), cell({"12": 3}), cell({})
+    ('yes', '1,234', '3 in column 12', '0')
+    """
+    if isinstance(value, dict):
+        return ", ".join(f"{count} in column {column}" for column, count in value.items()) or "0"
+    return ("no", "yes")[value] if isinstance(value, bool) else f"{value:,}"
 
 
 if __name__ == "__main__":

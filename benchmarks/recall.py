@@ -11,10 +11,10 @@ The result says what became of each domain of (a), by training rows and length, 
 and what (b) reports that (a) lacks.
 """
 
-import random
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +43,6 @@ from pfamnet.io.fasta import read_fasta
 ROWS = (0, 1, 4, 11, 31, 101)  # training rows of a family
 LENGTHS = (1, 24, 40, 80, 160, 320)  # residues of a domain
 OUTCOMES = ("identical", "score", "moved", "lost")
-MAX_RESIDUES = 100_000  # HMMER refuses longer sequences
 NETWORK = "[network]"  # the description of a row that no profile has confirmed
 
 
@@ -51,16 +50,14 @@ NETWORK = "[network]"  # the description of a row that no profile has confirmed
 @click.option("--model", "model_path", required=True, type=click.Path(exists=True, file_okay=False))
 @click.option("--proteins", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--first", type=int, help="take the first N proteins")
-@click.option("--sample", type=int, help="take N proteins at random")
-@click.option("--seed", default=1, show_default=True, help="of the sample")
 @click.option("--sensitivity", type=click.Choice(list(SENSITIVITIES)), default="default", show_default=True)
 @click.option("--evalue", type=float, help="compare domains of E-values up to this, not those at GA")
 @click.option("--curve", default="", help="numbers of candidates to try too, such as 16,64,256")
 @click.option("--cpu", default=1, show_default=True, help="threads of each command")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, cpu, out):
+def main(model_path, proteins, first, sensitivity, evalue, curve, cpu, out):
     """Recall against every profile, and speed, in one run."""
-    model, records = read_model(model_path), choose(proteins, first, sample, seed)
+    model, records = read_model(model_path), list(islice(read_fasta(proteins), first))
     flags = SENSITIVITIES[sensitivity]
     result = {
         "benchmark": "recall",
@@ -68,7 +65,7 @@ def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, 
         "model": model.about,
         "sensitivity": sensitivity,
         "thresholds": f"E <= {evalue:g}" if evalue else "GA",
-        "proteins": {"file": Path(proteins).name, "count": len(records), "first": first, "sample": sample},
+        "proteins": {"file": Path(proteins).name, "count": len(records)},
     }
     with tempfile.TemporaryDirectory() as folder:
         runs = Runs(Path(folder), cpu, not evalue)
@@ -87,12 +84,6 @@ def main(model_path, proteins, first, sample, seed, sensitivity, evalue, curve, 
                 for number in curve.split(",")
             ]
     save(result | {"tables": tables(result)}, out)
-
-
-def choose(path, first, sample, seed):
-    """The proteins to measure on; HMMER refuses longer ones."""
-    records = [record for record in read_fasta(path) if 0 < len(record.sequence) <= MAX_RESIDUES]
-    return random.Random(seed).sample(records, min(sample, len(records))) if sample else records[:first]
 
 
 class Runs:

@@ -8,13 +8,12 @@ of the old one, and `reduced.json` lists what was done.
     python benchmarks/reduced_split.py --data SPLIT --families FAMILIES OUT
 """
 
-import csv
 import json
-from collections import Counter
 from pathlib import Path
 
 import click
 import numpy as np
+import pandas
 
 from pfamnet.families import accession_key, families_by_key, read_families
 
@@ -24,90 +23,60 @@ NUMBERS = range(1, 11)
 
 
 @click.command()
-@click.argument("out", type=click.Path())
-@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
-    "--families", required=True, type=click.Path(exists=True, dir_okay=False), help="table with clans"
+    "--families", required=True, type=click.Path(exists=True, dir_okay=False), help="table of clans"
 )
 @click.option("--leave-out", default=15, show_default=True, help="families left out")
 @click.option("--few", default=6, show_default=True, help="families cut down to each number of rows")
 @click.option("--seed", default=42, show_default=True)
 def main(out, data, families, leave_out, few, seed):
     """Write the reduced split OUT."""
-    folds = {fold: read(Path(data) / fold) for fold in FOLDS}
-    rows = Counter(key(row) for row in folds["train"])
-    tested = {key(row) for row in folds["test"]}
+    folds, rng = {fold: read(data / fold) for fold in FOLDS}, np.random.default_rng(seed)
+    rows, tested = folds["train"].key.value_counts(), set(folds["test"].key)
     table = families_by_key(read_families(families))
-    clan = {name: table[name][1].clan or name if name in table else name for name in rows}
-    rng = np.random.default_rng(seed)
+    clan = {name: table[name][1].clan or name if name in table else name for name in rows.index}
     left = choose_left_out(rng, rows, clan, tested, leave_out)
-    kept = choose_few(
-        rng,
-        [name for name in sorted(rows) if name not in left and rows[name] >= LEAST and name in tested],
-        few,
-    )
-    folds["left_out"] = [row for fold in FOLDS for row in folds[fold] if key(row) in left]
+    names = [
+        name for name in sorted(rows.index) if name not in left and rows[name] >= LEAST and name in tested
+    ]
+    drawn = rng.permutation(names)[: few * len(NUMBERS)]
+    kept = {str(name): NUMBERS[place % len(NUMBERS)] for place, name in enumerate(drawn)}
+    folds["left_out"] = pandas.concat(rows[rows.key.isin(left)] for rows in folds.values())
     for fold in FOLDS:
-        folds[fold] = [row for row in folds[fold] if key(row) not in left]
+        folds[fold] = folds[fold][~folds[fold].key.isin(left)]
     folds["train"] = cut(rng, folds["train"], kept)
     for fold, lines in folds.items():
-        write(Path(out) / fold / "data-00000-of-00001", lines)
-    (Path(out) / "reduced.json").write_text(
-        json.dumps({"seed": seed, "left_out": sorted(left), "few": kept}, indent=1) + "\n"
-    )
+        (out / fold).mkdir(parents=True)
+        lines.drop(columns="key").to_csv(out / fold / "data-00000-of-00001", index=False)
+    what = {"seed": seed, "left_out": sorted(left), "few": kept}
+    (out / "reduced.json").write_text(json.dumps(what, indent=1) + "\n")
 
 
-def key(row):
-    return accession_key(row["family_accession"])
+def read(folder: Path) -> pandas.DataFrame:
+    """The rows of a fold, with the accession without its version as `key`."""
+    shards = [pandas.read_csv(path, dtype=str, na_filter=False) for path in sorted(folder.glob("data-*"))]
+    rows = pandas.concat(shards, ignore_index=True)
+    return rows.assign(key=rows.family_accession.map(accession_key))
 
 
-def read(folder):
-    rows = []
-    for shard in sorted(folder.glob("data-*")):
-        with open(shard, newline="") as file:
-            rows += csv.DictReader(file)
-    return rows
-
-
-def choose_left_out(rng, rows, clan, tested, count):
+def choose_left_out(rng, rows, clan, tested, count) -> set[str]:
     """Families of complete clans, drawn one by one until `count` is reached."""
-    clans = {}
-    for name in sorted(rows):
-        clans.setdefault(clan[name], []).append(name)
-    left = set()
-    for name in rng.permutation(sorted(clans)):
-        members = clans[name]
-        good = all(rows[member] >= LEAST for member in members) and tested & set(members)
+    left, names = set(), sorted(rows.index)
+    for name in rng.permutation(sorted(set(clan.values()))):
+        members = {member for member in names if clan[member] == name}
+        good = all(rows[member] >= LEAST for member in members) and tested & members
         if good and len(left) + len(members) <= count:
-            left |= set(members)
+            left |= members
     return left
 
 
-def choose_few(rng, names, few):
-    """{family: rows that stay}."""
-    drawn = rng.permutation(names)[: few * len(NUMBERS)]
-    return {str(name): int(NUMBERS[place % len(NUMBERS)]) for place, name in enumerate(drawn)}
-
-
-def cut(rng, rows, kept):
+def cut(rng, rows: pandas.DataFrame, kept: dict[str, int]) -> pandas.DataFrame:
     """The rows, at random so many of each family in `kept`."""
-    left, stays = dict(kept), []
-    for place in rng.permutation(len(rows)):
-        name = key(rows[place])
-        if name in left:
-            if not left[name]:
-                continue
-            left[name] -= 1
-        stays.append(place)
-    return [rows[place] for place in sorted(stays)]
-
-
-def write(path, rows):
-    path.parent.mkdir(parents=True)
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    drawn = rows.iloc[rng.permutation(len(rows))]
+    place = drawn.groupby("key").cumcount()
+    return drawn[place < drawn.key.map(kept).fillna(len(rows))].sort_index()
 
 
 if __name__ == "__main__":

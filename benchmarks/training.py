@@ -97,18 +97,11 @@ def collected(folder: Path) -> dict:
             "recall": dev["recall"],
         }
     errors = {name: fitted["errors"] for name, fitted in (model.description.get("combination") or {}).items()}
-    provenance = model.description["provenance"]
-    return {
-        "families": len(model.families),
-        "networks": networks,
-        "errors_of_top": errors,
-        "plan": provenance.get("plan"),
-        "built_on": provenance.get("machine"),
-    }
+    return {"families": len(model.families), "networks": networks, "errors_of_top": errors}
 
 
 def scanned(folder: Path, proteins: str, cpu: int) -> dict:
-    """`pfamnet-scan --mode network` with the light network: the complete command, run once before it counts."""
+    """`pfamnet-scan --mode network` with the light network: run once before it counts."""
     command = [*program("pfamnet-scan"), "--mode", "network", "--network", "light", "--cpu", cpu]
     run([*command, "-o", "/dev/null", folder, proteins])
     return rates(run([*command, "-o", "/dev/null", folder, proteins]), list(read_fasta(proteins)))
