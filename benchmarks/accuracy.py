@@ -27,6 +27,7 @@ from typing import NamedTuple
 import accuracy_measures as measures
 import click
 import numpy as np
+import pandas
 from accuracy_measures import NONE, Answer, Kept
 from common import Model, machine, markdown, percent, program, read_model, run, save, share, write_fasta
 from reduced_split import read
@@ -59,7 +60,11 @@ class Row(NamedTuple):
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
 def main(name, model, data, fewer, families, work, decoys, phmmer_rows, first, cpu, out):
     """Errors, calls on decoys and E-values of pfamnet-scan and of profiles."""
-    bench = Bench(read_model(model), [read_model(path) for path in fewer], data, families, work, cpu)
+    first_model, *others = map(read_model, [model, *fewer])
+    for other in others:
+        if len(other.families) != len(first_model.families):
+            raise click.UsageError(f"{other.path}: has other families than {model}")
+    bench = Bench(first_model, others, data, families, work, cpu)
     result = {
         "benchmark": "accuracy",
         "split": name,
@@ -129,25 +134,26 @@ class Bench:
 
     # -- what is computed once
 
-    def scan(self, model: Model, options: list[str], sequences: list[str]) -> list[dict]:
-        """The rows of pfamnet-scan's table for these sequences, whose names are their places."""
-        names = [model.about["digest"], *options, *sequences]
-        path = self.folder / f"{hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]}.tsv"
+    def scan(self, model: Model, options: list[str], sequences: list[str]) -> pandas.DataFrame:
+        """A row for each family that pfamnet-scan reports for a sequence.
+
+        Columns are `place` (of the sequence), `family` (its index) and `evalue`.
+        """
+        path = self.folder / f"{digest([model.about['digest'], *options, *sequences])}.tsv"
         if not path.exists():
-            query = write_fasta(
-                [Row(str(i), text) for i, text in enumerate(sequences)], self.folder / "query.fa"
-            )
-            partial = path.with_suffix(".partial")
+            rows = [Row(str(i), text) for i, text in enumerate(sequences)]
+            query, partial = write_fasta(rows, self.folder / "query.fa"), path.with_suffix(".partial")
             command = [*program("pfamnet-scan"), *options, "--header", "--cpu", self.cpu, "-o", partial]
             run([*command, model.path, query])
             os.rename(partial, path)
-        with open(path, newline="", encoding="utf-8") as file:
-            header = file.readline().lstrip("#").rstrip("\n").split("\t")
-            return list(csv.DictReader(file, header, delimiter="\t", quoting=csv.QUOTE_NONE))
+        rows = pandas.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, na_filter=False)
+        family = rows.target_accession.map(accession_key).map(self.index)
+        rows = rows.assign(place=rows.query_name.astype(int), family=family.astype(int))
+        return rows[["place", "family", "evalue"]].drop_duplicates(["place", "family"])
 
     def found(self, sequences: list[str]) -> dict[str, dict]:
         """What every profile finds in one pass, and in two."""
-        name = hashlib.sha256(json.dumps(sequences).encode()).hexdigest()[:16]
+        name = digest(sequences)
         queries = measures.digital(sequences)
         search = lambda: measures.search(self.profiles, queries, self.cpu, measures.ONE_PASS)
         one = self.kept(f"{name}.one", search)
@@ -159,10 +165,8 @@ class Bench:
         count, answers = len(sequences), {}
         for name, (model, options) in self.tops.items():
             picks, evalues = np.full(count, NONE), np.full(count, np.inf)
-            for row in self.scan(model, ["--top", *options], sequences):
-                place = int(row["query_name"])
-                picks[place] = self.index[accession_key(row["target_accession"])]
-                evalues[place] = float(row["evalue"])
+            rows = self.scan(model, ["--top", *options], sequences)
+            picks[rows.place], evalues[rows.place] = rows.family, rows.evalue
             answers[name] = Answer(picks, evalues)
         found = self.found(sequences)
         return answers | {name: measures.best_profile(found[name], count) for name in (ONE, TWO)}
@@ -184,65 +188,51 @@ class Bench:
         others = {name: answer for name, answer in answers.items() if name != TWO}
         return {name: measures.against(answer, answers[TWO], labels) for name, answer in others.items()}
 
-    def calls(self, sequences) -> dict[str, np.ndarray]:
-        """(sequence, family, E-value) of all that each method reports, (m, 3)."""
+    def calls(self, sequences) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """The sequences and the E-values of all that each method reports, (m,) and (m,)."""
         calls = {}
         for name, options in self.scans.items():
             rows = self.scan(self.model, options, sequences)
-            # a family has a row for each of its domains
-            pairs = {(int(row["query_name"]), row["target_accession"]): float(row["evalue"]) for row in rows}
-            calls[name] = np.array(
-                [(place, self.index[accession_key(key)], evalue) for (place, key), evalue in pairs.items()]
-            ).reshape(-1, 3)
-        for name, found in self.found(sequences).items():
-            calls[name] = np.stack([found["rows"], found["families"], found["evalues"]], 1)
-        return calls
+            calls[name] = rows.place.to_numpy(), rows.evalue.to_numpy()
+        found = self.found(sequences).items()
+        return calls | {name: (rows["rows"], rows["evalues"]) for name, rows in found}
 
     def evalues(self, fakes) -> dict:
         """Calls on decoys, by method and kind, at E-values from 1e-5 to 10."""
         table = {}
         for kind, sequences in fakes.items():
-            for name, calls in self.calls(sequences).items():
-                table.setdefault(name, {})[kind] = measures.observed(calls[:, 2], len(sequences))
+            for name, (_, evalues) in self.calls(sequences).items():
+                table.setdefault(name, {})[kind] = measures.observed(evalues, len(sequences))
         return table
 
     def phmmer(self, sequences, labels, answers, count) -> dict:
-        """phmmer on some test rows, and the other methods on the same."""
+        """Errors of phmmer on some test rows, and of the other methods on the same."""
         chosen = np.sort(np.random.default_rng(3).permutation(len(labels))[:count])
         queries = [sequences[i] for i in chosen]
-        answer = measures.by_phmmer(queries, self.train, self.train_labels, self.cpu)
-        wrong = lambda picks: share(int((picks != labels[chosen]).sum()), len(chosen))
-        return {
-            "of": len(chosen),
-            "family": wrong(answer.picks),
-            "none_predicted": int((answer.picks == NONE).sum()),
-            "others": {name: wrong(other.picks[chosen]) for name, other in answers.items()},
-        }
+        found = measures.by_phmmer(queries, self.train, self.train_labels, self.cpu)
+        own = share(int((found.picks != labels[chosen]).sum()), len(chosen))
+        return {"phmmer, training rows": own} | wrong_in(chosen, answers, labels)
 
     def reduced(self, answers, labels) -> dict:
         """Families that were left out, and families that were cut down to a few rows."""
-        what = json.loads((self.data / "reduced.json").read_text())
+        few = json.loads((self.data / "reduced.json").read_text())["few"]
         sequences, _ = self.read("left_out")
         called = {
-            name: len(np.unique(calls[calls[:, 2] <= 1e-3, 0]))
-            for name, calls in self.calls(sequences).items()
+            name: share(len(np.unique(places[evalues <= 1e-3])), len(sequences))
+            for name, (places, evalues) in self.calls(sequences).items()
         }
-        places = np.flatnonzero(
-            np.isin(labels, [self.index[key] for key in what["few"] if key in self.index])
-        )
-        some = {name: Answer(a.picks[places], a.evalues[places]) for name, a in answers.items()}
-        few = labels[places]
-        return {
-            "left_out": {
-                "families": len(what["left_out"]),
-                "called_at_0.001": {name: share(count, len(sequences)) for name, count in called.items()},
-            },
-            "few": {
-                "families": len(what["few"]),
-                "errors": {n: share(int((a.picks != few).sum()), len(few)) for n, a in some.items()},
-                "mcnemar": self.mcnemar(some, few),
-            },
-        }
+        places = np.flatnonzero(np.isin(labels, [self.index[key] for key in few if key in self.index]))
+        return {"left_out": called, "few": wrong_in(places, answers, labels)}
+
+
+def wrong_in(places: np.ndarray, answers: dict[str, Answer], labels: np.ndarray) -> dict[str, dict]:
+    """The errors of each method in some of the rows."""
+    right = labels[places]
+    return {n: share(int((a.picks[places] != right).sum()), len(places)) for n, a in answers.items()}
+
+
+def digest(texts: list[str]) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
 
 
 def made_of(sequences: list[str], kind: str, count: int) -> list[str]:
@@ -261,8 +251,14 @@ def tables(result: dict) -> dict[str, str]:
     """All tables of a result; `report.py` joins those of several splits."""
     split, errors = result["split"], result["errors"]
     p = lambda tests, name: f"{tests[name]['p']:.2g}" if name in tests else "–"
-    interval = "% errors (95 % interval)"
-    header = ["split", "method", "errors", interval, "% family or clan", "% mean of families"]
+    header = [
+        "split",
+        "method",
+        "errors",
+        "% errors (95 % interval)",
+        "% family or clan",
+        "% mean of families",
+    ]
     rows = [
         [
             split,
@@ -297,32 +293,11 @@ def tables(result: dict) -> dict[str, str]:
         ],
         result,
     )
-    if "phmmer" in result:
-        row = result["phmmer"]
-        made["accuracy-phmmer"] = markdown(
-            ["split", "rows", f"phmmer, {interval}", "none predicted", *row["others"]],
-            [
-                [split, row["of"], percent(row["family"]), row["none_predicted"]]
-                + [percent(other, False) for other in row["others"].values()]
-            ],
-            result,
-        )
-    if "left_out" in result:
-        called = result["left_out"]["called_at_0.001"].items()
-        made["accuracy-left-out"] = markdown(
-            ["E <= 0.001", "called", "of", "% (95 % interval)"],
-            [[name, row["count"], row["of"], percent(row)] for name, row in called],
-            result,
-        )
-        few = result["few"]
-        made["accuracy-few"] = markdown(
-            ["method", "errors", "of", interval, "P against two passes"],
-            [
-                [name, row["count"], row["of"], percent(row), p(few["mcnemar"], name)]
-                for name, row in few["errors"].items()
-            ],
-            result,
-        )
+    counted = {"phmmer": "errors", "left_out": "called at E <= 0.001", "few": "errors"}
+    for part in counted.keys() & result.keys():
+        rows = [[split, name, row["count"], row["of"], percent(row)] for name, row in result[part].items()]
+        header = ["split", "method", counted[part], "of", "% (95 % interval)"]
+        made[f"accuracy-{part.replace('_', '-')}"] = markdown(header, rows, result)
     return made
 
 
