@@ -273,6 +273,11 @@ def tables(result: dict) -> dict[str, str]:
         for name, row in errors.items()
     ]
     made = {"accuracy": markdown([*header, "% mean of clans", "P against two passes"], rows, result)}
+    counts = [errors[name]["family"]["count"] for name in (TWO, TOP)]
+    made["accuracy-short"] = markdown(
+        ["split", "test rows", "errors of two passes, every profile", f"of `{TOP}`", "P"],
+        [[split, f"{result['rows']['test']:,}", *counts, p(result["mcnemar"], TOP)]],
+    )
     for field in ("rows", "identity", "length"):
         bins = errors[TWO][f"by_{field}"]
         rows = [[split, "*test rows*", *(bin["of"] or "–" for bin in bins.values())]]
@@ -294,7 +299,7 @@ def tables(result: dict) -> dict[str, str]:
         result,
     )
     counted = {"phmmer": "errors", "left_out": "called at E <= 0.001", "few": "errors"}
-    for part in counted.keys() & result.keys():
+    for part in filter(result.get, counted):
         rows = [[split, name, row["count"], row["of"], percent(row)] for name, row in result[part].items()]
         header = ["split", "method", counted[part], "of", "% (95 % interval)"]
         made[f"accuracy-{part.replace('_', '-')}"] = markdown(header, rows, result)
