@@ -21,29 +21,24 @@ import csv
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import accuracy_measures as measures
 import click
 import numpy as np
 import pandas
-from accuracy_measures import NONE, Answer, Kept
-from common import Model, machine, markdown, percent, program, read_model, run, save, share, write_fasta
+from accuracy_measures import Answer
+from common import machine, markdown, percent, program, read_model, run, save, share, write_fasta
 from reduced_split import read
 
 from pfamnet import __version__
 from pfamnet.families import accession_key, read_families
+from pfamnet.records import Record
 
 ONE, TWO, TOP = "profiles, one pass", "profiles, two passes", "pfamnet-scan --top"
 KINDS = ("shuffled", "reversed")
 UNKNOWN = -2  # the label of a family that the model does not have
-
-
-class Row(NamedTuple):
-    name: str
-    sequence: str
-    description: str = ""
 
 
 @click.command()
@@ -75,7 +70,7 @@ def main(name, model, data, fewer, families, work, decoys, phmmer_rows, first, c
     save(result | {"tables": tables(result)}, out)
 
 
-def candidates(model: Model) -> int:
+def candidates(model) -> int:
     """How many candidates per 1,024 residues the default sensitivity tries, on average."""
     return model.description["networks"]["light"]["modes"]["default"]["candidates"]
 
@@ -86,7 +81,7 @@ class Bench:
     def __init__(self, model, fewer, data, families, work, cpu):
         self.model, self.data, self.cpu = model, data, cpu
         self.folder = work / f"{__version__}.{model.about['digest']}"
-        self.kept = Kept(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         keys = [accession_key(row["accession"]) for row in model.families]
         self.index = {key: place for place, key in enumerate(keys)}
         given = {family.key: family.clan for family in read_families(families)} if families else {}
@@ -134,42 +129,39 @@ class Bench:
 
     # -- what is computed once
 
-    def scan(self, model: Model, options: list[str], sequences: list[str]) -> pandas.DataFrame:
-        """A row for each family that pfamnet-scan reports for a sequence.
-
-        Columns are `place` (of the sequence), `family` (its index) and `evalue`.
-        """
-        path = self.folder / f"{digest([model.about['digest'], *options, *sequences])}.tsv"
+    def kept(self, name: list[str], make: Callable[[Path], object]) -> pandas.DataFrame:
+        """A table that `make` writes, unless an earlier run has."""
+        path = self.folder / f"{hashlib.sha256(json.dumps(name).encode()).hexdigest()[:16]}.tsv"
         if not path.exists():
-            rows = [Row(str(i), text) for i, text in enumerate(sequences)]
-            query, partial = write_fasta(rows, self.folder / "query.fa"), path.with_suffix(".partial")
-            command = [*program("pfamnet-scan"), *options, "--header", "--cpu", self.cpu, "-o", partial]
-            run([*command, model.path, query])
-            os.rename(partial, path)
-        rows = pandas.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, na_filter=False)
+            make(path.with_suffix(".partial"))
+            os.rename(path.with_suffix(".partial"), path)
+        return pandas.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, na_filter=False)
+
+    def scan(self, model, options: list[str], sequences: list[str]) -> pandas.DataFrame:
+        """What pfamnet-scan reports: `place` (of the sequence), `family` (its index) and `evalue`."""
+        query = write_fasta(
+            [Record(str(i), "", text, i) for i, text in enumerate(sequences)], self.folder / "query.fa"
+        )
+        command = [*program("pfamnet-scan"), *options, "--header", "--cpu", self.cpu, model.path, query, "-o"]
+        rows = self.kept([model.about["digest"], *options, *sequences], lambda path: run([*command, path]))
         family = rows.target_accession.map(accession_key).map(self.index)
         rows = rows.assign(place=rows.query_name.astype(int), family=family.astype(int))
         return rows[["place", "family", "evalue"]].drop_duplicates(["place", "family"])
 
-    def found(self, sequences: list[str]) -> dict[str, dict]:
+    def found(self, sequences: list[str]) -> dict[str, pandas.DataFrame]:
         """What every profile finds in one pass, and in two."""
-        name = digest(sequences)
         queries = measures.digital(sequences)
+        write = lambda rows: lambda path: rows().to_csv(path, sep="\t", index=False)
         search = lambda: measures.search(self.profiles, queries, self.cpu, measures.ONE_PASS)
-        one = self.kept(f"{name}.one", search)
-        again = lambda: measures.two_passes(self.profiles, sequences, one, self.cpu)
-        return {ONE: one, TWO: self.kept(f"{name}.two", again)}
+        one = self.kept([ONE, *sequences], write(search))
+        again = lambda: measures.two_passes(self.profiles, queries, one, self.cpu)
+        return {ONE: one, TWO: self.kept([TWO, *sequences], write(again))}
 
     def answers(self, sequences: list[str]) -> dict[str, Answer]:
         """Each method's prediction for each sequence."""
-        count, answers = len(sequences), {}
-        for name, (model, options) in self.tops.items():
-            picks, evalues = np.full(count, NONE), np.full(count, np.inf)
-            rows = self.scan(model, ["--top", *options], sequences)
-            picks[rows.place], evalues[rows.place] = rows.family, rows.evalue
-            answers[name] = Answer(picks, evalues)
-        found = self.found(sequences)
-        return answers | {name: measures.best_profile(found[name], count) for name in (ONE, TWO)}
+        tops = {n: self.scan(model, ["--top", *flags], sequences) for n, (model, flags) in self.tops.items()}
+        found = tops | self.found(sequences)
+        return {name: measures.answer_of(rows, len(sequences)) for name, rows in found.items()}
 
     def bins(self, sequences, labels) -> dict:
         """{field: (values, edges)} of the test rows."""
@@ -188,21 +180,17 @@ class Bench:
         others = {name: answer for name, answer in answers.items() if name != TWO}
         return {name: measures.against(answer, answers[TWO], labels) for name, answer in others.items()}
 
-    def calls(self, sequences) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The sequences and the E-values of all that each method reports, (m,) and (m,)."""
-        calls = {}
-        for name, options in self.scans.items():
-            rows = self.scan(self.model, options, sequences)
-            calls[name] = rows.place.to_numpy(), rows.evalue.to_numpy()
-        found = self.found(sequences).items()
-        return calls | {name: (rows["rows"], rows["evalues"]) for name, rows in found}
+    def calls(self, sequences) -> dict[str, pandas.DataFrame]:
+        """All that each method reports."""
+        scans = {name: self.scan(self.model, flags, sequences) for name, flags in self.scans.items()}
+        return scans | self.found(sequences)
 
     def evalues(self, fakes) -> dict:
         """Calls on decoys, by method and kind, at E-values from 1e-5 to 10."""
         table = {}
         for kind, sequences in fakes.items():
-            for name, (_, evalues) in self.calls(sequences).items():
-                table.setdefault(name, {})[kind] = measures.observed(evalues, len(sequences))
+            for name, calls in self.calls(sequences).items():
+                table.setdefault(name, {})[kind] = measures.observed(calls.evalue, len(sequences))
         return table
 
     def phmmer(self, sequences, labels, answers, count) -> dict:
@@ -218,8 +206,8 @@ class Bench:
         few = json.loads((self.data / "reduced.json").read_text())["few"]
         sequences, _ = self.read("left_out")
         called = {
-            name: share(len(np.unique(places[evalues <= 1e-3])), len(sequences))
-            for name, (places, evalues) in self.calls(sequences).items()
+            name: share(calls[calls.evalue <= 1e-3].place.nunique(), len(sequences))
+            for name, calls in self.calls(sequences).items()
         }
         places = np.flatnonzero(np.isin(labels, [self.index[key] for key in few if key in self.index]))
         return {"left_out": called, "few": wrong_in(places, answers, labels)}
@@ -229,10 +217,6 @@ def wrong_in(places: np.ndarray, answers: dict[str, Answer], labels: np.ndarray)
     """The errors of each method in some of the rows."""
     right = labels[places]
     return {n: share(int((a.picks[places] != right).sum()), len(places)) for n, a in answers.items()}
-
-
-def digest(texts: list[str]) -> str:
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
 
 
 def made_of(sequences: list[str], kind: str, count: int) -> list[str]:

@@ -1,10 +1,10 @@
 """The computations of accuracy.py: profile searches by pyhmmer, identities, errors, calls on decoys."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import pandas
 from common import by_bins, mcnemar, share
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.hmmer import hmmalign, hmmsearch, phmmer
@@ -35,23 +35,6 @@ class Answer:
         return -np.log(np.maximum(self.evalues, LEAST))
 
 
-class Kept:
-    """Arrays by name in files of a directory, made when first asked for."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def __call__(self, name: str, make: Callable[[], dict]) -> dict:
-        path = self.folder / f"{name}.npz"
-        if not path.exists():
-            partial = path.with_suffix(".partial.npz")
-            np.savez(partial, **make())
-            partial.rename(path)
-        with np.load(path) as file:
-            return dict(file)
-
-
 # -- profiles and single sequences
 
 
@@ -59,35 +42,31 @@ def digital(sequences: Sequence[str]) -> list:
     return [TextSequence(name=str(i), sequence=text).digitize(AMINO) for i, text in enumerate(sequences)]
 
 
-def search(profiles: Sequence[HMM], queries: Sequence, cpu: int, settings: dict) -> dict:
-    """What the profiles find: `rows` (sequences), `families`, `bits` and `evalues`, each (m,).
+def search(profiles: Sequence[HMM], queries: Sequence, cpu: int, settings: dict) -> pandas.DataFrame:
+    """What the profiles find: `place` (of the sequence), `family` (its index), `bits` and `evalue`.
 
     Z is the number of families, so that E-values are those of hmmscan.
     """
     block, found = DigitalSequenceBlock(AMINO, queries), []
     for family, top in enumerate(hmmsearch(profiles, block, cpus=cpu, Z=len(profiles), **settings)):
         found += [(int(hit.name), family, hit.score, hit.evalue) for hit in top if hit.reported]
-    columns = np.array(found, float).reshape(-1, 4).T
-    integers = {name: column.astype(int) for name, column in zip(("rows", "families"), columns)}
-    return integers | {"bits": columns[2], "evalues": columns[3]}
+    return pandas.DataFrame(found, columns=["place", "family", "bits", "evalue"])
 
 
-def two_passes(profiles: Sequence[HMM], sequences: Sequence[str], first: dict, cpu: int) -> dict:
+def two_passes(profiles, queries: Sequence, first: pandas.DataFrame, cpu: int) -> pandas.DataFrame:
     """A first pass, and without filters what it found nothing in."""
-    hit = set(first["rows"].tolist())
-    missed = [query for i, query in enumerate(digital(sequences)) if i not in hit]
-    if not missed:
-        return first
-    more = search(profiles, missed, cpu, UNFILTERED)
-    return {name: np.concatenate([first[name], more[name]]) for name in first}
+    hit = set(first.place)
+    missed = [query for place, query in enumerate(queries) if place not in hit]
+    return pandas.concat([first, search(profiles, missed, cpu, UNFILTERED)]) if missed else first
 
 
-def best_profile(found: dict, count: int) -> Answer:
-    """The family with the best score; of equal ones the first."""
+def answer_of(found: pandas.DataFrame, count: int) -> Answer:
+    """The first family of each sequence; of profiles that with the best score."""
+    if "bits" in found:
+        found = found.sort_values(["bits", "family"], ascending=[False, True])
+    found = found.drop_duplicates("place")
     picks, evalues = np.full(count, NONE), np.full(count, np.inf)
-    order = np.lexsort((found["families"], -found["bits"], found["rows"]))
-    rows, places = np.unique(found["rows"][order], return_index=True)
-    picks[rows], evalues[rows] = found["families"][order][places], found["evalues"][order][places]
+    picks[found.place], evalues[found.place] = found.family, found.evalue
     return Answer(picks, evalues)
 
 

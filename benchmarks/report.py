@@ -145,31 +145,19 @@ def draw(results: dict[str, list[dict]], folder: Path) -> None:
         print(f"{name}.svg")
 
 
-def speed_families(axes, result):
-    """CPU time per protein against the number of families, on logarithmic axes."""
-    for name, rows in by_program(result["families"]).items():
-        points = [(level["families"], 1000 * row["cpu_s"] / row["proteins"]) for level, row in rows]
-        axes.loglog(*zip(*points), "o-", label=name, markersize=4)
-    axes.axvline(result["model"]["families"], color="#bbb", linestyle=":")
-    axes.set_xlabel("families (beyond the dotted line: padded with shuffled profiles)")
-    axes.set_ylabel("CPU ms per protein, start-up included")
+def speed_by(key, measure, across, up):
+    """A measure of each program against the number of families, or the length of the proteins."""
 
+    def panel(axes, result):
+        points = {}
+        for level in result[key]:
+            for name, row in level["programs"].items():
+                points.setdefault(name, []).append((level.get("length", level.get("families")), measure(row)))
+        for name, some in points.items():
+            axes.loglog(*zip(*some), "o-", label=name, markersize=4)
+        axes.set(xlabel=across, ylabel=up)
 
-def speed_lengths(axes, result):
-    """Residues per second against the length of the proteins."""
-    for name, rows in by_program(result["lengths"]).items():
-        points = [(level["length"], row["residues_per_s"]) for level, row in rows]
-        axes.loglog(*zip(*points), "o-", label=name, markersize=4)
-    axes.set(xlabel="residues of each protein", ylabel="residues per second")
-
-
-def by_program(levels):
-    """{program: [(level, its row)]}."""
-    programs = {}
-    for level in levels:
-        for name, row in level["programs"].items():
-            programs.setdefault(name, []).append((level, row))
-    return programs
+    return panel
 
 
 def recall_speed(axes, result):
@@ -219,10 +207,16 @@ def accuracy_evalues(axes, result):
     axes.set(xlabel="E-value", ylabel="calls per decoy")
 
 
+cpu_ms = lambda row: 1000 * row["cpu_s"] / row["proteins"]
+rate = lambda row: row["residues_per_s"]
 # figure -> (benchmark, the key of a result that the figure needs, what draws a panel)
 PANELS = {
-    "speed_families": ("speed", "families", speed_families),
-    "speed_lengths": ("speed", "lengths", speed_lengths),
+    "speed_families": ("speed", "families", speed_by("families", cpu_ms, "families", "CPU ms per protein")),
+    "speed_lengths": (
+        "speed",
+        "lengths",
+        speed_by("lengths", rate, "residues per protein", "residues per second"),
+    ),
     "recall_speed": ("recall", "curve", recall_speed),
     "accuracy_curves": ("accuracy", "curves", accuracy_curves),
     "accuracy_rows": ("accuracy", "errors", accuracy_bins("by_rows", "training rows of the family")),

@@ -10,6 +10,7 @@ import accuracy_measures as measures
 import common
 import hmmscan_rows
 import numpy as np
+import pandas
 import pytest
 import recall
 import reduced_split
@@ -135,13 +136,9 @@ def test_rows_of_both_are_found_by_their_coordinates(tmp_path):
 
 
 def test_the_best_score_decides_and_what_finds_nothing_predicts_none():
-    found = {
-        "rows": np.array([0, 0, 2, 2]),
-        "families": np.array([1, 2, 3, 0]),
-        "bits": np.array([30.0, 10.0, -5.0, -5.0]),
-        "evalues": np.array([1e-8, 1.0, 5.0, 7.0]),
-    }
-    answer = measures.best_profile(found, 3)
+    rows = [(0, 1, 30.0, 1e-8), (0, 2, 10.0, 1.0), (2, 3, -5.0, 5.0), (2, 0, -5.0, 7.0)]
+    found = pandas.DataFrame(rows, columns=["place", "family", "bits", "evalue"])
+    answer = measures.answer_of(found, 3)
     assert answer.picks.tolist() == [1, NONE, 0] and answer.evalues.tolist() == [1e-8, np.inf, 7.0]
 
 
