@@ -11,7 +11,7 @@ Tables of one name and one header (several splits, several models) are joined in
     python benchmarks/report.py            paste and draw
     python benchmarks/report.py --check    change nothing; status 1 if a page is out of date
 
-The figures need matplotlib (`pip install 'pfamnet[figures]'`).
+The figures need matplotlib (`pip install 'pfamnet[explore]'`).
 """
 
 import json
