@@ -1,4 +1,9 @@
-"""The one exception that means "the user's input is at fault"."""
+"""The one exception that means "the user's input is at fault", and the system's own words."""
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused something, as in "no such file or directory"."""
+    return (error.strerror or str(error)).lower()
 
 
 class PfamnetError(Exception):

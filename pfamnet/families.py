@@ -1,42 +1,42 @@
-"""Protein families: what is known of each, and the table that holds them.
+"""Protein families, and the table that holds them.
 
-The same reader takes the `families.tsv` of a model directory and the tables that
-users give with `--families`: columns are found by their header names, so that
-any selection and order of them will do as long as there is an accession.
+The same reader takes the `families.tsv` of a model directory and users' tables (`--families`).
+It finds columns by their names in the header; only the accession is required.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from pfamnet.errors import PfamnetError
-from pfamnet.io.textfile import find_columns, numbered_lines
+from .errors import PfamnetError
+from .io.textfile import read_table
 
-CUTOFFS = ("ga", "tc", "nc")
-PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in CUTOFFS}
-COLUMNS = (
-    ["accession", "name", "length", "clan", "description"]
-    + [column for pair in PAIRS.values() for column in pair]
-    + ["rows", "offset"]
-)
-ALIASES = {"accession": ("pfam_acc", "family_accession", "acc"), "name": ("id", "pfam_id", "family_id")}
-MISSING = "-"
+PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in ("ga", "tc", "nc")}
+COLUMNS = {
+    "accession": ("pfam_acc", "family_accession", "acc"),
+    "name": ("id", "pfam_id", "family_id"),
+    **dict.fromkeys(("length", "clan", "description"), ()),
+    **dict.fromkeys((column for pair in PAIRS.values() for column in pair), ()),
+    **dict.fromkeys(("rows", "offset"), ()),
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Family:
     """One protein family.
 
-    accession    with its version where there is one ("PF00001.23")
+    accession    with its version, if it has one ("PF00001.23")
     name         the short name ("7tm_1")
-    length       match states of its profile, 0 where not known
+    length       match states of its profile, 0 if unknown
     clan         accession of its clan ("CL0192") or ""
     description  one line, or ""
-    ga, tc, nc   Pfam's gathering, trusted and noise cutoffs in bits, each
-                 (whole sequence, domain), or None
-    rows         how many training rows it has
-    offset       where its profile begins in the profile file, in bytes, or None
-
-    Families do not change; `dataclasses.replace` makes an altered copy.
+    ga, tc, nc   Pfam's gathering, trusted and noise cutoffs in bits, each (complete sequence, domain),
+                 or None
+    rows         number of training rows
+    offset       byte at which its profile begins in the profile file, or None
     """
 
     accession: str
@@ -51,12 +51,12 @@ class Family:
     offset: int | None = None
 
     @property
-    def key(self):
+    def key(self) -> str:
         """The accession without its version."""
         return accession_key(self.accession)
 
 
-def accession_key(accession):
+def accession_key(accession: str) -> str:
     """Return an accession without its version: "PF00001.23" gives "PF00001".
 
     Only a dot and digits at the end are a version; anything else is part of the name.
@@ -65,71 +65,51 @@ def accession_key(accession):
     return stem if dot and stem and version.isdecimal() else accession
 
 
-def accession_version(accession):
-    """Return the version of an accession as an int, -1 where it has none."""
+def accession_version(accession: str) -> int:
+    """Return the version of an accession, or -1 if it has none."""
     key = accession_key(accession)
     return -1 if key == accession else int(accession[len(key) + 1 :])
 
 
-def families_by_key(families):
+def families_by_key(families: Iterable[Family]) -> dict[str, tuple[int, Family]]:
     """Return {accession without version: (index, family)}."""
     return {family.key: (i, family) for i, family in enumerate(families)}
 
 
-def write_families(path, families):
+def write_families(path: str | Path, families: Iterable[Family]) -> None:
     """Write families as a tab-separated table with a header line.
 
-    Numbers are written so that `read_families` gives the very same ones back; what is
-    missing is '-'. Runs of white space inside a text become one blank.
+    `read_families` restores the same numbers; "-" stands for a missing value. White space
+    within a text becomes one blank.
     """
     with open(path, "w", encoding="utf-8", newline="\n") as out:
         print(*COLUMNS, sep="\t", file=out)
         for family in families:
-            print(*_fields(family), sep="\t", file=out)
+            texts = [family.accession, family.name, str(family.length), family.clan, family.description]
+            for pair in (family.ga, family.tc, family.nc):
+                texts += ["", ""] if pair is None else [repr(float(bits)) for bits in pair]
+            texts += [str(family.rows), "" if family.offset is None else str(family.offset)]
+            print(*(" ".join(text.split()) or "-" for text in texts), sep="\t", file=out)
 
 
-def _fields(family):
-    texts = [_text(family.accession), _text(family.name), str(family.length)]
-    texts += [_text(family.clan), _text(family.description)]
-    for cutoff in CUTOFFS:
-        pair = getattr(family, cutoff)
-        texts += [MISSING] * 2 if pair is None else [repr(float(x)) for x in pair]
-    return texts + [str(family.rows), _text("" if family.offset is None else str(family.offset))]
+def read_families(path: str | Path) -> list[Family]:
+    """Read a table of families, gzipped or not.
 
+    The columns are `COLUMNS` or the other names given there, in any order. A family without a
+    name is called by its accession.
 
-def _text(text):
-    return " ".join(text.split()) or MISSING
-
-
-def read_families(path):
-    """Read a table of families, gzipped or not, and return a list of Family.
-
-    The first line names the columns: `accession` must be there; `name` (or `id`),
-    `length`, `clan`, `description`, `ga_sequence`, `ga_domain` (and so for tc and nc),
-    `rows` and `offset` may be, in any order; other columns are passed over. A family
-    without a name is called by its accession. Empty fields and '-' are missing values.
-
-    Raises PfamnetError, with file and line, where the header has no accession, a row
-    has another number of fields than the header, an accession is missing or comes
-    twice (versions do not count), a number is not one, or there is no family at all.
+    Raises:
+        PfamnetError: the header has no accession, a row has another number of fields than the header,
+            an accession is missing or occurs twice (versions do not count), a number is not one, or
+            there is no family. The message names file and line.
     """
-    rows = ((n, line.split("\t")) for n, line in numbered_lines(path) if line.strip())
-    try:
-        number, header = next(rows)
-    except StopIteration:
-        raise PfamnetError(f"{path}: empty file") from None
-    wanted = {name: ALIASES.get(name, ()) for name in COLUMNS}
-    columns = find_columns(f"{path}: line {number}", header, wanted, ["accession"])
-    families, first_line, places = [], {}, list(columns.items())
-    for number, fields in rows:
-        where = f"{path}: line {number}"
-        if len(fields) != len(header):
-            raise PfamnetError(f"{where}: {len(fields)} fields, the header has {len(header)}")
-        texts = {name: "" if (text := fields[i].strip()) == MISSING else text for name, i in places}
+    families, first = [], {}
+    for where, texts in read_table(path, COLUMNS, ["accession"]):
         family = _family(where, texts)
-        before = first_line.setdefault(family.key, number)
-        if before != number:
-            raise PfamnetError(f"{where}: family {family.key} stands already in line {before}")
+        key = family.key
+        if key in first:
+            raise PfamnetError(f"{where}: family {key} is already in {first[key].rpartition(': ')[2]}")
+        first[key] = where
         families.append(family)
     if not families:
         raise PfamnetError(f"{path}: no families below the header line")
@@ -137,23 +117,23 @@ def read_families(path):
 
 
 def _family(where, texts):
-    accession = texts.get("accession", "")
+    accession = texts["accession"]
     if not accession:
         raise PfamnetError(f"{where}: accession missing")
     return Family(
-        accession=accession,
-        name=texts.get("name") or accession,
-        length=_count(where, texts, "length") or 0,
-        clan=texts.get("clan", ""),
-        description=texts.get("description", ""),
-        rows=_count(where, texts, "rows") or 0,
-        offset=_count(where, texts, "offset"),
-        **{cutoff: _pair(where, texts, cutoff) for cutoff in CUTOFFS},
+        accession,
+        texts.get("name") or accession,
+        _count(where, texts, "length") or 0,
+        texts.get("clan", ""),
+        texts.get("description", ""),
+        *(_pair(where, texts, cutoff) for cutoff in PAIRS),
+        _count(where, texts, "rows") or 0,
+        _count(where, texts, "offset"),
     )
 
 
 def _count(where, texts, column):
-    text = texts.get(column, "")
+    text = texts.get(column)
     if not text:
         return None
     if not (text.isascii() and text.isdigit()):
@@ -163,13 +143,13 @@ def _count(where, texts, column):
 
 def _pair(where, texts, cutoff):
     of_sequence, of_domain = PAIRS[cutoff]
-    values = [texts.get(of_sequence, ""), texts.get(of_domain, "")]
-    if not (values[0] or values[1]):
+    first, second = texts.get(of_sequence, ""), texts.get(of_domain, "")
+    if not (first or second):
         return None
     try:
-        pair = float(values[0]), float(values[1])
+        pair = float(first or "nan"), float(second or "nan")
     except ValueError:
         pair = math.nan, math.nan
     if not (math.isfinite(pair[0]) and math.isfinite(pair[1])):
-        raise PfamnetError(f"{where}: {cutoff} cutoffs {values} are not two numbers")
+        raise PfamnetError(f"{where}: {cutoff} cutoffs {[first, second]} are not two numbers")
     return pair

@@ -1,23 +1,25 @@
 """What one family has on one query: the values behind every row of every table.
 
-Names of the fields are ours; what they mean is what they mean in hmmscan's
-tables. Coordinates are HMMER's: from 1, both ends included.
+The field names are ours; their meaning is that of hmmscan's tables. Coordinates are HMMER's: from 1,
+both ends included.
 """
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SOURCES = ("profile", "network", "both")
+from .families import Family
+from .records import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
     """A domain's alignment, line by line as hmmscan prints it, unbroken.
 
-    All lines are of one length; ``structure``, ``reference`` and ``mask`` (CS,
-    RF and MM) are empty where the profile has none. In ``model`` a dot is an
-    insertion, in ``sequence`` a hyphen is a deletion.
+    All lines have one length; `structure`, `reference` and `mask` (CS, RF and MM) are empty if the
+    profile has none. A dot in `model` is an insertion, a hyphen in `sequence` is a deletion.
     """
 
     model: str
@@ -41,7 +43,7 @@ class Domain:
     accuracy            mean posterior probability of the aligned residues
     log_p               natural logarithm of the P-value (i_evalue / Z)
     reported, included  passed the reporting, the inclusion thresholds
-    alignment           where it was asked for
+    alignment           only if it was asked for
     """
 
     c_evalue: float
@@ -60,23 +62,32 @@ class Domain:
     included: bool = True
     alignment: Alignment | None = None
 
+    @property
+    def aligned(self) -> tuple[int, int]:
+        """The aligned part of the query, 0-based half-open, for `records.overlap`."""
+        return self.ali_from - 1, self.ali_to
+
+    @property
+    def envelope(self) -> tuple[int, int]:
+        """The envelope on the query, 0-based half-open."""
+        return self.env_from - 1, self.env_to
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One family on one query.
 
-    family                  its index in the model
-    target_*                the family: name, accession ("" where it has none),
-                            match states, description
-    query_*                 the sequence; it has no accession in FASTA
-    evalue, score, bias     of the whole sequence
-    log_p                   natural logarithm of the P-value (evalue / Z)
+    family              its index in the model
+    target_*            the family: name, accession ("" if it has none), match states, description
+    query_*             the sequence; it has no accession in FASTA
+    evalue, score, bias, log_p
+                        of the complete sequence; log_p is the natural logarithm of evalue / Z
     expected, regions, clustered, overlaps, envelopes
-                            hmmscan's exp, reg, clu, ov, env of the tblout table
-    best                    which of the domains scores best
-    domains                 every domain found, not only the reported ones
-    source                  'profile', 'network' or 'both'
-    reported, included      passed the reporting, the inclusion thresholds
+                        hmmscan's exp, reg, clu, ov, env of the tblout table
+    best                index of the domain with the highest score
+    domains             every domain found, not only the reported ones
+    source              "profile", "network" or "both"
+    reported, included  passed the reporting, the inclusion thresholds
     """
 
     family: int
@@ -147,50 +158,36 @@ def network_domain(
 ) -> Domain:
     """A domain that the network alone calls.
 
+    The network does not distinguish conditional and independent E-values, nor alignment and envelope;
+    it has no bias.
+
     Arguments:
-        start, end: of the call on the query, 0-based half-open.
+        start, end: on the query, 0-based half-open.
         evalue, score: of this call, from the network's calibration.
-        hmm: first and last position of the profile it covers, from 1; the
-            whole profile where nothing better is known.
-        accuracy: 0 to 1, how sure the network is of its residues.
-        log_p: natural logarithm of the P-value; by default from the score,
-            which is -log2 P.
+        hmm: first and last position of the profile that it covers, from 1; the complete profile if
+            nothing better is known.
+        accuracy: 0 to 1, how sure the network is of the residues.
+        log_p: natural logarithm of the P-value; by default from the score, which is -log2 P.
         included: whether it passes the inclusion threshold.
-
-    The network makes no difference between conditional and independent
-    E-values, alignment and envelope, and has no bias.
     """
-    return Domain(
-        c_evalue=evalue,
-        i_evalue=evalue,
-        score=score,
-        bias=0.0,
-        hmm_from=hmm[0],
-        hmm_to=hmm[1],
-        ali_from=start + 1,
-        ali_to=end,
-        env_from=start + 1,
-        env_to=end,
-        accuracy=accuracy,
-        log_p=-score * math.log(2) if log_p is None else log_p,
-        included=included,
-    )
+    log_p = -score * math.log(2) if log_p is None else log_p
+    places = *hmm, start + 1, end, start + 1, end
+    return Domain(evalue, evalue, score, 0.0, *places, accuracy, log_p, included=included)
 
 
-def network_hit(index: int, family, record, domains: Iterable[Domain], included: bool = True) -> Hit:
-    """A hit that the network alone calls; every field is a finite number.
+def network_hit(
+    index: int, family: Family, record: Record, domains: Iterable[Domain], included: bool = True
+) -> Hit:
+    """A hit that the network alone calls; its E-value and score are those of the best domain.
 
     Arguments:
         index: of the family in the model.
-        family: its `Family` (accession, name, length, description are used).
-        record: the query's `Record`.
+        family, record: target and query.
         domains: at least one, made by `network_domain`.
         included: whether it passes the inclusion threshold.
 
-    The E-value and score of the whole sequence are those of the best domain.
-
     Raises:
-        ValueError: when there is no domain.
+        ValueError: there is no domain.
     """
     domains = tuple(sorted(domains, key=lambda domain: (domain.env_from, domain.env_to)))
     if not domains:

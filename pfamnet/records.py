@@ -1,16 +1,19 @@
-"""A sequence, and how its name is shown in a message."""
+"""A sequence, ranges on it, and how its name is shown in a message."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """One sequence of a FASTA file.
+    """One sequence of a file.
 
-    ``name`` and ``description`` are text; bytes that are not UTF-8 are kept
-    as surrogates (``errors="surrogateescape"``), so that they can be written
-    as they came. ``sequence`` is upper case and without white space, and may
-    hold ``* . _ ~``, which count as residues. ``number`` is 1 for the first
-    record of the input. Only other formats than FASTA have accessions.
+    name, description  text; bytes that are not UTF-8 are kept as surrogates
+                       (`errors="surrogateescape"`), so that they can be written unchanged
+    sequence           upper case, without white space; `* . _ ~` count as residues
+    number             1 for the first record of the input
+    accession          "" in FASTA, which has none
     """
 
     name: str
@@ -20,8 +23,17 @@ class Record(NamedTuple):
     accession: str = ""
 
 
-def shown(text, limit=60):
-    """Return ``text`` fit for a one-line message: printable and not long."""
+def overlap(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many residues two ranges (start, end, ...), 0-based half-open, share.
+
+    >>> overlap((0, 10), (5, 25))
+    5
+    """
+    return max(0, min(one[1], other[1]) - max(one[0], other[0]))
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """Return a text fit for a one-line message: printable and not long."""
     text = "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
         for c in text[: limit + 1]

@@ -1,27 +1,30 @@
-"""How a run ends on SIGINT and SIGTERM. Imports next to nothing: it comes first of all."""
+"""How a run ends on SIGINT and SIGTERM. The programs import this module before anything large."""
 
 import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 
 class Terminated(BaseException):
-    """SIGTERM, made an exception so that tables under way are closed as incomplete."""
+    """SIGTERM as an exception, so that unfinished tables are closed as incomplete."""
 
 
 def stop_at_once() -> None:
-    """Let SIGINT and SIGTERM end the process on the spot, without a word.
+    """Let SIGINT and SIGTERM end the process at once, without a message.
 
-    For the time in which libraries are loaded: they swallow exceptions.
+    This holds while libraries are loaded, because they swallow exceptions.
     """
     set_handlers(lambda number, _: os._exit(128 + number))
 
 
 @contextlib.contextmanager
-def stopping_in_order():
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt or `Terminated`,
-    so that tables under way are closed as incomplete, and a second one end the process."""
+def stopping_in_order() -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt or `Terminated`.
+
+    Unfinished tables are then closed as incomplete. The second signal ends the process.
+    """
 
     def stop(number, _):
         stop_at_once()
@@ -35,11 +38,11 @@ def stopping_in_order():
             signal.signal(number, handler)
 
 
-def set_handlers(handler) -> dict:
-    """Handle both signals, but for those that are ignored; returns the handlers before."""
+def set_handlers(handler: Callable) -> dict:
+    """Set the handler of both signals unless they are ignored, and return the handlers before."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    numbers = [
+    usual = [
         number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN
     ]
-    return {number: signal.signal(number, handler) for number in numbers}
+    return {number: signal.signal(number, handler) for number in usual}

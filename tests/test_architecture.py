@@ -24,11 +24,12 @@ LEVELS = (
     ("errors", "signals", "records", "families", "hits", "__init__"),
 )
 LEVEL = {part: n for n, parts in enumerate(LEVELS) for part in ([parts] if isinstance(parts, str) else parts)}
-NOUNS = {"hits": {"records"}, "families": {"errors", "io"}}  # what these may import of their own level
+NOUNS = {
+    "hits": {"records", "families"},
+    "families": {"errors", "io"},
+}  # what these may import of their own level
 SCAN = {"click", "numpy", "pyhmmer", "onnxruntime"}  # libraries of the default scan
-# what a scan imports only if asked for: ESM-2 and its device, models from the hub, the HTML report
-OPTIONAL = {"network.esm", "network.encoder", "network.encoder_files", "network.devices", "model.hub"}
-OPTIONAL |= {"output.html"}
+OPTIONAL = {"network.esm", "network.devices", "model.hub"}  # a scan imports these only if asked to
 SHIM = "web.__main__"  # runs the command of `cli`
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 

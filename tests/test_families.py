@@ -100,7 +100,7 @@ def test_name_defaults_to_the_accession(tmp_path):
         ("id\tclan\nKH_1\t-\n", "{}: line 1: no column named 'accession' in the header"),
         ("accession\tid\nPF00013\n", "{}: line 2: 1 fields, the header has 2"),
         ("accession\tid\n-\tKH_1\n", "{}: line 2: accession missing"),
-        ("accession\tid\nPF1.1\ta\nPF2\tb\nPF1.2\tc\n", "{}: line 4: family PF1 stands already in line 2"),
+        ("accession\tid\nPF1.1\ta\nPF2\tb\nPF1.2\tc\n", "{}: line 4: family PF1 is already in line 2"),
         ("accession\tlength\nPF1\tten\n", "{}: line 2: length 'ten' is not a whole number"),
         (
             "accession\tga_sequence\tga_domain\nPF1\t20\t-\n",

@@ -7,6 +7,7 @@ import golden
 import pytest
 
 from pfamnet.hits import Hit, network_domain, network_hit
+from pfamnet.records import overlap
 
 
 def numbers(value):
@@ -69,3 +70,22 @@ def test_network_hit():
     assert (hit.target_accession, hit.target_length) == (family.accession, family.length)
     with pytest.raises(ValueError):
         network_hit(5, family, record, [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ((0, 10), (5, 25), 5),
+        ((5, 25), (0, 10), 5),
+        ((0, 10), (10, 20), 0),
+        ((0, 9), (2, 4), 2),
+        ((0, 1), (7, 9), 0),
+    ],
+)
+def test_overlap(one, other, shared):
+    assert overlap(one, other) == shared
+
+
+def test_ranges_of_a_domain():
+    domain = network_domain(100, 150, 1e-3, 13.0, (1, 60))
+    assert domain.aligned == domain.envelope == (100, 150)

@@ -1,8 +1,7 @@
-"""Sequence files of any format that hmmscan reads, told by what they begin with.
+"""Sequence files of any format that hmmscan reads; the format is recognised by the first bytes.
 
-FASTA is read by `pfamnet.io.fasta`; GenBank, EMBL, UniProt flat files and
-alignments by Easel, through pyhmmer, as hmmscan does. All may be gzip, and
-come from a pipe.
+FASTA is read by `fasta`; GenBank, EMBL, UniProt flat files and alignments by Easel, through pyhmmer,
+as hmmscan does. All may be gzip, and come from a pipe.
 """
 
 from __future__ import annotations
@@ -11,33 +10,43 @@ import io
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 from pyhmmer.easel import SequenceFile
 
 from ..errors import PfamnetError
 from ..records import Record, shown
-from .fasta import fasta_records, text_chunks
+from .fasta import fasta_records
+from .textfile import ChunkFile, text_chunks
 
 FASTA = "fasta"
-# What a file of another format begins with.
 SIGNS = ((b"# STOCKHOLM", "stockholm"), (b"ID   ", "embl"), (b"LOCUS   ", "genbank"))
 NUCLEOTIDES = "ACGTUN"
-SHARE, LEAST = 0.9, 50  # of nucleotides in so many residues: these are no proteins
+FRACTION, LEAST = 0.9, 50  # of nucleotides in so many residues: these are no proteins
 _ILLEGAL = re.compile("[^A-Z*._~]")
-_FAILURES = (ValueError, EOFError, OSError, SystemError)  # pyhmmer's on files that do not parse
+_FAILURES = (
+    ValueError,
+    EOFError,
+    OSError,
+    SystemError,
+    PfamnetError,
+)  # pyhmmer's on files that it cannot parse
 
 
-def read_sequences(path, format: str | None = None, stdin=None) -> Iterator[Record]:
-    """Yield the `Record` objects of a sequence file, ``-`` for stdin.
+def read_sequences(
+    path: str | Path, format: str | None = None, stdin: BinaryIO | None = None
+) -> Iterator[Record]:
+    """Yield the records of a sequence file.
 
     Arguments:
-        path: file name or ``-``.
-        format: one that hmmscan's `--qformat` takes; None to find out.
+        path: file name, or ``-`` to read `stdin`.
+        format: one that hmmscan's `--qformat` takes; None to recognise it.
         stdin: binary stream to read for ``-``; the process's own by default.
 
-    Raises PfamnetError, one line that names file and record.
+    Raises:
+        PfamnetError: the file cannot be read or is not of the format; the message names the record.
     """
-    path = str(path)
     chunks = text_chunks(path, stdin)
     if format is None:
         format, chunks = sniff(chunks)
@@ -50,7 +59,7 @@ def read_sequences(path, format: str | None = None, stdin=None) -> Iterator[Reco
 def sniff(chunks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
     """The format of a text, and the text again from its beginning.
 
-    Reads no more than tells the format: FASTA from a pipe goes on at once.
+    Reads no more than shows the format, so that FASTA from a pipe is not delayed.
     """
     first = b""
     for chunk in chunks:
@@ -63,41 +72,13 @@ def sniff(chunks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
     return (named or [FASTA])[0], itertools.chain((first,), chunks)
 
 
-class _Stream(io.RawIOBase):
-    """Chunks as a file for pyhmmer; what reading them raises is kept in `failure`."""
-
-    def __init__(self, chunks: Iterator[bytes]):
-        self.chunks, self.rest, self.failure = iter(chunks), b"", None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        try:
-            while not self.rest:
-                self.rest = next(self.chunks)
-        except StopIteration:
-            return 0
-        except PfamnetError as error:
-            self.failure = error
-            return 0
-        size = min(len(buffer), len(self.rest))
-        buffer[:size], self.rest = self.rest[:size], self.rest[size:]
-        return size
-
-
 def _easel_records(chunks, path, format):
-    stream, number = _Stream(chunks), 0
+    stream, number = ChunkFile(chunks), 0
     try:
         with SequenceFile(io.BufferedReader(stream), format=format) as reader:
             for number, sequence in enumerate(reader, 1):
-                record = Record(
-                    sequence.name,
-                    sequence.description or "",
-                    sequence.sequence.upper(),
-                    number,
-                    sequence.accession or "",
-                )
+                text, accession = sequence.sequence.upper(), sequence.accession or ""
+                record = Record(sequence.name, sequence.description or "", text, number, accession)
                 yield _checked(record, path)
     except _FAILURES as error:
         if stream.failure is None:
@@ -119,21 +100,24 @@ def _checked(record, path):
 
 
 def _reason(error):
-    """pyhmmer's message in one line; it may quote the file, so it is cut."""
+    """pyhmmer's message in one line; it may quote the file, so it is shortened."""
     text = " ".join(str(error.__cause__ or error).split()).rstrip(".")
     return shown(text.removeprefix("Could not parse file: "), 120) or type(error).__name__
 
 
-def no_nucleotides(records: Iterable[Record], path, warn: Callable[[str], None]) -> Iterator[Record]:
-    """The records; the first that looks like nucleotides is warned of."""
+def no_nucleotides(
+    records: Iterable[Record], path: str | Path, warn: Callable[[str], None]
+) -> Iterator[Record]:
+    """Yield the records, and warn of the first one that looks like nucleotides."""
     warned = False
     for record in records:
-        if not warned and len(record.sequence) >= LEAST:
-            share = sum(map(record.sequence.count, NUCLEOTIDES)) / len(record.sequence)
-            if share >= SHARE:
+        length = len(record.sequence)
+        if not warned and length >= LEAST:
+            fraction = sum(map(record.sequence.count, NUCLEOTIDES)) / length
+            if fraction >= FRACTION:
                 warned = True
                 warn(
-                    f"warning: {path}: record {record.number} '{shown(record.name)}': {share:.0%} of it "
-                    "is A, C, G, T, U or N: nucleotides? proteins are wanted"
+                    f"warning: {path}: record {record.number} '{shown(record.name)}': {fraction:.0%} of it "
+                    "is A, C, G, T, U or N: are these nucleotides? pfamnet expects proteins"
                 )
         yield record

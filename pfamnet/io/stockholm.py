@@ -1,22 +1,26 @@
 """Stockholm files of one or several alignments, as Pfam publishes its seeds."""
 
-import math
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from pfamnet.errors import PfamnetError
-from pfamnet.io.textfile import numbered_lines
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import PfamnetError
+from .textfile import numbered_lines
 
 HEADER = "# STOCKHOLM"
 END = "//"
 
 
 @dataclass
-class Alignment:
+class FamilyAlignment:
     """One alignment of a Stockholm file.
 
     path, number, line   its file, its place in it (from 1), the line of its header
-    features             #=GF lines: {"AC": "PF00391.23", "DE": ...}; lines of one
-                         feature are joined with blanks
+    features             #=GF lines: {"AC": "PF00391.23", "DE": ...}; lines of one feature are joined
+                         with blanks
     rows                 {name: aligned row}, gaps and case as in the file
     row_lines            {name: line where the row begins}
     """
@@ -29,15 +33,16 @@ class Alignment:
     row_lines: dict[str, int] = field(default_factory=dict)
 
     @property
-    def where(self):
+    def where(self) -> str:
         """The beginning of a message about this alignment."""
         name = self.features.get("AC") or self.features.get("ID") or ""
         return f"{self.path}: alignment {self.number}{f' {name!r}' if name else ''}"
 
-    def cutoff(self, feature):
-        """Return the two bit scores of GA, TC or NC, or None where it is not given.
+    def cutoff(self, feature: str) -> tuple[float, float] | None:
+        """The two bit scores of GA, TC or NC, or None if it is missing.
 
-        Raises PfamnetError where they are not two numbers ("27.00 24.90;").
+        Raises:
+            PfamnetError: it is not two numbers, as in "27.00 24.90;".
         """
         text = self.features.get(feature)
         if text is None:
@@ -51,57 +56,44 @@ class Alignment:
         return sequence, domain
 
 
-def read_stockholm(path):
+def read_stockholm(path: str | Path) -> Iterator[FamilyAlignment]:
     """Yield the alignments of a Stockholm file, gzipped or not, one after the other.
 
-    Rows may be wrapped into blocks with blank lines between them. Of the annotation
-    only #=GF is kept.
+    Rows may be wrapped into blocks with blank lines between them. Only #=GF annotation is kept.
 
-    Raises PfamnetError, naming file and line or file and alignment, where a line is
-    outside an alignment, a row is not a name and a row, a name comes twice in one
-    block, rows differ in length, an alignment has no rows or has no `//` at its end.
+    Raises:
+        PfamnetError: a line is outside an alignment, a row is not a name and residues, a name occurs
+            twice in one block, rows differ in length, an alignment has no rows or no `//`. The
+            message names file and line, or file and alignment.
     """
-    alignment, number, blocks = None, 0, _Blocks()
+    alignment, number = None, 0
     for line_number, line in numbered_lines(path, lenient=True):
-        if line.startswith(HEADER) and alignment is None:
-            number += 1
-            alignment, blocks = Alignment(str(path), number, line_number), _Blocks()
+        where = f"{path}: line {line_number}"
+        if alignment is None:
+            if line.startswith(HEADER):
+                number += 1
+                alignment, pieces, block = FamilyAlignment(str(path), number, line_number), {}, set()
+            elif line.strip():
+                raise PfamnetError(f"{where}: not in an alignment ({HEADER} 1.0)")
         elif not line.strip():
-            blocks.end_block()
-        elif alignment is None:
-            raise PfamnetError(f"{path}: line {line_number}: not in an alignment ({HEADER} 1.0)")
+            block.clear()
         elif line.rstrip() == END:
-            yield _finished(alignment, blocks)
+            yield _finished(alignment, pieces)
             alignment = None
         elif line.startswith("#"):
             _annotate(alignment, line)
         else:
-            blocks.add(f"{path}: line {line_number}", line_number, line)
+            fields = line.split()
+            if len(fields) != 2:
+                raise PfamnetError(f"{where}: {len(fields)} words, a row has a name and residues")
+            name, piece = fields
+            if name in block:
+                raise PfamnetError(f"{where}: row '{name}' occurs twice")
+            block.add(name)
+            pieces.setdefault(name, []).append(piece)
+            alignment.row_lines.setdefault(name, line_number)
     if alignment is not None:
         raise PfamnetError(f"{alignment.where}: no {END} at its end (truncated file)")
-
-
-class _Blocks:
-    """The rows of one alignment, put together from its blocks."""
-
-    def __init__(self):
-        self.pieces = {}
-        self.first_lines = {}
-        self.names_in_block = set()
-
-    def add(self, where, line_number, line):
-        fields = line.split()
-        if len(fields) != 2:
-            raise PfamnetError(f"{where}: {len(fields)} words, a row has a name and residues")
-        name, piece = fields
-        if name in self.names_in_block:
-            raise PfamnetError(f"{where}: row '{name}' comes twice")
-        self.names_in_block.add(name)
-        self.pieces.setdefault(name, []).append(piece)
-        self.first_lines.setdefault(name, line_number)
-
-    def end_block(self):
-        self.names_in_block.clear()
 
 
 def _annotate(alignment, line):
@@ -112,16 +104,15 @@ def _annotate(alignment, line):
         alignment.features[words[1]] = f"{before} {text}" if before else text
 
 
-def _finished(alignment, blocks):
-    alignment.rows = {name: "".join(pieces) for name, pieces in blocks.pieces.items()}
-    alignment.row_lines = blocks.first_lines
+def _finished(alignment, pieces):
+    alignment.rows = {name: "".join(parts) for name, parts in pieces.items()}
     if not alignment.rows:
         raise PfamnetError(f"{alignment.where}: no rows")
-    first = next(iter(alignment.rows.values()))
+    length = len(next(iter(alignment.rows.values())))
     for name, row in alignment.rows.items():
-        if len(row) != len(first):
+        if len(row) != length:
             raise PfamnetError(
-                f"{alignment.where}: row '{name}' (line {alignment.row_lines[name]}) has "
-                f"{len(row)} columns, the first row {len(first)}"
+                f"{alignment.where}: row '{name}' (line {alignment.row_lines[name]}) has {len(row)} columns, "
+                f"the first row {length}"
             )
     return alignment

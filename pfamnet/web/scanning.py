@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PfamnetError
-from ..io.fasta import text_chunks
+from ..io.textfile import text_chunks
 from ..io.sequences import no_nucleotides, read_sequences
 from ..output.outputs import OutputOptions, Outputs
 from ..records import Record, shown

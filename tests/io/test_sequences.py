@@ -167,6 +167,6 @@ def test_nucleotides_are_warned_of_once():
     ]
     assert list(no_nucleotides(records, "x.fa", said.append)) == records
     assert said == [
-        r"warning: x.fa: record 3 'gene\n': 100% of it is A, C, G, T, U or N: nucleotides? "
-        "proteins are wanted"
+        r"warning: x.fa: record 3 'gene\n': 100% of it is A, C, G, T, U or N: are these "
+        "nucleotides? pfamnet expects proteins"
     ]

@@ -90,7 +90,7 @@ def test_wrapped_rows_are_put_together(tmp_path_factory, written, width):
         ("# STOCKHOLM 1.0\n#=GF ID a\nx AC\n", "alignment 1 'a': no // at its end (truncated file)"),
         ("# STOCKHOLM 1.0\nx AC D\n//\n", "line 2: 3 words, a row has a name and residues"),
         ("# STOCKHOLM 1.0\nx\n//\n", "line 2: 1 words, a row has a name and residues"),
-        ("# STOCKHOLM 1.0\nx AC\nx AC\n//\n", "line 3: row 'x' comes twice"),
+        ("# STOCKHOLM 1.0\nx AC\nx AC\n//\n", "line 3: row 'x' occurs twice"),
         (
             "# STOCKHOLM 1.0\nx AC\n//\n# STOCKHOLM 1.0\n#=GF AC PF2.1\nx ACD\ny AC\n//\n",
             "alignment 2 'PF2.1': row 'y' (line 7) has 2 columns, the first row 3",
