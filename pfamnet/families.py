@@ -14,14 +14,10 @@ from pathlib import Path
 from .errors import PfamnetError
 from .io.textfile import read_table
 
+ALIASES = {"accession": ("pfam_acc", "family_accession", "acc"), "name": ("id", "pfam_id", "family_id")}
 PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in ("ga", "tc", "nc")}
-COLUMNS = {
-    "accession": ("pfam_acc", "family_accession", "acc"),
-    "name": ("id", "pfam_id", "family_id"),
-    **dict.fromkeys(("length", "clan", "description"), ()),
-    **dict.fromkeys((column for pair in PAIRS.values() for column in pair), ()),
-    **dict.fromkeys(("rows", "offset"), ()),
-}
+COLUMNS = ["accession", "name", "length", "clan", "description"]
+COLUMNS += [column for pair in PAIRS.values() for column in pair] + ["rows", "offset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +91,7 @@ def write_families(path: str | Path, families: Iterable[Family]) -> None:
 def read_families(path: str | Path) -> list[Family]:
     """Read a table of families, gzipped or not.
 
-    The columns are `COLUMNS` or the other names given there, in any order. A family without a
+    The columns are `COLUMNS` or their `ALIASES`, in any order. A family without a
     name is called by its accession.
 
     Raises:
@@ -104,12 +100,11 @@ def read_families(path: str | Path) -> list[Family]:
             there is no family. The message names file and line.
     """
     families, first = [], {}
-    for where, texts in read_table(path, COLUMNS, ["accession"]):
-        family = _family(where, texts)
-        key = family.key
-        if key in first:
-            raise PfamnetError(f"{where}: family {key} is already in {first[key].rpartition(': ')[2]}")
-        first[key] = where
+    for line, texts in read_table(path, {name: ALIASES.get(name, ()) for name in COLUMNS}, ["accession"]):
+        family = _family(f"{path}: line {line}", texts)
+        before = first.setdefault(family.key, line)
+        if before != line:
+            raise PfamnetError(f"{path}: line {line}: family {family.key} is already in line {before}")
         families.append(family)
     if not families:
         raise PfamnetError(f"{path}: no families below the header line")
@@ -122,10 +117,10 @@ def _family(where, texts):
         raise PfamnetError(f"{where}: accession missing")
     return Family(
         accession,
-        texts.get("name") or accession,
+        texts["name"] or accession,
         _count(where, texts, "length") or 0,
-        texts.get("clan", ""),
-        texts.get("description", ""),
+        texts["clan"],
+        texts["description"],
         *(_pair(where, texts, cutoff) for cutoff in PAIRS),
         _count(where, texts, "rows") or 0,
         _count(where, texts, "offset"),
@@ -133,7 +128,7 @@ def _family(where, texts):
 
 
 def _count(where, texts, column):
-    text = texts.get(column)
+    text = texts[column]
     if not text:
         return None
     if not (text.isascii() and text.isdigit()):
@@ -143,7 +138,7 @@ def _count(where, texts, column):
 
 def _pair(where, texts, cutoff):
     of_sequence, of_domain = PAIRS[cutoff]
-    first, second = texts.get(of_sequence, ""), texts.get(of_domain, "")
+    first, second = texts[of_sequence], texts[of_domain]
     if not (first or second):
         return None
     try:

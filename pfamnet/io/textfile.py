@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import itertools
@@ -155,30 +156,41 @@ def _decoded(line, where, lenient):
 
 
 def read_table(
-    path: str | Path, columns: dict[str, tuple[str, ...]], required: Iterable[str]
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield ("FILE: line N", {column: text}) of each row of a tab-separated table with a header line.
-
-    Blank lines and other columns are skipped; "-" stands for a missing value, as "" does.
+    path: str | Path, columns: dict[str, tuple[str, ...]], required: Iterable[str], delimiter: str = "\t"
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, {column: text}) of each row of a table with a header line, gzipped or not.
 
     Arguments:
-        columns: {our name: other names it may have}.
+        path: of a tab-separated table, in which "-" is a missing value ("" here) and quotes are text, or
+            of a CSV file. Blank lines are skipped.
+        columns: {our name: other names it may have}. Other columns of the file are ignored; those that
+            it lacks have "".
         required: those of our names that the header must have.
+        delimiter: a tab or a comma.
 
     Raises:
-        PfamnetError: the file cannot be read, a required column is missing, or a row has another
-            number of fields than the header.
+        PfamnetError: the file cannot be read, a required column is missing, or a row has another number
+            of fields than the header. The message names the line.
     """
-    lines = ((number, line.split("\t")) for number, line in numbered_lines(path) if line.strip())
-    number, header = next(lines, (0, None))
-    if header is None:
-        raise PfamnetError(f"{path}: empty file")
-    places = find_columns(f"{path}: line {number}", header, columns, required).items()
-    for number, fields in lines:
-        where = f"{path}: line {number}"
-        if len(fields) != len(header):
-            raise PfamnetError(f"{where}: {len(fields)} fields, the header has {len(header)}")
-        yield where, {name: "" if (text := fields[i].strip()) == "-" else text for name, i in places}
+    missing, quoting = ("-", csv.QUOTE_NONE) if delimiter == "\t" else ("", csv.QUOTE_MINIMAL)
+    lines = (line if line.strip() else "" for _, line in numbered_lines(path))
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
+    rows = filter(None, reader)
+    try:
+        header = next(rows, None)
+        if header is None:
+            raise PfamnetError(f"{path}: empty file")
+        found = find_columns(f"{path}: line {reader.line_num}", header, columns, required)
+        places = [(name, found.get(name, -1)) for name in columns]
+        for fields in rows:
+            if len(fields) != len(header):
+                count = f"{len(fields)} fields, the header has {len(header)}"
+                raise PfamnetError(f"{path}: line {reader.line_num}: {count}")
+            fields.append("")  # what a column that the file lacks has
+            texts = {name: "" if (text := fields[i].strip()) == missing else text for name, i in places}
+            yield reader.line_num, texts
+    except csv.Error as error:
+        raise PfamnetError(f"{path}: line {reader.line_num}: {error}") from None
 
 
 def find_columns(
