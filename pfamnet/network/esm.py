@@ -57,6 +57,13 @@ class EsmNetwork(nn.Module):
         """The encoder's mean vector in each block (B, ceil(L / block), H): the head's input."""
         return pool_blocks(*embed(self.encoder, tokens, lengths), self.block)
 
+    def __setstate__(self, state: dict) -> None:
+        """Register the encoder's attention function in a process that gets the network from another."""
+        from .esm_files import import_transformers
+
+        import_transformers()
+        super().__setstate__(state)
+
     def checkpoint_activations(self) -> None:
         """In training compute the encoder's activations again for the gradients, layer by layer, to save memory.
 

@@ -6,12 +6,11 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 
 import torch
 from tqdm import tqdm
 
-from .checkpoints import BEST, CHECKPOINT, LOG, LOG_COLUMNS, save_checkpoint, save_tensors
+from .checkpoints import BEST, LOG, LOG_COLUMNS, save_checkpoint, save_tensors
 from .loop import Training
 
 CHECKPOINT_SECONDS = 240.0  # between two checkpoints
@@ -59,9 +58,7 @@ class Checkpoints:
 
     def stepped(self, training: Training, loss: float) -> None:
         if training.state.done or time.monotonic() - self.saved > self.seconds:
-            meta = {"settings": asdict(training.settings), "state": asdict(training.state)}
-            meta["scaler"] = training.scaler.state_dict()
-            save_checkpoint(training.folder / CHECKPOINT, training.network, training.optimizer, meta)
+            save_checkpoint(training)
             self.saved = time.monotonic()
 
 

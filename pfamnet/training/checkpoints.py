@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+
+from ..errors import PfamnetError
+from .settings import State
+
+if TYPE_CHECKING:
+    from .loop import Training
 
 CHECKPOINT, BEST, LOG = "checkpoint.safetensors", "best.safetensors", "log.tsv"
 LOG_COLUMNS = ("network", "step", "residues", "seconds", "loss", "dev_accuracy", "lr", "residues_per_second")
@@ -25,25 +33,24 @@ def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> Non
     os.replace(partial, path)
 
 
-def save_checkpoint(path: Path, network: torch.nn.Module, optimizer, meta: dict) -> None:
-    """Write the weights of a network, the moments of its optimizer, and `meta` as JSON."""
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
+def save_checkpoint(training: Training) -> None:
+    """Write all that a training needs to continue."""
+    tensors = {f"network.{name}": tensor for name, tensor in training.network.state_dict().items()}
+    for index, moments in training.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-    save_tensors(tensors, path, {"meta": json.dumps(meta)})
+    meta = {name: asdict(getattr(training, name)) for name in ("settings", "state")}
+    meta["scaler"] = training.scaler.state_dict()
+    save_tensors(tensors, training.folder / CHECKPOINT, {"meta": json.dumps(meta)})
 
 
-def read_checkpoint(path: Path) -> tuple[dict, dict] | None:
-    """The tensors (on the CPU) and `meta` of a checkpoint; None if there is none."""
-    if not path.exists():
-        return None
-    with safe_open(path, "pt") as file:
-        meta = json.loads(file.metadata()["meta"])
-    return load_file(path), meta
-
-
-def restore(tensors: dict, network: torch.nn.Module, optimizer) -> None:
-    """Give a network and its optimizer what a checkpoint holds."""
+def restore_checkpoint(training: Training) -> None:
+    """Continue from the checkpoint of the first process, if there is one."""
+    path = training.folder / CHECKPOINT
+    tensors, meta = training.group.share(lambda: read_checkpoint(path))
+    if not tensors:
+        return
+    if meta["settings"] != asdict(training.settings):
+        raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
     weights: dict[str, torch.Tensor] = {}
     states: dict[int, dict] = {}
     for name, tensor in tensors.items():
@@ -54,8 +61,18 @@ def restore(tensors: dict, network: torch.nn.Module, optimizer) -> None:
             index, key = rest.split(".", 1)
             counts = tensor.ndim == 0 and not tensor.is_floating_point()  # an int was stored as a tensor
             states.setdefault(int(index), {})[key] = tensor.item() if counts else tensor
-    network.load_state_dict(weights)
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
+    training.network.load_state_dict(weights)
+    training.optimizer.load_state_dict(training.optimizer.state_dict() | {"state": states})
+    training.scaler.load_state_dict(meta["scaler"])
+    training.state = State(**meta["state"])
+
+
+def read_checkpoint(path: Path) -> tuple[dict, dict]:
+    """The tensors of a checkpoint, on the CPU, and its metadata; nothing if there is none."""
+    if not path.exists():
+        return {}, {}
+    with safe_open(path, "pt") as file:
+        return load_file(path), json.loads(file.metadata()["meta"])
 
 
 def write_training_log(work: Path, path: Path) -> None:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from safetensors.torch import load_file
 
 from ..errors import PfamnetError
 from ..network.devices import autocast
-from .checkpoints import BEST, CHECKPOINT, read_checkpoint, restore
+from .checkpoints import BEST, restore_checkpoint
 from .distributed import Group
 from .loss import batch_loss, class_weights
 from .sampler import Batch
@@ -66,7 +65,7 @@ class Training:
         """Train to the end; the network then has its best weights in the first process."""
         if self.group.first:
             self.folder.mkdir(parents=True, exist_ok=True)
-        self.restore()
+        restore_checkpoint(self)
         if not self.state.done:
             with ThreadPoolExecutor(1) as ahead, self.group.in_touch():
                 self.tell("started")
@@ -146,16 +145,3 @@ class Training:
             loss = batch_loss(logits, batch, self.network.block, *self.balance) / len(batches)
             self.scaler.scale(loss).backward()
         return loss.item()
-
-    def restore(self) -> None:
-        """Continue from the checkpoint of the first process, if there is one."""
-        path = self.folder / CHECKPOINT
-        found = self.group.share(lambda: read_checkpoint(path))
-        if found is None:
-            return
-        tensors, meta = found
-        if meta["settings"] != asdict(self.settings):
-            raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
-        restore(tensors, self.network, self.optimizer)
-        self.scaler.load_state_dict(meta["scaler"])
-        self.state = State(**meta["state"])

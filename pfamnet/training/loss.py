@@ -13,10 +13,7 @@ def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | No
 
     `inverse` weights a family by 1 / frequency, 1 on average. `logit` adds the logarithm of the frequency to
     the logits (Menon et al. 2021, "Long-tail learning via logit adjustment"). Class 0 stays as it is.
-
-    Arguments:
-        counts: (F + 1,), how often each class is drawn, class 0 first.
-        balance: none | inverse | logit.
+    `counts` (F + 1,) is how often each class is drawn.
     """
     if balance == "none":
         return None, None

@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,18 +42,19 @@ class Tracker:
     """Callback that gives a backend what it does not have yet; by default there is no backend.
 
     Arguments:
-        backend: has `open(run)`, `log`, `finish` and `close`.
+        backend: has the methods of `TensorBoard`.
         state: the file that keeps the run's name and its last steps.
         warn: prints a line.
+        place: what `backend.open` needs besides the run's name.
     """
 
-    def __init__(self, backend=None, state: Path = Path(os.devnull), warn: Callable = print):
+    def __init__(self, backend=None, state: Path = Path(os.devnull), warn: Callable = print, *place):
         self.backend, self.state, self.warn = backend, state, warn
         try:
             self.run, self.steps = json.loads(state.read_text())
         except (OSError, ValueError):
             self.run, self.steps = uuid.uuid4().hex[:12], {}
-        self.attempt("open", self.run)
+        self.attempt("open", self.run, *place)
         if self.backend is not None:
             self.keep()
 
@@ -110,16 +110,13 @@ class Tracker:
         self.backend = None
 
 
-@dataclass
 class TensorBoard:
     """Scalars as `<network>/<name>`, tables as text."""
 
-    folder: Path
-
-    def open(self, run: str) -> None:
+    def open(self, run: str, folder: Path, name: str, config: dict) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(self.folder))
+        self.writer = SummaryWriter(str(folder))
         self.close = self.writer.close
 
     def log(self, network: str, step: int, values: dict) -> None:
@@ -134,25 +131,20 @@ class TensorBoard:
             self.writer.add_text(name, "\n".join("| " + " | ".join(line) + " |" for line in lines), 0)
 
 
-@dataclass
 class Wandb:
     """One run of W&B; each network has a step of its own."""
 
-    folder: Path
-    name: str
-    config: dict
-
-    def open(self, run: str) -> None:
+    def open(self, run: str, folder: Path, name: str, config: dict) -> None:
         import wandb
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.table, offline = wandb.Table, os.environ.get("WANDB_MODE") == "offline"
         self.run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or "pfamnet",
-            name=self.name,
+            name=name,
             id=run,
-            dir=str(self.folder),
-            config=self.config,
+            dir=str(folder),
+            config=config,
             resume=None if offline else "allow",
             settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
         )
@@ -172,5 +164,5 @@ class Wandb:
 
 def open_tracker(kind: str, folder: Path, state: Path, name: str, config: dict, warn: Callable) -> Tracker:
     """The tracker of a build, which writes to `folder`; `state` is a file of its work directory."""
-    backends = {"none": None, "tensorboard": TensorBoard(folder), "wandb": Wandb(folder, name, config)}
-    return Tracker(backends[kind], state, warn)
+    backends = {"none": None, "tensorboard": TensorBoard(), "wandb": Wandb()}
+    return Tracker(backends[kind], state, warn, folder, name, config)

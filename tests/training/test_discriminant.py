@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
+from encoders import tiny_encoder
 from torch.nn import functional as F
 
 from pfamnet.network import esm
@@ -34,10 +35,7 @@ def fold(rows, seed):
 
 def network(families=3):
     torch.manual_seed(3)
-    config = esm.EncoderConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48
-    )
-    return esm.EsmNetwork(esm.EsmEncoder(config), families)
+    return esm.EsmNetwork(tiny_encoder(32, 2, 4, 48), families)
 
 
 def test_an_untrained_encoder_already_tells_families_apart():
