@@ -72,7 +72,7 @@ class Group:
         if tensors[0].is_cuda:
             twin = nn.SyncBatchNorm.convert_sync_batchnorm(twin)
         with self.in_touch():
-            return DistributedDataParallel(twin, broadcast_buffers=False)
+            return DistributedDataParallel(twin)
 
     @contextmanager
     def in_touch(self):
