@@ -24,7 +24,7 @@ def read_inputs(options) -> tuple[TrainSet, dict]:
         # what can be emitted needs no rows
         also=[Family(hmm.accession or hmm.name, hmm.name) for hmm in given.values()] if options.emit else [],
         cut=options.cut_domains,
-        similarity=options.similarity if options.holdout_by == "cluster" else None,
+        similarity=options.similarity,
     )
     return trainset, given
 

@@ -1,17 +1,17 @@
 """Checks that need all of the input at once, and what becomes of what fails them."""
 
+from __future__ import annotations
+
 from collections import Counter
 
-from pfamnet.errors import PfamnetError
-from pfamnet.trainset.entries import some
+from ..errors import PfamnetError
+from .entries import Entry, refuse_again, some
 
 
-def settle_alignments(inputs, warnings):
-    """See that a family's aligned rows are of one alignment; others lose their gaps.
+def settle_alignments(inputs: list[list[Entry]], warnings: list[str]) -> None:
+    """Keep a family's rows aligned only in the first input that aligned it; others lose their gaps.
 
-    Only rows of the input that first aligned a family stay aligned.
-
-    Raises PfamnetError where a family's rows in one input differ in length.
+    Raises PfamnetError if a family's rows in one input differ in length.
     """
     owners, unaligned = {}, set()
     for number, entries in enumerate(inputs):
@@ -35,25 +35,19 @@ def settle_alignments(inputs, warnings):
         )
 
 
-def drop_single_residues(entries, warnings):
+def drop_single_residues(entries: list[Entry], warnings: list[str]) -> list[Entry]:
     """Drop sequences of one residue: nothing can be aligned to them or learnt from them."""
-    short = [f"{e.where} '{e.name}'" for e in entries if len(e.sequence) == 1]
-    if short:
-        warnings.append(f"sequences of one residue dropped: {len(short)} ({some(short)})")
-    return [entry for entry in entries if len(entry.sequence) > 1]
+    kept = [entry for entry in entries if len(entry.sequence) > 1]
+    _warn("sequences of one residue dropped", [e for e in entries if len(e.sequence) == 1], warnings)
+    return kept
 
 
-def refuse_two_labels(entries):
-    """Refuse one domain under two families, and two proteins of one name.
-
-    Raises PfamnetError that names both places.
-    """
+def refuse_two_labels(entries: list[Entry]) -> None:
+    """Raise PfamnetError, with both places, for one domain in two families or two proteins of one name."""
     domains, proteins = {}, {}
     for entry in entries:
         if entry.whole:
-            first = proteins.setdefault(entry.name, entry)
-            if first is not entry:
-                raise PfamnetError(f"{entry.where}: protein '{entry.name}' stands already in {first.where}")
+            refuse_again(entry, proteins)
             continue
         first = domains.setdefault((entry.name, entry.sequence), entry)
         if first.labels != entry.labels:
@@ -63,10 +57,10 @@ def refuse_two_labels(entries):
             )
 
 
-def drop_duplicates(entries, warnings):
+def drop_duplicates(entries: list[Entry], warnings: list[str]) -> list[Entry]:
     """Keep one of several isolated rows with one name and sequence in one fold.
 
-    A row whose fold is open goes with the same row in train or dev.
+    A row without a fold joins the same row in train or dev.
     """
     folds = {(e.name, e.sequence): e.fold for e in entries if e.fold and not e.whole}
     unique, dropped = {}, []
@@ -75,36 +69,38 @@ def drop_duplicates(entries, warnings):
         fold = entry.fold or folds.get(row, "")
         kept = unique.setdefault(place if entry.whole else (row, fold), entry)
         if kept is not entry:
-            dropped.append(f"{entry.where} '{entry.name}'")
+            dropped.append(entry)
             kept.fold = fold
             # an aligned row is worth more than the same row without gaps
             kept.aligned = kept.aligned or entry.aligned
-    if dropped:
-        warnings.append(f"rows that came before dropped: {len(dropped)} ({some(dropped)})")
+    _warn("repeated rows dropped", dropped, warnings)
     return list(unique.values())
 
 
-def drop_leaks(entries, warnings):
-    """Drop what is in dev though train holds the very same sequence."""
+def drop_leaks(entries: list[Entry], warnings: list[str]) -> list[Entry]:
+    """Drop validation sequences that are training sequences too."""
     trained = {entry.sequence for entry in entries if entry.fold == "train"}
-    leaks = [e for e in entries if e.fold == "dev" and e.sequence in trained]
-    if not leaks:
-        return entries
-    places = some(f"{e.where} '{e.name}'" for e in leaks)
-    warnings.append(f"dev sequences dropped, as train has them too: {len(leaks)} ({places})")
-    return [e for e in entries if e.fold == "train" or e.sequence not in trained]
+    leaks = [entry for entry in entries if entry.fold == "dev" and entry.sequence in trained]
+    _warn("validation sequences dropped, as the training set has them too", leaks, warnings)
+    return [entry for entry in entries if entry.fold == "train" or entry.sequence not in trained]
 
 
-def training_rows(entries):
-    """Return {family key: training rows} of all families that have any."""
+def training_rows(entries: list[Entry]) -> Counter:
+    """{family key: training rows} of all families with any."""
     return Counter(key for e in entries if e.fold == "train" for _, _, key in e.labels)
 
 
-def report_untrained(entries, rows, warnings):
-    """Warn of dev domains whose families cannot be learnt; they drop out with these."""
+def report_untrained(entries: list[Entry], rows: dict[str, int], warnings: list[str]) -> None:
+    """Warn of validation domains whose families cannot be learnt; they are dropped with these."""
     lost = [key for e in entries if e.fold == "dev" for _, _, key in e.labels if key not in rows]
     if lost:
         warnings.append(
-            f"dev domains dropped, as their families have no training rows: {len(lost)} "
+            f"validation domains dropped, as their families have no training rows: {len(lost)} "
             f"({some(sorted(set(lost)))})"
         )
+
+
+def _warn(what: str, entries: list[Entry], warnings: list[str]) -> None:
+    if entries:
+        places = some(f"{entry.where} '{entry.name}'" for entry in entries)
+        warnings.append(f"{what}: {len(entries)} ({places})")

@@ -1,9 +1,12 @@
-"""What every reader of train sets gives: sequences with labels, and what families they name."""
+"""What every reader of train sets returns: sequences with labels, and the families that they name."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pfamnet.errors import PfamnetError
-from pfamnet.families import Family, accession_version
+from ..errors import PfamnetError
+from ..families import CUTOFFS, Family, accession_version
 
 GAPS = "-._~"
 _NO_GAPS = str.maketrans("", "", GAPS)
@@ -16,10 +19,9 @@ class Entry:
     sequence        residues, upper case
     labels          (start, end, family key), 0-based half-open
     whole           True for a full-length protein, False for an isolated domain
-    source, number  where it stands: a file with a unit, and the number of the unit:
-                    ("seed.fa: record", 17)
+    source, number  its place: a file with a unit, and the number of the unit ("seed.fa: record", 17)
     aligned         its row of the family's alignment or ""
-    fold            "train", "dev", or "" where the input leaves that open
+    fold            "train", "dev", or "" if the input leaves that open
     """
 
     name: str
@@ -32,12 +34,12 @@ class Entry:
     fold: str = ""
 
     @property
-    def where(self):
+    def where(self) -> str:
         """The beginning of a message about this entry."""
         return f"{self.source} {self.number}"
 
 
-def cut_domains(entries):
+def cut_domains(entries: list[Entry]) -> list[Entry]:
     """The entries, each full-length protein replaced by its domains, "name/start-end".
 
     Raises PfamnetError for two proteins of one name.
@@ -47,71 +49,64 @@ def cut_domains(entries):
         if not entry.whole:
             cut.append(entry)
             continue
-        if first.setdefault(entry.name, entry) is not entry:
-            raise PfamnetError(
-                f"{entry.where}: protein '{entry.name}' stands already in {first[entry.name].where}"
-            )
+        refuse_again(entry, first)
         for start, end, key in entry.labels:
-            domain = entry.sequence[start:end]
-            cut.append(
-                replace(
-                    entry,
-                    name=f"{entry.name}/{start + 1}-{end}",
-                    sequence=domain,
-                    labels=[(0, len(domain), key)],
-                    whole=False,
-                )
-            )
+            name, domain = f"{entry.name}/{start + 1}-{end}", entry.sequence[start:end]
+            labels = [(0, len(domain), key)]
+            cut.append(replace(entry, name=name, sequence=domain, labels=labels, whole=False))
     return cut
 
 
-class FamilyBook:
-    """What the inputs say of each family; of several versions the latest counts.
+def refuse_again(protein: Entry, first: dict[str, Entry]) -> None:
+    """Note a protein in `first`; raise PfamnetError if another one has its name."""
+    before = first.setdefault(protein.name, protein)
+    if before is not protein:
+        raise PfamnetError(f"{protein.where}: protein '{protein.name}' is already in {before.where}")
 
-    Where the latest version leaves something open, the others fill it in.
-    """
+
+class FamilyBook:
+    """What the inputs state of each family: the latest version counts, others complete it."""
 
     def __init__(self):
-        self._families = {}
-        self._keys = {}
+        self._families: dict[str, Family] = {}
+        self._keys: dict[tuple[str, str], str] = {}
 
-    def add(self, family, where):
+    def add(self, family: Family, where: str) -> str:
         """Note a family (a name of "" is not known) and return its key.
 
-        Raises PfamnetError, beginning with `where`, for white space in the accession,
-        which no table of hits could show.
+        Raises PfamnetError, beginning with `where`, for white space in the accession, which no table
+        of hits could show.
         """
         if len(family.accession.split()) != 1:
             raise PfamnetError(f"{where}: accession {family.accession!r} is not one word")
-        key = family.key
-        before = self._families.get(key)
-        self._families[key] = _merged(before, family) if before else family
-        return key
+        before = self._families.get(family.key, family)
+        older, newer = sorted([family, before], key=lambda one: accession_version(one.accession))
+        self._families[family.key] = _completed(newer, older)
+        return family.key
 
-    def add_named(self, accession, name, where):
+    def add_named(self, accession: str, name: str, where: str) -> str:
         """Note a family by accession and name alone and return its key, as `add` does.
 
-        A pair that was here before costs next to nothing: tables repeat them by
-        the hundred thousand.
+        Repeated pairs cost next to nothing: tables have hundreds of thousands.
         """
         key = self._keys.get((accession, name))
         if key is None:
             key = self._keys[accession, name] = self.add(Family(accession, name), where)
         return key
 
-    def fill(self, families):
+    def fill(self, families: Iterable[Family]) -> None:
         """Complete what the inputs left open from a user's table of families."""
         for family in families:
             before = self._families.get(family.key)
             if before:
                 name = "" if family.name == family.accession else family.name
-                filled = _filled(before, replace(family, name=name))
-                if accession_version(before.accession) < 0:
-                    filled = replace(filled, accession=family.accession)
-                self._families[family.key] = filled
+                unversioned = accession_version(before.accession) < 0
+                accession = family.accession if unversioned else before.accession
+                filled = _completed(before, replace(family, name=name))
+                self._families[family.key] = replace(filled, accession=accession)
 
-    def family(self, key, rows):
-        """Return the family of that key, with its number of training rows.
+    def family(self, key: str, rows: int) -> Family:
+        """The family of that key, with its number of training rows.
 
         Its name is one word, as tables need it: blanks become underscores.
         """
@@ -120,59 +115,30 @@ class FamilyBook:
         return replace(family, name=name, rows=rows)
 
 
-def _merged(first, second):
-    if accession_version(second.accession) > accession_version(first.accession):
-        return _filled(second, first)
-    return _filled(first, second)
+def _completed(family: Family, other: Family) -> Family:
+    fields = ("name", "clan", "description", *CUTOFFS)
+    return replace(family, **{name: getattr(family, name) or getattr(other, name) for name in fields})
 
 
-def _filled(family, other):
-    return Family(
-        accession=family.accession,
-        name=family.name or other.name,
-        clan=family.clan or other.clan,
-        description=family.description or other.description,
-        ga=family.ga or other.ga,
-        tc=family.tc or other.tc,
-        nc=family.nc or other.nc,
-    )
-
-
-def clean_sequence(where, text):
-    """Return a sequence in upper case, without a '*' at its end.
+def clean_sequence(where: str, text: str, aligned: bool = False) -> str:
+    """The residues of a text in upper case, without a '*' at its end or, if `aligned`, without gaps.
 
     Every letter stands for a residue (B, J, O, U, X and Z too), nothing else does.
 
-    Raises PfamnetError, beginning with `where`, for another character, with its
-    position from 1, or for no residue at all.
+    Raises PfamnetError, beginning with `where`, for another character, with its position (column) from 1,
+    or for no residue at all.
     """
-    text = text.rstrip("*")
-    if not (text.isascii() and text.isalpha()):
-        refuse_character(where, text, "")
-    return text.upper()
-
-
-def clean_row(where, row):
-    """Return the residues of an aligned row, upper case, gaps taken out.
-
-    Raises PfamnetError as `clean_sequence` does; the position counts columns.
-    """
-    sequence = row.translate(_NO_GAPS)
-    if not (sequence.isascii() and sequence.isalpha()):
-        refuse_character(where, row, GAPS)
-    return sequence.upper()
-
-
-def refuse_character(where, text, gaps):
-    """Raise the PfamnetError for the first character that is no letter and not in `gaps`."""
-    for position, letter in enumerate(text, 1):
-        if not (letter.isascii() and letter.isalpha()) and letter not in gaps:
+    sequence = text.translate(_NO_GAPS) if aligned else text.rstrip("*")
+    if sequence.isascii() and sequence.isalpha():
+        return sequence.upper()
+    for position, letter in enumerate(text if aligned else sequence, 1):
+        if not (letter.isascii() and letter.isalpha()) and not (aligned and letter in GAPS):
             raise PfamnetError(f"{where}: illegal character {letter!r} at position {position}")
     raise PfamnetError(f"{where}: no residues")
 
 
-def some(names, limit=3):
-    """Name the first few of many: "a, b, c and 14 more"."""
+def some(names: Iterable[str], limit: int = 3) -> str:
+    """The first few of many: "a, b, c and 14 more"."""
     names = list(names)
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -1,59 +1,53 @@
-"""A dev fold for inputs that have none: the same rows in every run, on every machine."""
+"""A validation set for inputs without one: the same rows in every run, on every machine."""
+
+from __future__ import annotations
 
 from collections import Counter
 from hashlib import blake2b
 
 import numpy as np
 
-from pfamnet.trainset.similarity import Clusters, relatives
+from .entries import Entry
+from .similarity import Clusters, relatives
+
+SIMILARITY = 0.05  # rows that share more than this fraction of their k-mers are held out together
 
 
-def hold_out(entries, share, seed):
-    """Put every entry whose fold is open into "train" or "dev".
+def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float = SIMILARITY) -> int:
+    """Put every entry without a fold into "train" or "dev", similar ones into the same.
 
-    Isolated domains: of each family about `share` of its rows, identical sequences
-    together, and never all of them. Proteins: those whose name hashes low, except
-    where a family would lose its last training row.
-    """
-    undecided = [entry for entry in entries if not entry.fold]
-    for entry in undecided:
-        entry.fold = "train"
-    if share > 0:
-        _hold_out_domains([e for e in undecided if not e.whole], share, seed)
-        _hold_out_proteins(entries, [e for e in undecided if e.whole], share, seed)
+    Entries are clustered by single linkage of `relatives`. A cluster becomes dev as a whole, while no
+    family has more than about `fraction` of its open rows in dev or loses its last training row. Which
+    clusters these are depends on `seed` and their residues.
 
+    Existing folds are preserved: open entries go with the fold of their cluster. In a cluster with
+    entries of both they become train, but those similar to a dev entry get the fold "none".
 
-def hold_out_clusters(entries, share, seed, similarity):
-    """As `hold_out`, but what resembles each other stays in one fold.
-
-    All entries are joined to clusters, single linkage: of relatives as `kmers.relatives`
-    tells them with `similarity`. A cluster becomes dev as a whole, while no family gets
-    more than about `share` of its open rows into dev or loses its last training row;
-    which ones depends on `seed` and the residues in it.
-
-    Entries with a fold keep it, and what resembles them goes with them. Open ones of a
-    cluster with entries of both folds become train, except those that resemble a dev
-    entry themselves: they get the fold "none".
-
-    Returns how many got that.
+    Returns:
+        How many got "none".
     """
     undecided = [i for i, entry in enumerate(entries) if not entry.fold]
+    if not fraction or not undecided:
+        for i in undecided:
+            entries[i].fold = "train"
+        return 0
     labels, near_dev = _clusters(entries, similarity)
-    members, given = {}, {}
-    for i, entry in enumerate(entries):
-        (given if entry.fold else members).setdefault(labels[i], []).append(entry)
-    folds = {label: {entry.fold for entry in there} for label, there in given.items()}
+    members, folds = {}, {}
+    for label, entry in zip(labels, entries):
+        if entry.fold:
+            folds.setdefault(label, set()).add(entry.fold)
+        else:
+            members.setdefault(label, []).append(entry)
     for i in undecided:
-        fold = folds.get(labels[i], set())
-        both = len(fold) > 1 and near_dev[i]
-        entries[i].fold = "none" if both else "dev" if fold == {"dev"} else "train"
-    free = [there for label, there in members.items() if label not in folds]
-    _hold_out_whole(entries, free, share, seed)
+        given = folds.get(labels[i], set())
+        both = len(given) > 1 and near_dev[i]
+        entries[i].fold = "none" if both else "dev" if given == {"dev"} else "train"
+    _hold_out(entries, [there for label, there in members.items() if label not in folds], fraction, seed)
     return sum(entries[i].fold == "none" for i in undecided)
 
 
-def _clusters(entries, similarity):
-    """The cluster of each entry, and which open ones resemble an entry of the dev fold."""
+def _clusters(entries: list[Entry], similarity: float) -> tuple[list[int], np.ndarray]:
+    """The cluster of each entry, and whether it is similar to an entry of the fold "dev"."""
     clusters, near_dev = Clusters(len(entries)), np.zeros(len(entries), bool)
     dev = np.array([entry.fold == "dev" for entry in entries], bool)
     for index, others, _ in relatives([entry.sequence for entry in entries], similarity):
@@ -63,24 +57,24 @@ def _clusters(entries, similarity):
     same = {}
     for i, entry in enumerate(entries):
         same.setdefault(entry.sequence, []).append(i)
-    for twins in same.values():  # some are too short to share words
-        if len(twins) > 1:
-            clusters.join(twins[0], twins[1:])
-            near_dev[twins] |= dev[twins].any()
+    for duplicates in same.values():  # some are too short to share k-mers
+        if len(duplicates) > 1:
+            clusters.join(duplicates[0], duplicates[1:])
+            near_dev[duplicates] |= dev[duplicates].any()
     return clusters.labels().tolist(), near_dev
 
 
-def _hold_out_whole(entries, clusters, share, seed):
+def _hold_out(entries: list[Entry], clusters: list[list[Entry]], fraction: float, seed: int) -> None:
     """Put clusters of open entries into dev, as many as each of their families allows."""
-    rows = Counter(key for e in entries if e.fold == "train" for _, _, key in e.labels)
-    wanted = Counter(key for there in clusters for e in there for _, _, key in e.labels)
-    left = {key: int(share * count + 0.5) for key, count in wanted.items()}
+    rows = Counter(key for entry in entries if entry.fold == "train" for _, _, key in entry.labels)
+    wanted = Counter(key for there in clusters for entry in there for _, _, key in entry.labels)
+    left = {key: int(fraction * count + 0.5) for key, count in wanted.items()}
     drawn = [(min(draw_number(seed, entry.sequence) for entry in there), there) for there in clusters]
     for draw, there in sorted(drawn, key=lambda pair: pair[0]):
         lost = Counter(key for entry in there for _, _, key in entry.labels)
         fits = all(left[key] >= count < rows[key] for key, count in lost.items())
         # proteins without a domain count for no family
-        if fits and (lost or draw < share):
+        if fits and (lost or draw < fraction):
             rows.subtract(lost)
             for key, count in lost.items():
                 left[key] -= count
@@ -88,34 +82,7 @@ def _hold_out_whole(entries, clusters, share, seed):
                 entry.fold = "dev"
 
 
-def draw_number(seed, text):
-    """Return a number from 0 to below 1 that depends on nothing but seed and text."""
+def draw_number(seed: int, text: str) -> float:
+    """A number from 0 to below 1 that depends on nothing but seed and text."""
     digest = blake2b(f"{seed}\n{text}".encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
-
-
-def _hold_out_domains(entries, share, seed):
-    families = {}
-    for entry in entries:
-        same = families.setdefault(entry.labels[0][2], {})
-        same.setdefault(entry.sequence, []).append(entry)
-    for groups in families.values():
-        left = int(share * sum(map(len, groups.values())) + 0.5)
-        # the last group in the order stays in train whatever its size
-        for sequence in sorted(groups, key=lambda text: draw_number(seed, text))[:-1]:
-            if len(groups[sequence]) <= left:
-                left -= len(groups[sequence])
-                for entry in groups[sequence]:
-                    entry.fold = "dev"
-
-
-def _hold_out_proteins(entries, proteins, share, seed):
-    rows = Counter(key for e in entries if e.fold == "train" for _, _, key in e.labels)
-    drawn = sorted((draw_number(seed, entry.name), i) for i, entry in enumerate(proteins))
-    for draw, i in drawn:
-        if draw >= share:
-            break
-        lost = Counter(key for _, _, key in proteins[i].labels)
-        if all(rows[key] > count for key, count in lost.items()):
-            rows.subtract(lost)
-            proteins[i].fold = "dev"

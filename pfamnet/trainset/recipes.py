@@ -1,7 +1,9 @@
 """Recipes: which rows of a train set the networks learn from, under a name.
 
-`sampling.sample` applies them. A recipe's rows are domains of the train fold.
+`sampling` applies them. A recipe's rows are domains of the training set.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -11,12 +13,11 @@ class Recipe:
     """One way to choose rows.
 
     says    one line for the user
-    strata  (families, rows): so many of the largest families, at most so many rows of
-            each; then the next stratum. Rows None: all of them. Families None: all
-            that are left
-    total   rows in all, None for as many as the strata give: shared out among the
-            families in proportion to what they have
-    least   rows that every family keeps of such a total, where it has them
+    strata  (families, rows): that many of the largest families, at most so many rows of each; then the
+            next stratum. Rows None: all of them. Families None: all that are left
+    total   rows of a recipe with one stratum, divided among its families in proportion to their size;
+            None: as many as the strata give
+    least   rows of such a total that every family keeps, if it has them
     power   in training a family is drawn as its rows ** power
     """
 
@@ -28,37 +29,35 @@ class Recipe:
     power: float = 0.6
 
 
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            "specialist",
-            "the 1,000 largest families, at most 200 rows of each, and each family drawn equally often",
-            ((1000, 200),),
-            power=0.0,
-        ),
-        Recipe(
-            "generalist-70k",
-            "70,000 rows of the 5,000 largest families in proportion to their size, at least 5 of each",
-            ((5000, None),),
-            total=70_000,
-            least=5,
-        ),
-        Recipe(
-            "generalist-400k",
-            "200 rows of each of the 1,000 largest families, 50 of each of the next 4,000",
-            ((1000, 200), (4000, 50)),
-        ),
-        Recipe("full", "every row, families drawn in proportion to their size", ((None, None),), power=1.0),
-    )
-}
+_RECIPES = [
+    Recipe(
+        "specialist",
+        "the 1,000 largest families, at most 200 rows of each, and each family drawn equally often",
+        ((1000, 200),),
+        power=0.0,
+    ),
+    Recipe(
+        "generalist-70k",
+        "70,000 rows of the 5,000 largest families in proportion to their size, at least 5 of each",
+        ((5000, None),),
+        total=70_000,
+        least=5,
+    ),
+    Recipe(
+        "generalist-400k",
+        "200 rows of each of the 1,000 largest families, 50 of each of the next 4,000",
+        ((1000, 200), (4000, 50)),
+    ),
+    Recipe("full", "every row, families drawn in proportion to their size", ((None, None),), power=1.0),
+]
+RECIPES = {recipe.name: recipe for recipe in _RECIPES}
 
 
 def with_defaults(options: dict) -> dict:
-    """Options of the command line with what was not given (None) as the recipe has it.
+    """Options of the command line, with the recipe's value for each that was not given (None).
 
-    `power` is the recipe's; `emit` is 0 with a recipe, whose numbers of rows
-    emitted sequences would undo.
+    `power` is the recipe's; `emit` is 0 with a recipe, because emitted sequences would change its
+    numbers of rows.
     """
     recipe = RECIPES.get(options["recipe"])
     defaults = {"power": recipe.power if recipe else 0.6, "emit": 0 if recipe else 50}

@@ -1,162 +1,138 @@
-"""A train set sampled by a recipe, and the plan that says what was taken.
+"""A train set sampled by a recipe, and the plan that states what is taken.
 
-Families are taken by their number of training rows, the largest first; then rows of
-each. Which rows depends on the seed and, for each row, its name, place and residues,
-never on the order of the input; with another quota the smaller choice is part of the
-larger one. The dev fold keeps its rows but for families left out. On full-length
-proteins, rows not taken get the label -1 (nothing may be learnt from them), and a
-protein of which no row was taken goes; proteins without a domain stay, as background.
+Families are taken by their number of training rows, the largest first; then rows of each. The choice of
+rows depends on the seed and on each row's name, place and residues, never on the order of the input; a
+smaller choice is part of a larger one. The validation set loses only the families left out. In full-length
+proteins, rows not taken get the label -1 (nothing may be learnt from them). A protein without a row
+taken goes; proteins without a domain stay, as background.
 """
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from pfamnet.trainset.entries import clean_row
-from pfamnet.trainset.holdout import draw_number
-from pfamnet.trainset.recipes import Recipe
-from pfamnet.trainset.trainset import Fold, TrainSet
+from .entries import clean_sequence
+from .holdout import draw_number
+from .recipes import Recipe
+from .trainset import Fold, TrainSet
 
-CLASSES = (200, 50, 20, 10, 5, 1, 0)  # least rows of a family in each class of the plan
-
-
-@dataclass(frozen=True)
-class Stratum:
-    """Families of a plan; `fewest` and `most` are rows taken of one of them.
-
-    rows    rows there, and `taken` of them
-    short   families that have fewer rows than the recipe would take of each
-    """
-
-    name: str
-    families: int
-    rows: int
-    taken: int
-    fewest: int
-    most: int
-    short: int = 0
+COLUMNS = "{:<18}{:>10}{:>14}{:>14}{:>18}"  # of the printed plan
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recipe takes of a train set; `there` are the families that it has."""
+    """What a recipe takes of a train set.
 
-    recipe: Recipe
+    strata    a dictionary each: name, families, rows (there), taken, and the fewest and most of a family
+    instead   what is taken in place of what the data do not have, one line each
+    """
+
+    recipe: str
+    says: str
     seed: int
     power: float
-    there: int
-    strata: tuple[Stratum, ...]
-    dev: int
-    dev_taken: int
+    families: int
+    families_there: int
+    rows: int
+    dev_rows: int
+    dev_rows_there: int
+    strata: list[dict]
+    instead: list[str]
 
     def as_dict(self) -> dict:
-        """The plan as it is stored in model.json."""
-        return {
-            "recipe": self.recipe.name,
-            "says": self.recipe.says,
-            "seed": self.seed,
-            "power": self.power,
-            "families_there": self.there,
-            "families": sum(stratum.families for stratum in self.strata),
-            "rows": sum(stratum.taken for stratum in self.strata),
-            "strata": [vars(stratum) for stratum in self.strata],
-            "dev_rows_there": self.dev,
-            "dev_rows": self.dev_taken,
-            "instead": self.instead(),
-        }
-
-    def instead(self) -> list[str]:
-        """What is taken in place of what the data do not have, one line each."""
-        said, numbers = [], [number for number, _ in self.recipe.strata]
-        if None not in numbers and self.there < sum(numbers):
-            said.append(f"{sum(numbers):,} families asked for, {self.there:,} there: all of them are taken")
-        for stratum in self.strata:
-            if stratum.short:
-                said.append(
-                    f"families {stratum.name}: {stratum.short:,} have fewer rows than asked for: "
-                    "all of theirs are taken"
-                )
-        taken = sum(stratum.taken for stratum in self.strata)
-        if self.recipe.total is not None and taken < self.recipe.total:
-            said.append(f"{self.recipe.total:,} rows asked for, {taken:,} there: all of them are taken")
-        return said
+        """The plan as model.json stores it."""
+        return asdict(self)
 
     def lines(self) -> list[str]:
-        """The plan for people."""
-        rows = [("families", "number", "rows there", "rows taken", "of a family")]
-        rows += [
-            (
-                stratum.name,
-                f"{stratum.families:,}",
-                f"{stratum.rows:,}",
-                f"{stratum.taken:,}",
-                f"{stratum.fewest:,} to {stratum.most:,}",
-            )
-            for stratum in self.strata
-            if stratum.families
+        """The plan as it is printed."""
+        rows = [
+            [f"{part[column]:,}" for column in ("families", "rows", "taken")]
+            + [f"{part['fewest']:,} to {part['most']:,}"]
+            for part in self.strata
         ]
-        sums = [
-            sum(getattr(stratum, part) for stratum in self.strata) for part in ("families", "rows", "taken")
-        ]
-        rows.append(("together", *(f"{number:,}" for number in sums), ""))
-        widths = [max(map(len, column)) for column in zip(*rows)]
+        there = sum(part["rows"] for part in self.strata)
         table = [
-            "  ".join(
-                text.rjust(width) if i else text.ljust(width)
-                for i, (text, width) in enumerate(zip(row, widths))
-            ).rstrip()
-            for row in rows
+            COLUMNS.format("families", "number", "rows there", "rows taken", "of a family"),
+            *(COLUMNS.format(part["name"], *row) for part, row in zip(self.strata, rows)),
+            COLUMNS.format("together", f"{self.families:,}", f"{there:,}", f"{self.rows:,}", ""),
         ]
         return [
-            f"recipe {self.recipe.name}: {self.recipe.says}",
-            *(f"  {line}" for line in table),
-            *(f"  {line}" for line in self.instead()),
-            f"  families left out: {self.there - sums[0]:,}; dev: {self.dev_taken:,} of {self.dev:,} rows; "
+            f"recipe {self.recipe}: {self.says}",
+            *(f"  {line}".rstrip() for line in [*table, *self.instead]),
+            f"  families left out: {self.families_there - self.families:,}; validation set: "
+            f"{self.dev_rows:,} of {self.dev_rows_there:,} rows; "
             f"families drawn as rows ** {self.power:g}; seed {self.seed}",
         ]
 
 
-def plan(recipe: Recipe, trainset: TrainSet, seed: int, power: float | None = None):
+def plan(
+    recipe: Recipe, trainset: TrainSet, seed: int, power: float | None = None
+) -> tuple[TrainSet, np.ndarray, Plan]:
     """Choose families and numbers of rows.
 
-    Returns the train set with the recipe's families alone, all rows of theirs still
-    there (profiles are built of them), how many rows to take of each (F,), and the plan.
+    Returns:
+        The train set with the recipe's families alone and all their rows (profiles are built from
+        them), how many rows to take of each family (F,), and the plan.
     """
     rows = _rows(trainset.train, len(trainset.families))
     order = sorted(range(len(rows)), key=lambda i: (-rows[i], trainset.families[i].accession))
-    chosen, quotas, strata = [], [], []
+    chosen, quotas, strata, instead = [], [], [], []
     for number, most in recipe.strata:
-        first = len(chosen)
-        part = order[first:] if number is None else order[first : first + number]
+        first, last = len(chosen), len(rows) if number is None else len(chosen) + number
+        part = order[first:last]
         sizes = rows[part]
+        if recipe.total is not None:
+            taken = allot(sizes, recipe.total, recipe.least)
+        else:
+            taken = sizes if most is None else np.minimum(sizes, most)
         chosen += part
-        quotas += (sizes if most is None else np.minimum(sizes, most)).tolist()
-        if most is not None:
-            strata.append(
-                _stratum(
-                    f"{first + 1:,} to {first + number:,}" if number else "others",
-                    sizes,
-                    np.array(quotas[first:], np.int64),
-                    int((sizes < most).sum()),
-                )
-            )
-    taken, sizes = np.array(quotas, np.int64), rows[chosen]
-    if recipe.total is not None:
-        taken = allot(sizes, recipe.total, recipe.least)
-    strata = strata or _classes(sizes, taken)
+        quotas.append(taken)
+        if not part:
+            continue
+        name = f"{first + 1:,} to {last:,}"
+        strata.append(
+            {
+                "name": name,
+                "families": len(part),
+                "rows": int(sizes.sum()),
+                "taken": int(taken.sum()),
+                "fewest": int(taken.min()),
+                "most": int(taken.max()),
+            }
+        )
+        if most is not None and sizes.min() < most:
+            short = int((sizes < most).sum())
+            instead.append(f"families {name}: {short:,} have fewer rows than asked for: all are taken")
+    quotas = np.concatenate(quotas)
+    asked = sum(number or 0 for number, _ in recipe.strata)
+    if len(chosen) < asked:
+        instead.insert(0, f"{asked:,} families asked for, {len(chosen):,} there: all of them are taken")
+    if quotas.sum() < (recipe.total or 0):
+        instead.append(f"{recipe.total:,} rows asked for, {quotas.sum():,} there: all of them are taken")
     kept = np.argsort(chosen)
     restricted = restrict(trainset, np.array(chosen, np.int64)[kept])
-    dev = [
-        0 if fold is None else int((fold.domains[:, 3] >= 0).sum()) for fold in (trainset.dev, restricted.dev)
-    ]
-    made = Plan(recipe, seed, recipe.power if power is None else power, len(rows), tuple(strata), *dev)
-    return restricted, taken[kept], made
+    made = Plan(
+        recipe=recipe.name,
+        says=recipe.says,
+        seed=seed,
+        power=recipe.power if power is None else power,
+        families=len(chosen),
+        families_there=len(rows),
+        rows=int(quotas.sum()),
+        dev_rows=_known(restricted.dev),
+        dev_rows_there=_known(trainset.dev),
+        strata=strata,
+        instead=instead,
+    )
+    return restricted, quotas[kept], made
 
 
 def allot(sizes: np.ndarray, total: int, least: int) -> np.ndarray:
-    """Share `total` rows out among families in proportion to their sizes, largest remainders first.
+    """Divide `total` rows among families in proportion to their sizes, largest remainders first.
 
-    Each keeps `least` rows or all it has; where even that is too much, `least` falls.
+    Each keeps `least` rows or all it has; if that is too much, `least` falls.
     """
     if sizes.sum() <= total:
         return sizes.copy()
@@ -184,12 +160,14 @@ def sample(trainset: TrainSet, quotas: np.ndarray, seed: int) -> TrainSet:
     gone = np.setdiff1d(fold.domains[known, 0], fold.domains[taken, 0])
     domains = fold.domains.copy()
     domains[known[~taken[known]], 3] = -1
-    sampled = _without(Fold(fold.sequences, fold.names, domains, fold.whole), gone)
-    names = {(name, sequence) for name, sequence in zip(sampled.names, sampled.sequences)}
+    sampled = _without(replace(fold, domains=domains), gone)
+    names = set(zip(sampled.names, sampled.sequences))
     alignments = {
         family: rows
         for family, aligned in trainset.alignments.items()
-        if (rows := [(name, row) for name, row in aligned if (name, clean_row(name, row)) in names])
+        if (
+            rows := [(name, row) for name, row in aligned if (name, clean_sequence(name, row, True)) in names]
+        )
     }
     counts = _rows(sampled, len(trainset.families))
     families = [replace(family, rows=int(count)) for family, count in zip(trainset.families, counts)]
@@ -210,53 +188,26 @@ def restrict(trainset: TrainSet, families: np.ndarray) -> TrainSet:
     )
 
 
-def _relabelled(fold, new):
+def _relabelled(fold: Fold, new: np.ndarray) -> Fold:
     domains = fold.domains.copy()
     domains[:, 3] = new[domains[:, 3]]
     lost = np.unique(domains[domains[:, 3] < 0, 0])
-    return _without(Fold(fold.sequences, fold.names, domains, fold.whole), lost[~fold.whole[lost]])
+    return _without(replace(fold, domains=domains), lost[~fold.whole[lost]])
 
 
-def _without(fold, gone):
+def _without(fold: Fold, gone: np.ndarray) -> Fold:
     """A fold without some of its sequences."""
     keep = np.ones(len(fold.sequences), bool)
     keep[gone] = False
     domains = fold.domains[keep[fold.domains[:, 0]]]
     domains[:, 0] = (np.cumsum(keep) - 1)[domains[:, 0]]
-    places = np.flatnonzero(keep).tolist()
-    return Fold(
-        [fold.sequences[i] for i in places], [fold.names[i] for i in places], domains, fold.whole[keep]
-    )
+    sequences, names = ([part[i] for i in np.flatnonzero(keep)] for part in (fold.sequences, fold.names))
+    return Fold(sequences, names, domains, fold.whole[keep])
 
 
-def _rows(fold, families):
+def _rows(fold: Fold, families: int) -> np.ndarray:
     return np.bincount(fold.domains[fold.domains[:, 3] >= 0, 3], minlength=families)
 
 
-def _stratum(name, sizes, taken, short=0):
-    return Stratum(
-        name,
-        len(sizes),
-        int(sizes.sum()),
-        int(taken.sum()),
-        int(taken.min()) if len(taken) else 0,
-        int(taken.max(initial=0)),
-        short,
-    )
-
-
-def _classes(sizes, taken):
-    """Strata by size, for recipes that name no number of rows of a family."""
-    strata, above = [], None
-    for least in CLASSES:
-        inside = (sizes >= least) if above is None else (sizes >= least) & (sizes < above)
-        name = (
-            f"of {least:,} rows and more"
-            if above is None
-            else f"of {least:,} to {above - 1:,} rows"
-            if least
-            else "without rows"
-        )
-        strata.append(_stratum(name, sizes[inside], taken[inside]))
-        above = least
-    return tuple(strata)
+def _known(fold: Fold | None) -> int:
+    return 0 if fold is None else int((fold.domains[:, 3] >= 0).sum())

@@ -1,12 +1,14 @@
-"""Which sequences resemble each other, by the words of `k` residues that they share.
+"""Which sequences are similar, by the k-mers that they share.
 
-Two sequences are relatives when they have at least `least` distinct words in common
-and more than a share of the words of the one with fewer. Every pair is counted, none
-is guessed; nothing is aligned. Of Pfam domains of one family pairs of 40 to 50 %
-identity share 2.5 % of their words of 5 in the median, pairs of 50 to 60 % 7.5 %, of
-60 to 70 % 15 %, and pairs below 30 % almost none. The time grows with the square of
-the residues.
+Two sequences are relatives if they share at least `least` distinct k-mers and more than a fraction of the
+k-mers of the one with fewer. Every pair is counted; nothing is aligned. In Pfam families, pairs of 40
+to 50 % identity share 2.5 % of their 5-mers (median), pairs of 50 to 60 % 7.5 %, of 60 to 70 % 15 %,
+and pairs below 30 % almost none. The time grows with the square of the residues.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,32 +18,32 @@ CODES = np.full(256, NONE, np.uint8)
 CODES[list(LETTERS)] = range(len(LETTERS))
 
 
-class Words:
-    """The distinct words of many sequences, and for each word the sequences that have it.
+class Kmers:
+    """The distinct k-mers of many sequences, and the sequences that have each.
 
-    Words with a letter other than the twenty amino acids are passed over.
+    K-mers with a letter other than the twenty amino acids are ignored.
     """
 
-    def __init__(self, sequences, k):
+    def __init__(self, sequences: Sequence[str], k: int):
         self.count = len(sequences)
-        rows, words = _distinct(sequences, k)
-        # (n + 1): where each sequence's words begin
+        rows, kmers = _distinct(sequences, k)
+        # (n + 1): where each sequence's k-mers begin
         self.first = np.searchsorted(rows, np.arange(self.count + 1))
-        order = np.argsort(words, kind="stable")
+        order = np.argsort(kmers, kind="stable")
         self.rows = rows[order].astype(np.int32)
-        # of each word of each sequence: where its sequences begin in `rows`, and its own place there
+        # for each k-mer of each sequence: where its sequences begin in `rows`, and its own place there
         self.place = np.empty(len(order), np.int64)
         self.place[order] = np.arange(len(order))
-        sizes = np.bincount(words, minlength=1)
-        self.start = (np.cumsum(sizes) - sizes)[words]
+        sizes = np.bincount(kmers, minlength=1)
+        self.start = (np.cumsum(sizes) - sizes)[kmers]
 
     @property
-    def sizes(self):
-        """How many distinct words each sequence has (n,)."""
+    def sizes(self) -> np.ndarray:
+        """The number of distinct k-mers of each sequence (n,)."""
         return np.diff(self.first)
 
-    def shared(self, index):
-        """Sequences before `index` that share words with it, and how many each: two arrays."""
+    def shared(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The sequences before `index` that share k-mers with it, and how many each shares."""
         mine = slice(self.first[index], self.first[index + 1])
         starts, counts = self.start[mine], self.place[mine] - self.start[mine]
         total = int(counts.sum())
@@ -56,63 +58,65 @@ class Words:
         return others, tally[others]
 
 
-def _distinct(sequences, k):
-    """Sequence index and word of every distinct word, in the order of the sequences."""
+def _distinct(sequences: Sequence[str], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sequence index and number of every distinct k-mer, in the order of the sequences."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     codes = CODES[np.frombuffer("".join(sequences).encode("ascii", "replace"), np.uint8)]
     count = max(len(codes) - k + 1, 0)
-    words, valid = np.zeros(count, np.int64), np.ones(count, bool)
+    kmers, valid = np.zeros(count, np.int64), np.ones(count, bool)
     for i in range(k):
         part = codes[i : i + count]
-        words = words * len(LETTERS) + part
+        kmers = kmers * len(LETTERS) + part
         valid &= part != NONE
     rows = np.repeat(np.arange(len(sequences)), lengths)
-    # a word does not go over the end of its sequence
+    # a k-mer ends within its sequence
     valid &= rows[:count] == rows[k - 1 : k - 1 + count]
     base = len(LETTERS) ** k
-    return np.divmod(np.unique(rows[:count][valid] * base + words[valid]), base)
+    return np.divmod(np.unique(rows[:count][valid] * base + kmers[valid]), base)
 
 
-def relatives(sequences, share, k=5, least=5):
-    """Yield (index, others, shares): of each sequence its relatives among those before it.
+def relatives(
+    sequences: Sequence[str], fraction: float, k: int = 5, least: int = 5
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield the relatives of each sequence among those before it.
 
-    Args:
+    Arguments:
         sequences: residues, upper case.
-        share: relatives share more than this share of the words of the one with fewer.
-        k: residues in a word.
-        least: and at least so many words.
-
-    Yields only sequences that have relatives; `others` and `shares` are arrays.
+        fraction: relatives share more than this fraction of the k-mers of the one with fewer.
+        k: residues in a k-mer.
+        least: relatives share at least so many k-mers.
+    Returns:
+        (index, others, fractions shared), two arrays, for each sequence that has relatives.
     """
-    words = Words(sequences, k)
-    sizes = words.sizes
+    kmers = Kmers(sequences, k)
+    sizes = kmers.sizes
     for index in range(len(sequences)):
-        others, shared = words.shared(index)
-        shares = shared / np.minimum(sizes[index], sizes[others])
-        related = (shares > share) & (shared >= least)
+        others, shared = kmers.shared(index)
+        fractions = shared / np.minimum(sizes[index], sizes[others])
+        related = (fractions > fraction) & (shared >= least)
         if related.any():
-            yield index, others[related], shares[related]
+            yield index, others[related], fractions[related]
 
 
 class Clusters:
-    """Sequences joined to clusters, pair by pair (single linkage)."""
+    """Sequences joined into clusters, pair by pair (single linkage)."""
 
-    def __init__(self, count):
+    def __init__(self, count: int):
         self.parents = np.arange(count)
 
-    def roots(self, indices):
-        """The first sequence of each one's cluster."""
+    def roots(self, indices: np.ndarray) -> np.ndarray:
+        """The first sequence of the cluster of each."""
         roots = self.parents[indices]
         while not np.array_equal(above := self.parents[roots], roots):
             roots = above
         self.parents[indices] = roots
         return roots
 
-    def join(self, index, others):
+    def join(self, index: int, others: Sequence[int] | np.ndarray) -> None:
         """Put a sequence, and the clusters of some others, into one cluster."""
         roots = np.unique(self.roots(np.append(others, index)))
         self.parents[roots] = roots[0]
 
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """The cluster of each sequence (n,), named by its first sequence."""
         return self.roots(np.arange(len(self.parents)))

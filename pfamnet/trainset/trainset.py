@@ -1,31 +1,32 @@
-"""Train sets: everything `pfamnet-build` learns from, whatever layout it comes in.
+"""Train sets: everything `pfamnet-build` learns from, in any layout.
 
-`read_trainset` recognises each input by its content, merges all of them, holds out
-a dev fold where an input has none, and chooses families. What becomes of input
-that is not as it should be:
+`read_trainset` recognises each input by its content, merges all of them, holds out a validation set
+(the fold "dev") from inputs without one, and chooses families. Faulty input is
 
 refused, with one line that names file and line or record
-    a file that is missing, empty, cut off, or of no known layout; missing columns, a
-    wrong number of fields, a missing accession; characters that are no residues (all
-    26 letters are, in either case; a '*' at the end is dropped); aligned rows of
-    unequal length; the same name and sequence under two families; two proteins of one
-    name; a domain not within its protein; a fold without rows; no family at all
+    a file that is missing, empty, truncated, or of no known layout; missing columns, a wrong number of
+    fields, a missing accession; characters that are no residues (all 26 letters are, in either case; a
+    '*' at the end is dropped); aligned rows of unequal length; the same name and sequence in two
+    families; two proteins of one name; a domain not within its protein; a fold without rows; no family
 dropped, with a warning
-    a sequence of one residue; a row that comes twice; a dev sequence that is also in
-    train; dev domains of a family without training rows; domains of proteins that are
-    not in the input
+    a sequence of one residue; a repeated row; a validation sequence that is also a training sequence;
+    validation domains of a family without training rows; domains of proteins that are not in the input
 kept, with a warning
-    a family with one training row; a second alignment of a family, from another
-    input: its rows stay, without being aligned
+    a family with one training row; a second alignment of a family, from another input: its rows stay,
+    without being aligned
 """
 
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from pfamnet.errors import PfamnetError
-from pfamnet.families import Family, accession_key, read_families
-from pfamnet.trainset.checks import (
+from ..errors import PfamnetError
+from ..families import Family, accession_key, read_families
+from .checks import (
     drop_duplicates,
     drop_leaks,
     drop_single_residues,
@@ -34,10 +35,10 @@ from pfamnet.trainset.checks import (
     settle_alignments,
     training_rows,
 )
-from pfamnet.trainset.domains import read_domains
-from pfamnet.trainset.entries import FamilyBook, cut_domains, some
-from pfamnet.trainset.holdout import hold_out, hold_out_clusters
-from pfamnet.trainset.readers import read_input
+from .domains import DomainTable, read_domains
+from .entries import Entry, FamilyBook, cut_domains, some
+from .holdout import SIMILARITY, hold_out
+from .readers import read_input
 
 
 @dataclass
@@ -46,12 +47,11 @@ class Fold:
 
     sequences  N sequences, upper-case residues
     names      N names
-    domains    int32 (M, 4): sequence index, start, end, family index; 0-based
-               half-open, in the order of the sequences. A family index of -1 marks
-               residues of which nothing may be learnt: they belong to a family that
-               was left out, so they are not background either
-    whole      bool (N,): True for a full-length protein, whose residues without a
-               domain are background; False for an isolated domain
+    domains    int32 (M, 4): sequence index, start, end, family index; 0-based half-open, in the order
+               of the sequences. A family index of -1 marks residues of which nothing may be learnt:
+               they belong to a family that was left out, so they are not background either
+    whole      bool (N,): True for a full-length protein, whose residues without a domain are
+               background; False for an isolated domain
     """
 
     sequences: list[str]
@@ -65,10 +65,9 @@ class TrainSet:
     """Families and the sequences to learn them from.
 
     families    sorted by accession; a family's place here is its index elsewhere
-    train, dev  the folds; dev is None where nothing was given or held out
-    alignments  {family index: [(name, aligned row), ...]}, rows of the train fold, all
-                of one alignment and so of one length; not every training row of a
-                family need be in it
+    train, dev  the training set and the validation set; dev is None if nothing was given or held out
+    alignments  {family index: [(name, aligned row), ...]}, training rows, all of one alignment and so
+                of one length; it may lack some of a family's rows
     warnings    what the user should know, one line each
     """
 
@@ -80,51 +79,45 @@ class TrainSet:
 
 
 def read_trainset(
-    paths,
-    domains=None,
-    families=None,
-    holdout=0.1,
-    seed=42,
-    top=None,
-    only=None,
-    also=(),
-    cut=False,
-    similarity=None,
-):
-    """Read train sets of any layout, merge them, and return one TrainSet.
+    paths: Sequence[str | Path],
+    domains: str | Path | None = None,
+    families: str | Path | None = None,
+    holdout: float = 0.1,
+    seed: int = 42,
+    top: int | None = None,
+    only: Collection[str] | None = None,
+    also: Iterable[Family] = (),
+    cut: bool = False,
+    similarity: float = SIMILARITY,
+) -> TrainSet:
+    """Read train sets of any layout and merge them into one.
 
-    Args:
-        paths: the inputs: directories in the layout of the Pfam seed split (or single
-            shards), Stockholm files, labelled FASTA, FASTA of full-length proteins;
-            files may be gzipped.
-        domains: table of the proteins' domains (see `trainset_readers.read_domains`).
-        families: table of names, clans and so on (see `families.read_families`), for
-            what the inputs leave open.
-        holdout: share, 0 to below 1, of each input without a dev fold that becomes dev:
-            of isolated domains family by family, of proteins at random. It depends only
-            on `seed` and, for each sequence, its residues (domains) or its name
-            (proteins); no family loses its last training row.
+    Arguments:
+        paths: the inputs: directories in the layout of the Pfam seed split (or single shards), Stockholm
+            files, labelled FASTA, FASTA of full-length proteins; files may be gzipped.
+        domains: table of the proteins' domains (see `domains.read_domains`).
+        families: table of names, clans and so on (see `families.read_families`), for what the inputs
+            leave open.
+        holdout: fraction, 0 to below 1, of the rows of each family that is held out from inputs without
+            a validation set; similar rows together (see `holdout.hold_out`).
         seed: another seed holds out others.
-        top: keep only the families with most training rows, that many.
+        top: keep only so many families, those with most training rows.
         only: keep only families with these accessions, versions aside.
-        also: `Family` of what shall be in the train set though it may have no row.
-        cut: full-length proteins become isolated domains, named "protein/start-end". Of
-            domains that claim the same residues the best is cut (see
-            `trainset_domains.DomainTable`); what no domain covers is left out.
-        similarity: rows that resemble each other more than this are held out together
-            (see `trainset_holdout.hold_out_clusters`), 0 to below 1; None: row by row.
+        also: families that shall be in the train set even without a row.
+        cut: full-length proteins become isolated domains, named "protein/start-end". Of domains that
+            claim the same residues the best is cut (see `domains.DomainTable`); residues without a
+            domain are left out.
+        similarity: fraction of shared k-mers above which rows are held out together, 0 to below 1.
 
-    Families are the same when their accessions are, versions aside; the latest version
-    is kept. Isolated domains of families left out are dropped; within proteins their
-    residues get the label -1.
+    Families are the same if their accessions are, versions aside; the latest version is kept. Isolated
+    domains of families left out are dropped; within proteins their residues get the label -1.
 
     Raises:
-        PfamnetError: for the user's mistakes; the module's text lists them.
+        PfamnetError: for the user's mistakes, which this module's text lists.
     """
-    if not 0 <= holdout < 1:
-        raise PfamnetError(f"holdout {holdout} is not a share from 0 to below 1")
-    if similarity is not None and not 0 <= similarity < 1:
-        raise PfamnetError(f"similarity {similarity} is not a share from 0 to below 1")
+    for name, value in ("holdout", holdout), ("similarity", similarity):
+        if not 0 <= value < 1:
+            raise PfamnetError(f"{name} {value} is not a fraction from 0 to below 1")
     if top is not None and top < 1:
         raise PfamnetError(f"top {top}: at least one family must be kept")
     book, warnings = FamilyBook(), []
@@ -135,11 +128,16 @@ def read_trainset(
         book.fill(read_families(families))
     if cut:
         inputs = [cut_domains(entries) for entries in inputs]
-    entries = _checked(inputs, warnings)
+    settle_alignments(inputs, warnings)
+    entries = drop_single_residues([entry for one in inputs for entry in one], warnings)
+    refuse_two_labels(entries)
+    entries = drop_duplicates(entries, warnings)
     if table is not None:
         _report_unused(table, warnings)
-    entries = _held_out(entries, holdout, seed, similarity, warnings)
-    entries = drop_leaks(entries, warnings)
+    dropped = hold_out(entries, holdout, seed, similarity)
+    if dropped:
+        warnings.append(f"rows dropped, as they are similar to both training and validation rows: {dropped}")
+    entries = drop_leaks([entry for entry in entries if entry.fold != "none"], warnings)
     rows = training_rows(entries)
     if not rows:
         raise PfamnetError(f"{some(map(str, paths))}: no family has a training row")
@@ -148,25 +146,7 @@ def read_trainset(
     return _assemble(entries, _chosen(rows, top, only, warnings), book, warnings)
 
 
-def _checked(inputs, warnings):
-    settle_alignments(inputs, warnings)
-    entries = [entry for one in inputs for entry in one]
-    entries = drop_single_residues(entries, warnings)
-    refuse_two_labels(entries)
-    return drop_duplicates(entries, warnings)
-
-
-def _held_out(entries, holdout, seed, similarity, warnings):
-    if similarity is None or not holdout:
-        hold_out(entries, holdout, seed)
-        return entries
-    dropped = hold_out_clusters(entries, holdout, seed, similarity)
-    if dropped:
-        warnings.append(f"rows dropped, as they resemble both train and given dev rows: {dropped}")
-    return [entry for entry in entries if entry.fold != "none"]
-
-
-def _report_unused(table, warnings):
+def _report_unused(table: DomainTable, warnings: list[str]) -> None:
     if table.beaten:
         warnings.append(
             f"{table.path}: {table.beaten} domains not cut, as better ones claim the same residues"
@@ -177,13 +157,14 @@ def _report_unused(table, warnings):
     if unused:
         count = sum(len(table.domains[protein]) for protein in unused)
         warnings.append(
-            f"{table.path}: {count} domains passed over: their proteins are not in the "
-            f"train sets ({some(unused)})"
+            f"{table.path}: {count} domains ignored, as no train set has their proteins ({some(unused)})"
         )
 
 
-def _chosen(rows, top, only, warnings):
-    """Return {family key: training rows} of the families to keep."""
+def _chosen(
+    rows: dict[str, int], top: int | None, only: Collection[str] | None, warnings: list[str]
+) -> dict[str, int]:
+    """{family key: training rows} of the families to keep."""
     if only is not None:
         wanted = {accession_key(accession) for accession in only}
         others = sorted(rows.keys() - wanted)
@@ -199,26 +180,20 @@ def _chosen(rows, top, only, warnings):
     return {key: rows[key] for key in best}
 
 
-def _assemble(entries, rows, book, warnings):
-    families = sorted((book.family(key, n) for key, n in rows.items()), key=_by_accession)
+def _assemble(entries: list[Entry], rows: dict[str, int], book: FamilyBook, warnings: list[str]) -> TrainSet:
+    families = sorted((book.family(key, n) for key, n in rows.items()), key=lambda family: family.accession)
     index = {family.key: i for i, family in enumerate(families)}
-    kept = [e for e in entries if e.whole or e.labels[0][2] in index]
-    train = [e for e in kept if e.fold == "train"]
-    dev = [e for e in kept if e.fold == "dev"]
-    return TrainSet(
-        families=families,
-        train=_fold(train, index),
-        dev=_fold(dev, index) if dev else None,
-        alignments=_alignments(train, index),
-        warnings=warnings,
-    )
+    kept = [entry for entry in entries if entry.whole or entry.labels[0][2] in index]
+    train, dev = ([entry for entry in kept if entry.fold == fold] for fold in ("train", "dev"))
+    alignments = {}
+    for entry in train:
+        if entry.aligned:
+            family = index[entry.labels[0][2]]
+            alignments.setdefault(family, []).append((entry.name, entry.aligned))
+    return TrainSet(families, _fold(train, index), _fold(dev, index) if dev else None, alignments, warnings)
 
 
-def _by_accession(family):
-    return family.accession
-
-
-def _fold(entries, index):
+def _fold(entries: list[Entry], index: dict[str, int]) -> Fold:
     rows = [
         (i, start, end, index.get(key, -1))
         for i, entry in enumerate(entries)
@@ -230,12 +205,3 @@ def _fold(entries, index):
         domains=np.array(rows, dtype=np.int32).reshape(-1, 4),
         whole=np.array([entry.whole for entry in entries], dtype=bool),
     )
-
-
-def _alignments(entries, index):
-    alignments = {}
-    for entry in entries:
-        if entry.aligned:
-            family = index[entry.labels[0][2]]
-            alignments.setdefault(family, []).append((entry.name, entry.aligned))
-    return alignments

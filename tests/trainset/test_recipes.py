@@ -98,7 +98,8 @@ def test_a_plan_needs_no_torch(tmp_path, labelled):
     import sys
 
     code = (
-        "import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; from pfamnet.cli.common import run; "
+        "import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; "
+        "from pfamnet.cli.common import run; "
         f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -123,15 +124,14 @@ def test_plans_of_cut_and_clustered_domains(here, tmp_path):
         tmp_path / "p.fa",
         tmp_path / "rows.fa",
     ]
-    for by, dev in (("row", 7 + 4), ("cluster", 7)):
-        status, said, _ = here("--holdout-by", by, *words)
-        assert status == 0 and rows_of(said) == 100 and f"dev: {dev} of {dev} rows" in said, said
+    status, said, _ = here(*words)
+    assert status == 0 and rows_of(said) == 100 and "validation set: 7 of 7 rows" in said, said
 
 
 def rows_of(plan):
     """Rows of train and dev together."""
     together = next(line.split() for line in plan.splitlines() if line.strip().startswith("together"))
-    return int(together[3]) + int(plan.split("dev: ")[1].split()[0])
+    return int(together[3]) + int(plan.split("validation set: ")[1].split()[0])
 
 
 @pytest.mark.parametrize(

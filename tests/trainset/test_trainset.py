@@ -82,12 +82,12 @@ def test_real_inputs_merged():
     trainset = read_trainset([DATA / "seeds.sto", DATA / "seed_split"])
     assert [family.key for family in trainset.families] == ["PF00013", "PF00126", "PF00391"]
     assert trainset.families[1].clan == "CL0123"
-    assert [key for key in trainset.alignments] == [1, 2]
+    assert list(trainset.alignments) == [1, 2]
     pairs = list(zip(trainset.train.names, trainset.train.sequences))
     assert len(pairs) == len(set(pairs))
     assert not set(pairs) & set(zip(trainset.dev.names, trainset.dev.sequences))
     assert "families aligned in several inputs: 2 (PF00126, PF00391)" in trainset.warnings[0]
-    assert trainset.warnings[1].startswith("rows that came before dropped: ")
+    assert trainset.warnings[1].startswith("repeated rows dropped: ")
 
 
 def test_proteins(tmp_path):
@@ -108,7 +108,7 @@ def test_proteins(tmp_path):
         ("PF2.1", "PF2.1", 2),
     ]
     assert trainset.warnings == [
-        f"{domains}: 1 domains passed over: their proteins are not in the train sets (z)",
+        f"{domains}: 1 domains ignored, as no train set has their proteins (z)",
         "families with one training row: 1 (PF1)",
     ]
 
@@ -195,7 +195,7 @@ def test_repeated_rows_are_dropped(tmp_path):
     path = labelled(tmp_path / "iso", *rows)
     trainset = read_trainset([path], holdout=0)
     assert trainset.train.sequences == ["ACD", "ACE"]
-    assert trainset.warnings == [f"rows that came before dropped: 1 ({path}: record 2 'a')"]
+    assert trainset.warnings == [f"repeated rows dropped: 1 ({path}: record 2 'a')"]
 
 
 def test_repeated_row_goes_with_the_given_fold(tmp_path):
@@ -210,14 +210,18 @@ def test_dev_sequences_of_train_are_dropped(tmp_path):
     trainset = read_trainset([path])
     assert trainset.dev.names == ["d"]
     place = f"{path}/dev/data-00000-of-00001: line 2 'c'"
-    assert trainset.warnings == [f"dev sequences dropped, as train has them too: 1 ({place})"]
+    assert trainset.warnings == [
+        f"validation sequences dropped, as the training set has them too: 1 ({place})"
+    ]
 
 
 def test_dev_domains_without_training_rows_are_dropped(tmp_path):
     path = split(tmp_path, ["x,a,PF1,,ACD", "x,b,PF1,,ACF"], ["x,c,PF1,,ACG", "y,d,PF2,,ACE"])
     trainset = read_trainset([path])
     assert (trainset.dev.names, len(trainset.families)) == (["c"], 1)
-    assert trainset.warnings == ["dev domains dropped, as their families have no training rows: 1 (PF2)"]
+    assert trainset.warnings == [
+        "validation domains dropped, as their families have no training rows: 1 (PF2)"
+    ]
 
 
 def test_unequal_rows_of_a_split_are_refused(tmp_path):
@@ -229,7 +233,7 @@ def test_unequal_rows_of_a_split_are_refused(tmp_path):
 
 def test_duplicate_proteins_are_refused(tmp_path):
     fasta, domains = proteins(tmp_path, {"p": 30}, [("p", 1, 10, "PF1")])
-    message = "fa: record 1: protein 'p' stands already in .*fa: record 1"
+    message = "fa: record 1: protein 'p' is already in .*fa: record 1"
     with pytest.raises(PfamnetError, match=message):
         read_trainset([fasta, fasta], domains=domains)
 
@@ -246,7 +250,7 @@ def test_no_families(tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"holdout": 1}, "holdout 1 is not a share from 0 to below 1"),
+        ({"holdout": 1}, "holdout 1 is not a fraction from 0 to below 1"),
         ({"top": 0}, "top 0: at least one family must be kept"),
     ],
 )
@@ -320,7 +324,7 @@ def test_a_score_that_is_none_is_refused_only_where_scores_count(tmp_path):
 def test_two_proteins_of_one_name_are_refused_where_domains_are_cut(tmp_path):
     fasta, table = proteins(tmp_path, {"P": 80}, [("P", 1, 60, "PF1")])
     fasta.write_text(fasta.read_text() + ">P\n" + "MKT" * 30 + "\n")
-    with pytest.raises(PfamnetError, match="protein 'P' stands already"):
+    with pytest.raises(PfamnetError, match="protein 'P' is already"):
         read_trainset([fasta], table, cut=True)
 
 
@@ -330,6 +334,6 @@ def test_rows_that_resemble_both_folds_are_dropped(tmp_path):
     rows = labelled(tmp_path / "rows.fa", ("both", "PF1", one[:15] + other[:15]), ("near", "PF1", one[3:]))
     trainset = read_trainset([folds, rows], similarity=0.1)
     assert trainset.train.names == ["a", "near"] and trainset.dev.names == ["b"]
-    assert "resemble both train and given dev rows: 1" in trainset.warnings[0]
-    with pytest.raises(PfamnetError, match="similarity 1 is not a share"):
+    assert "similar to both training and validation rows: 1" in trainset.warnings[0]
+    with pytest.raises(PfamnetError, match="similarity 1 is not a fraction"):
         read_trainset([folds], similarity=1)
