@@ -18,14 +18,15 @@ from .holdout import draw_number
 from .recipes import Recipe
 from .trainset import Fold, TrainSet
 
-COLUMNS = "{:<18}{:>10}{:>14}{:>14}{:>18}"  # of the printed plan
+STRATUM = ("families", "rows", "taken", "fewest", "most")
+COLUMNS = "{:<18}{:>10}{:>14}{:>14}{:>18}".format  # of the printed plan
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a recipe takes of a train set.
 
-    strata    a dictionary each: name, families, rows (there), taken, and the fewest and most of a family
+    strata    a dictionary each: its name, families, rows there and taken, the fewest and most of a family
     instead   what is taken in place of what the data do not have, one line each
     """
 
@@ -47,17 +48,12 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan as it is printed."""
-        rows = [
-            [f"{part[column]:,}" for column in ("families", "rows", "taken")]
-            + [f"{part['fewest']:,} to {part['most']:,}"]
-            for part in self.strata
-        ]
         there = sum(part["rows"] for part in self.strata)
-        table = [
-            COLUMNS.format("families", "number", "rows there", "rows taken", "of a family"),
-            *(COLUMNS.format(part["name"], *row) for part, row in zip(self.strata, rows)),
-            COLUMNS.format("together", f"{self.families:,}", f"{there:,}", f"{self.rows:,}", ""),
-        ]
+        table = [COLUMNS("families", "number", "rows there", "rows taken", "of a family")]
+        for part in self.strata:
+            numbers = [f"{part[key]:,}" for key in STRATUM]
+            table.append(COLUMNS(part["name"], *numbers[:3], " to ".join(numbers[3:])))
+        table.append(COLUMNS("together", f"{self.families:,}", f"{there:,}", f"{self.rows:,}", ""))
         return [
             f"recipe {self.recipe}: {self.says}",
             *(f"  {line}".rstrip() for line in [*table, *self.instead]),
@@ -92,16 +88,8 @@ def plan(
         if not part:
             continue
         name = f"{first + 1:,} to {last:,}"
-        strata.append(
-            {
-                "name": name,
-                "families": len(part),
-                "rows": int(sizes.sum()),
-                "taken": int(taken.sum()),
-                "fewest": int(taken.min()),
-                "most": int(taken.max()),
-            }
-        )
+        figures = len(part), sizes.sum(), taken.sum(), taken.min(), taken.max()
+        strata.append({"name": name} | {key: int(n) for key, n in zip(STRATUM, figures)})
         if most is not None and sizes.min() < most:
             short = int((sizes < most).sum())
             instead.append(f"families {name}: {short:,} have fewer rows than asked for: all are taken")
@@ -162,13 +150,10 @@ def sample(trainset: TrainSet, quotas: np.ndarray, seed: int) -> TrainSet:
     domains[known[~taken[known]], 3] = -1
     sampled = _without(replace(fold, domains=domains), gone)
     names = set(zip(sampled.names, sampled.sequences))
-    alignments = {
-        family: rows
-        for family, aligned in trainset.alignments.items()
-        if (
-            rows := [(name, row) for name, row in aligned if (name, clean_sequence(name, row, True)) in names]
-        )
-    }
+    alignments = {}
+    for family, aligned in trainset.alignments.items():
+        kept = [(name, row) for name, row in aligned if (name, clean_sequence(name, row, True)) in names]
+        alignments |= {family: kept} if kept else {}
     counts = _rows(sampled, len(trainset.families))
     families = [replace(family, rows=int(count)) for family, count in zip(trainset.families, counts)]
     return replace(trainset, families=families, train=sampled, alignments=alignments)
