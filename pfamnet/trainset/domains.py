@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import PfamnetError
 from ..families import ALIASES
 from ..io.textfile import read_table
+from ..records import overlap
 from .entries import FamilyBook
 
 REQUIRED = ("protein", "start", "end", "accession")
@@ -60,8 +61,7 @@ class DomainTable:
 
 def same_residues(one: tuple, other: tuple) -> bool:
     """Whether two domains (start, end, ...) share at least half of the residues of each."""
-    shared = min(one[1], other[1]) - max(one[0], other[0])
-    return 2 * shared >= max(one[1] - one[0], other[1] - other[0])
+    return 2 * overlap(one, other) >= max(one[1] - one[0], other[1] - other[0])
 
 
 def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..errors import PfamnetError
-from ..families import CUTOFFS, Family, accession_version
+from ..families import PAIRS, Family, accession_version
 
 GAPS = "-._~"
 _NO_GAPS = str.maketrans("", "", GAPS)
@@ -116,7 +116,7 @@ class FamilyBook:
 
 
 def _completed(family: Family, other: Family) -> Family:
-    fields = ("name", "clan", "description", *CUTOFFS)
+    fields = ("name", "clan", "description", *PAIRS)
     return replace(family, **{name: getattr(family, name) or getattr(other, name) for name in fields})
 
 
