@@ -16,7 +16,7 @@ from matplotlib.ticker import LogFormatter
 
 from .. import __version__
 from .statistics import NEAR, NEAR_KMERS, NEAR_MOST, Exploration
-from .tables import CONFLICTS, overview, shared_counts, tables, untrained
+from .tables import shared_counts, tables, untrained
 
 PAGE = "index.html"
 SHOWN = 20  # rows of a table on the page
@@ -60,7 +60,7 @@ def page(found: Exploration, every: dict[str, pd.DataFrame]) -> str:
     notes = [f"{untrained(found):,} families have rows, but none in train."] if untrained(found) else []
     sizes, counts = found.families["domains"], shared_counts(found)
     small = ", ".join(f"{(sizes < n).sum():,} have fewer than {n}" for n in (2, 5, 10, 50))
-    kinds = found.conflicts["kind"].value_counts().reindex(CONFLICTS, fill_value=0)
+    kinds = found.conflicts["kind"].value_counts().reindex(["sequence", "near", "overlap"], fill_value=0)
     clans = every["clans.tsv"].set_index("clan", drop=False).drop("-", errors="ignore")
     letters = every["alphabet.tsv"]
     odd = [f"{letter} {n:,}" for letter, known, n, _ in letters.itertuples(index=False) if known == "no"]
@@ -68,7 +68,7 @@ def page(found: Exploration, every: dict[str, pd.DataFrame]) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>
 <h1>{title}</h1>
-{html_table(overview(found))}
+{html_table(every["summary.tsv"])}
 {"".join(f"<p>{escape(note)}</p>" for note in notes + found.warnings)}
 <h2>Family sizes</h2>
 {picture("Family sizes", draw_sizes, every["sizes.tsv"])}

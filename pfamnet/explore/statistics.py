@@ -61,13 +61,8 @@ class Exploration:
 def explore(paths, domains=None, families=None) -> Exploration:
     """Read all folds of train sets and collect statistics.
 
-    Arguments:
-        paths: split directories, FASTA or Stockholm files, tables of seed sequences.
-        domains: table of the domains on full-length proteins, or None.
-        families: table of families that completes names and clans, or None.
-
-    Raises:
-        PfamnetError: an input cannot be read, or no row has a family.
+    `domains` is a table of the domains on full-length proteins; `families` a table that completes names
+    and clans. Raises PfamnetError if an input cannot be read or no row has a family.
     """
     book, warnings = FamilyBook(), []
     table = None if domains is None else read_domains(domains)

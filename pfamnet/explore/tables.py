@@ -14,13 +14,12 @@ from .statistics import NEAR, Exploration
 BOUNDS = (0, 25, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500, 2000, 4000)
 LIMITS = (64, 128, 256, 512, 1024, 2048)
 PERCENTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)
-CONFLICTS = ("sequence", "near", "overlap")
 
 
 def tables(found: Exploration) -> dict[str, pd.DataFrame]:
     """The tables by file name."""
     return {
-        "summary.tsv": summary(found),
+        "summary.tsv": overview(found),
         "families.tsv": found.families,
         "sizes.tsv": sizes(found),
         "lengths.tsv": length_statistics(found),
@@ -36,45 +35,25 @@ def tables(found: Exploration) -> dict[str, pd.DataFrame]:
 def overview(found: Exploration) -> pd.DataFrame:
     """Counts of each fold, and of all folds together."""
     table = pd.DataFrame(index=found.folds)
-    rows, domains = found.rows.groupby("fold", observed=False), found.domains.groupby("fold", observed=False)
-    table["rows"], table["residues"] = rows.size(), rows["length"].sum()
-    table["full-length proteins"] = rows["whole"].sum()
+    rows = found.rows.assign(odd=found.rows["sequence"].str.contains(f"[^{LETTERS.decode()}]"))
+    for name, columns in (("sequence", ["sequence"]), ("name", ["name", "sequence"])):
+        rows[f"repeated_{name}"] = rows.duplicated(["fold", *columns])
+    of_rows, domains = (part.groupby("fold", observed=False) for part in (rows, found.domains))
+    table["rows"], table["residues"] = of_rows.size(), of_rows["length"].sum()
     table["domains"], table["families"] = domains.size(), domains["family"].nunique()
-    for name, columns in (("sequences", ["sequence"]), ("names and sequences", ["name", "sequence"])):
-        repeated = found.rows[found.rows.duplicated(["fold", *columns])]
-        table[f"repeated {name}"] = repeated.groupby("fold", observed=False).size()
+    table["full-length proteins"] = of_rows["whole"].sum()
+    table["repeated sequences"] = of_rows["repeated_sequence"].sum()
+    table["name repeated too"] = of_rows["repeated_name"].sum()
+    table["rows with other letters"] = of_rows["odd"].sum()
     table.loc["total"] = table.sum()
     table.loc["total", "families"] = len(found.families)
     return table.rename_axis("fold").reset_index()
-
-
-def summary(found: Exploration) -> pd.DataFrame:
-    """Single numbers, one per line."""
-    clan = found.families["clan"]
-    of_all = {
-        "families without a clan": (clan == "-").sum(),
-        "clans": clan[clan != "-"].nunique(),
-        "families with rows, but none in train": untrained(found),
-        "rows with a letter that is no amino acid": odd_rows(found),
-    } | {f"label conflicts: {kind}": (found.conflicts["kind"] == kind).sum() for kind in CONFLICTS}
-    shared = shared_counts(found).melt(["fold", "other_fold"], var_name="what")
-    shared["fold"] += " and " + shared["other_fold"]
-    shared["what"] = "shared rows: " + shared["what"]
-    totals = pd.DataFrame({"what": of_all.keys(), "fold": "total", "value": of_all.values()})
-    return pd.concat([overview(found).melt("fold", var_name="what"), totals, shared])[
-        ["what", "fold", "value"]
-    ]
 
 
 def untrained(found: Exploration) -> int:
     """Families that no train fold has, if there is a train fold."""
     train = [fold for fold in found.folds if fold.split("/")[-1] == "train"]
     return int((found.families[train].sum(axis=1) == 0).sum()) if train else 0
-
-
-def odd_rows(found: Exploration) -> int:
-    """Rows with a letter that is no amino acid."""
-    return int(found.rows["sequence"].str.contains(f"[^{LETTERS.decode()}]").sum())
 
 
 def shared_counts(found: Exploration) -> pd.DataFrame:
@@ -126,17 +105,13 @@ def histogram(found: Exploration) -> pd.DataFrame:
 
 def limits(found: Exploration) -> pd.DataFrame:
     """What a limit on the length would cut off."""
-    table = pd.DataFrame(
-        [
-            (limit, what, (values > limit).sum(), len(values), (values - limit).clip(0).sum(), values.sum())
-            for what, values in lengths(found).items()
-            for limit in LIMITS
-        ],
-        columns=["limit", "rows", "longer", "percent_of_rows", "residues_cut", "percent_of_residues"],
-    )
-    for part, whole in (("longer", "percent_of_rows"), ("residues_cut", "percent_of_residues")):
-        table[whole] = (100 * table[part] / table[whole]).round(2)
-    return table
+    rows = []
+    for what, values in lengths(found).items():
+        for limit in LIMITS:
+            longer, cut = (values > limit).sum(), (values - limit).clip(0).sum()
+            rows.append((limit, what, longer, 100 * longer / len(values), cut, 100 * cut / values.sum()))
+    head = ["limit", "rows", "longer", "percent_of_rows", "residues_cut", "percent_of_residues"]
+    return pd.DataFrame(rows, columns=head).round(2)
 
 
 def clans(found: Exploration) -> pd.DataFrame:

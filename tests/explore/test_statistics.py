@@ -13,7 +13,7 @@ from conftest import build, refused
 from pfamnet.errors import PfamnetError
 from pfamnet.explore.page import write_exploration
 from pfamnet.explore.statistics import explore
-from pfamnet.explore.tables import alphabet, lengths, overview, shared_counts, summary, tables
+from pfamnet.explore.tables import alphabet, lengths, overview, shared_counts, tables, untrained
 
 HEADER = "family_id,sequence_name,family_accession,aligned_sequence,sequence\n"
 RNG = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def test_shared_rows_are_found_in_all_folds(faulty):
     counts = overview(found).set_index("fold")
     assert counts["rows"].to_dict() == {"train": 5, "dev": 3, "test": 3, "total": 11}
     assert counts["repeated sequences"].tolist() == [2, 0, 0, 2]
-    assert counts["repeated names and sequences"].tolist() == [1, 0, 0, 1]
+    assert counts["name repeated too"].tolist() == [1, 0, 0, 1]
     assert sorted(found_in(found.shared, "kind", "fold", "name", "other_fold", "other_name")) == [
         ("name", "train", "c", "dev", "c"),
         ("near", "dev", "e", "test", "near"),
@@ -83,6 +83,14 @@ def test_shared_rows_are_found_in_all_folds(faulty):
     }
 
 
+def test_near_duplicates_of_large_train_sets_are_not_searched(faulty, tmp_path, monkeypatch):
+    monkeypatch.setattr("pfamnet.explore.statistics.NEAR_MOST", 100)
+    found = explore([faulty])
+    assert set(found.shared["kind"]) == {"sequence", "name"} and shared_counts(found).shape == (3, 4)
+    write_exploration(tmp_path, found)
+    assert "were not searched" in (tmp_path / "index.html").read_text()
+
+
 def test_a_domain_inside_one_of_another_family(split):
     found = explore([split(train=[("outer", "PF1", F), ("a", "PF2", A)], dev=[("inner", "PF2", F[20:60])])])
     assert found_in(found.conflicts, "kind", *SIDES) == [("near", "outer", "PF1", "inner", "PF2")]
@@ -94,19 +102,12 @@ def test_label_conflicts_letters_and_families_without_training_rows(faulty):
     assert found_in(found.conflicts, "kind", *SIDES) == [("sequence", "a", "PF1", "f", "PF2")]
     letters = alphabet(found).set_index("letter")["number"]
     assert (letters["X"], letters["B"], letters.sum()) == (2, 1, found.rows["length"].sum())
-    lines = summary(found).set_index(["what", "fold"])["value"]
-    assert lines["rows with a letter that is no amino acid", "total"] == 1
-    assert lines["families with rows, but none in train", "total"] == 1
-    assert lines["rows", "total"] == 11 and lines["families", "train"] == 2
-    assert lines["shared rows: same name", "train and dev"] == 1
-    assert lines["label conflicts: sequence", "total"] == 1
-    assert found_in(found.families, "accession", "domains", "train", "dev", "test")[0] == (
-        "PF1.1",
-        5,
-        4,
-        1,
-        0,
-    )
+    counts = overview(found).set_index("fold")
+    assert counts["rows with other letters"].to_dict() == {"train": 0, "dev": 1, "test": 0, "total": 1}
+    assert counts["families"].to_dict() == {"train": 2, "dev": 3, "test": 2, "total": 3}
+    assert counts.loc["total", "residues"] == letters.sum() and untrained(found) == 1
+    columns = ["accession", "domains", "train", "dev", "test"]
+    assert found.families[columns].iloc[0].tolist() == ["PF1.1", 5, 4, 1, 0]
 
 
 def test_lengths_and_limits(split):
