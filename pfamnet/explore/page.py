@@ -27,7 +27,7 @@ h2 { margin-top: 2.5rem; border-top: 1px solid #8884; padding-top: 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: right; white-space: nowrap; }
 th { font-weight: 600; border-bottom: 1px solid #8884; vertical-align: bottom; }
-th:first-child, td:first-child, td.text { text-align: left; }
+th:first-child, td:first-child { text-align: left; }
 svg { width: 100%; height: auto; max-width: 760px; display: block; }
 @media (prefers-color-scheme: dark) { svg { filter: invert(1) hue-rotate(180deg); } }
 """
