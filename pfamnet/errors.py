@@ -17,4 +17,4 @@ class PfamnetError(Exception):
 def os_reason(error: OSError) -> str:
     """What the system refused, and for which file if that is known."""
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{(error.strerror or str(error)).lower()}"
+    return f"{where}{reason(error)}"
