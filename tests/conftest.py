@@ -78,7 +78,6 @@ def labelled(tmp_path_factory):
 def base(tmp_path_factory):
     """A tiny ESM-2 of random weights, in Hugging Face's layout."""
     import torch
-
     from encoders import tiny_encoder
 
     from pfamnet.network.esm_files import save_encoder
@@ -125,7 +124,7 @@ class Begun:
 
 
 def start_build(*arguments, folder, eager=False):
-    """pfamnet-build under way, its stderr in a file of `folder`; `eager`: with a checkpoint after each step."""
+    """pfamnet-build under way, its stderr in a file of `folder`; `eager`: a checkpoint after each step."""
     command = [sys.executable, EAGER] if eager else program("pfamnet-build")
     with open(folder / "stderr", "a") as stderr:
         return subprocess.Popen(

@@ -92,9 +92,7 @@ def test_the_domains_of_new_proteins_are_found(which, request, queries, here):
     table = here(request.getfixturevalue(which), queries)
     total = sum(len(domains) for _, _, domains in QUERIES)
     assert len(missed(QUERIES, table)) <= (total // 4 if which == "light_model" else total // 2)
-    wrong = {key for key in found(table)} - {
-        (name, int(d[2])) for name, _, domains in QUERIES for d in domains
-    }
+    wrong = set(found(table)) - {(name, int(d[2])) for name, _, domains in QUERIES for d in domains}
     significant = [row for row in table if float(row["evalue"]) < 1e-3]
     assert not wrong & set(found(significant))
 
@@ -338,8 +336,8 @@ def test_a_network_row_is_marked_in_every_table(network_rows):
 # Options
 
 
-def test_modes_try_more_and_more_candidates(esm_model, queries, here):
-    """Of 8 families fast tries one in each 1,024 residues on average and never over two, the default four, sensitive all."""
+def test_sensitivities_try_more_and_more_candidates(esm_model, queries, here):
+    """Of 8 families, each 1,024 residues: fast one on average, at most two; default four; sensitive all."""
     fast, default, sensitive = (
         {(row["query_name"], row["target_name"]) for row in here(*options, esm_model, queries)}
         for options in (["--fast"], [], ["--sensitive", "--network", "light"])

@@ -1,5 +1,6 @@
 """Exit statuses, closed pipes, signals, full disks: how a run ends."""
 
+import io
 import os
 import signal
 import subprocess
@@ -43,7 +44,7 @@ def test_verbose_speaks_on_stderr_without_words_of_alarm(good, capfdbinary):
 def test_rows_before_the_bad_record_appear(tmp_path, capfdbinary):
     bad = tmp_path / "bad.fa"
     bad.write_bytes(BAD)
-    names = [name for name in ("out", "dom", "tbl", "pfam")]
+    names = ["out", "dom", "tbl", "pfam"]
     files = {name: tmp_path / name for name in names}
     assert scan_here(LIBRARY, bad) == 1
     said = capfdbinary.readouterr()
@@ -213,7 +214,7 @@ def test_a_mark_goes_over_the_last_rows_of_a_full_disk(tmp_path, monkeypatch):
     path, mark = tmp_path / "table", b"# incomplete: no space left\n"
     path.write_bytes(b"#header\n" + b"row\n" * 20 + b"half a r")
 
-    class Full(type(open(path, "r+b", buffering=0))):  # a file that cannot grow
+    class Full(io.FileIO):  # a file that cannot grow
         def write(self, data):
             if self.tell() + len(data) > 96:
                 raise OSError(28, "No space left on device")

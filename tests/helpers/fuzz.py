@@ -93,7 +93,8 @@ def sequence_files():
     fasta = (
         ">a first\nMKVLAC*\nDEFGH\n\n>b\n>c é\tx\nacdefgBZXJUO\r\n" + f">k\n{PROTEIN.sequence[400:]}\n"
     ).encode()
-    embl = b"ID   A_X  Reviewed; 12 AA.\nAC   P1; Q2;\nDE   some.\nSQ   SEQUENCE 12 AA;\n     ACDEFGHIKL MN\n//\n"
+    embl = b"ID   A_X  Reviewed; 12 AA.\nAC   P1; Q2;\nDE   some.\nSQ   SEQUENCE 12 AA;\n"
+    embl += b"     ACDEFGHIKL MN\n//\n"
     genbank = b"LOCUS       XX  10 aa\nDEFINITION  d\nVERSION     XX.1\nORIGIN\n        1 acdefghikl\n//\n"
     stockholm = b"# STOCKHOLM 1.0\n#=GF ID x\n#=GS a DE the a\na ACDEF-GHI\nb AC..FKGH*\n//\n"
     texts = [fasta, embl * 2, genbank * 2, stockholm * 2]

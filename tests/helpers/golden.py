@@ -73,14 +73,14 @@ def table(name, kind):
 
 def trailer(name, **changes):
     flag = "" if name == "default" else f"--{name} "
-    values = dict(
-        program="hmmscan",
-        version="3.4 (Aug 2023)",
-        query="golden.fa",
-        target="golden.hmm",
-        options="hmmscan -o /dev/null --tblout tblout --domtblout domtblout "
-        f"--pfamtblout pfamtblout {flag}--cpu 0 golden.hmm golden.fa ",
-        directory="/golden",
-        date="Sun Nov 22 13:15:26 2026",
-    )
+    tables = "--tblout tblout --domtblout domtblout --pfamtblout pfamtblout"
+    values = {
+        "program": "hmmscan",
+        "version": "3.4 (Aug 2023)",
+        "query": "golden.fa",
+        "target": "golden.hmm",
+        "options": f"hmmscan -o /dev/null {tables} {flag}--cpu 0 golden.hmm golden.fa ",
+        "directory": "/golden",
+        "date": "Sun Nov 22 13:15:26 2026",
+    }
     return Trailer(**values | changes)
