@@ -18,12 +18,12 @@ settings.load_profile("tests")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
-EAGER = ROOT / "tests" / "helpers" / "eager_build.py"
 
 
 def program(name):
-    """The command line of one of the two programs, in this very Python."""
-    return [sys.executable, str(ROOT / "bin" / name)]
+    """The command line of one of the two programs, or of one in tests/helpers, in this very Python."""
+    helper = ROOT / "tests" / "helpers" / f"{name}.py"
+    return [sys.executable, str(helper if helper.exists() else ROOT / "bin" / name)]
 
 
 def environment():
@@ -123,15 +123,22 @@ class Begun:
         return self.out
 
 
-def start_build(*arguments, folder, eager=False):
-    """pfamnet-build under way, its stderr in a file of `folder`; `eager`: a checkpoint after each step."""
-    command = [sys.executable, EAGER] if eager else program("pfamnet-build")
+def start_build(*arguments, folder, name="pfamnet-build"):
+    """pfamnet-build, or a program of tests/helpers, under way; its stderr in a file of `folder`."""
     with open(folder / "stderr", "a") as stderr:
         return subprocess.Popen(
-            [*command, "--cpu", "1", "--device", "cpu", *map(str, arguments)],
+            [*program(name), "--cpu", "1", "--device", "cpu", *map(str, arguments)],
             stderr=stderr,
             env=environment(),
         )
+
+
+@pytest.fixture
+def quick(monkeypatch, capfd, tmp_path):
+    """pfamnet-build of a very small light network in this process: (status, stderr)."""
+    import small_build
+
+    yield from small_build.quick(monkeypatch, capfd, tmp_path)
 
 
 def models_of(item):
@@ -152,7 +159,7 @@ def begun(request, tmp_path_factory):
     needed = set().union(*map(models_of, request.session.items))
     builds = {}
     if "light_model" in needed:
-        options = ["--light-residues", 300_000, "--keep-work"]
+        options = ["--light-residues", 300_000]
         builds["light_model"] = Begun(
             tmp_path_factory.mktemp("light"), options, request.getfixturevalue("trainset")
         )
@@ -168,7 +175,7 @@ def begun(request, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def light_model(begun):
-    """A model of 8 families with the light network alone; its work directory is kept."""
+    """A model of 8 families with the light network alone."""
     return begun["light_model"].result()
 
 

@@ -1,17 +1,44 @@
-"""What a build reads: its train set, the profiles it was given, and the plan of its recipe."""
+"""What a build reads, and what it adds: a validation set, facts of the profiles, emitted sequences."""
 
-from ..families import Family
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from pyhmmer.plan7 import HMM
+
+from ..errors import PfamnetError
+from ..families import Family, accession_key
+from ..profiles.files import emit_sequences, read_hmms
 from ..trainset.recipes import RECIPES
-from ..trainset.sampling import plan
-from ..trainset.trainset import TrainSet, read_trainset
-from .data import given_profiles
+from ..trainset.sampling import Plan, plan
+from ..trainset.trainset import Fold, TrainSet, read_trainset
+from .options import BuildOptions
+
+SIMILARITY = 0.05  # rows that share more than this fraction of their k-mers are held out together
+STAND_IN = 1000  # training sequences that stand in for a validation set
+EMITTED = "emitted:"  # begins the names of emitted sequences
 
 
-def read_inputs(options) -> tuple[TrainSet, dict]:
-    """The train set of these options, and the profiles of `--hmm` by accession.
+class Inputs(NamedTuple):
+    """What a build learns from.
 
-    `options` has the fields of `build.BuildOptions`.
+    Arguments:
+        trainset: with a validation set; of a recipe's families only.
+        hmms: the given profiles of its families, in their order.
+        quotas: how many rows of each family the recipe takes, int (F,).
+        plan: of the recipe.
     """
+
+    trainset: TrainSet
+    hmms: list[HMM]
+    quotas: np.ndarray | None = None
+    plan: Plan | None = None
+
+
+def read_inputs(options: BuildOptions) -> Inputs:
+    """Read the train sets and the given profiles, and apply the recipe."""
     given = given_profiles(options.hmm) if options.hmm else {}
     trainset = read_trainset(
         options.trainsets,
@@ -19,21 +46,87 @@ def read_inputs(options) -> tuple[TrainSet, dict]:
         options.families,
         holdout=options.holdout,
         seed=options.seed,
-        top=options.top,
+        top=options.max_families,
         only=set(given) if given else None,
-        # what can be emitted needs no rows
+        # a family whose profile can emit sequences needs no rows
         also=[Family(hmm.accession or hmm.name, hmm.name) for hmm in given.values()] if options.emit else [],
         cut=options.cut_domains,
-        similarity=options.similarity,
+        similarity=SIMILARITY,
     )
-    return trainset, given
+    chosen = ()
+    if options.recipe is not None:
+        trainset, *chosen = plan(RECIPES[options.recipe], trainset, options.seed, options.power)
+    hmms = [given[family.key] for family in trainset.families] if given else []
+    return Inputs(with_dev(trainset, options.seed), hmms, *chosen)
 
 
-def planned(trainset: TrainSet, options):
-    """The train set with the families of the options' recipe, rows to take of each, and the plan.
+def given_profiles(path: str) -> dict[str, HMM]:
+    """The profiles of a file, by the key of the family's accession (of its name if it has none).
 
-    Without a recipe the train set as it is, None and None.
+    Raises:
+        PfamnetError: if two profiles share an accession, whatever its version, or a name.
     """
-    if options.recipe is None:
-        return trainset, None, None
-    return plan(RECIPES[options.recipe], trainset, options.seed, options.power)
+    hmms, first = {}, {}
+    for number, hmm in enumerate(read_hmms(str(path)), 1):
+        key = accession_key(hmm.accession or hmm.name)
+        for what, value in ("accession", key), ("name", hmm.name):
+            before = first.setdefault((what, value), number)
+            if before != number:
+                raise PfamnetError(
+                    f"{path}: profile {number} '{hmm.name}': has the {what} of profile {before}: {value}"
+                )
+        hmms[key] = hmm
+    return hmms
+
+
+def with_dev(trainset: TrainSet, seed: int) -> TrainSet:
+    """The train set with a validation set, for which training sequences stand in if nothing was held out."""
+    if trainset.dev is not None and (trainset.dev.domains[:, 3] >= 0).any():
+        return trainset
+    train = trainset.train
+    labelled = np.unique(train.domains[train.domains[:, 3] >= 0, 0])
+    chosen = np.sort(np.random.default_rng(seed).permutation(labelled)[:STAND_IN])
+    domains = train.domains[np.isin(train.domains[:, 0], chosen)]
+    domains[:, 0] = np.searchsorted(chosen, domains[:, 0])
+    sequences, names = ([part[i] for i in chosen] for part in (train.sequences, train.names))
+    warning = (
+        f"no validation set: {len(chosen)} training sequences stand in for it, "
+        "so that accuracy and recall are overestimated"
+    )
+    dev = Fold(sequences, names, domains, np.asarray(train.whole)[chosen])
+    return replace(trainset, dev=dev, warnings=[*trainset.warnings, warning])
+
+
+def describe(family: Family, hmm: HMM) -> Family:
+    """A family completed by its profile: accession, name, length, cutoffs and, if missing, description."""
+    cutoffs = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
+    return replace(
+        family,
+        accession=hmm.accession or family.accession,
+        name=hmm.name,
+        length=hmm.M,
+        description=family.description or hmm.description or "",
+        **{name: tuple(pair) if pair else None for name, pair in cutoffs.items()},
+    )
+
+
+def with_emitted(trainset: TrainSet, hmms: list[HMM], wanted: int, seed: int) -> TrainSet:
+    """The train set, its families of fewer than `wanted` rows filled up from their profiles."""
+    fold = trainset.train
+    counts = np.bincount(fold.domains[fold.domains[:, 3] >= 0, 3], minlength=len(hmms))
+    sequences, names, rows = list(fold.sequences), list(fold.names), [fold.domains]
+    for index, (hmm, count) in enumerate(zip(hmms, counts)):
+        for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed):
+            rows.append(np.array([[len(sequences), 0, len(sequence), index]], fold.domains.dtype))
+            names.append(f"{EMITTED}{hmm.name}")
+            sequences.append(sequence)
+    whole = np.zeros(len(sequences), bool)
+    whole[: len(fold.whole)] = fold.whole
+    return replace(trainset, train=Fold(sequences, names, np.concatenate(rows), whole))
+
+
+def some_sequences(fold: Fold, count: int) -> list[str]:
+    """At most `count` sequences of a fold; emitted ones only if there are no others."""
+    order = np.random.default_rng(0).permutation(len(fold.sequences))
+    real = [i for i in order if not fold.names[i].startswith(EMITTED)]
+    return [fold.sequences[i] for i in (real or order)[:count]]

@@ -10,31 +10,33 @@ from pathlib import Path
 import torch
 
 from ..model.directory import WEIGHTS, file_digest
+from ..trainset.sampling import Plan
+from .options import BuildOptions
 
 PACKAGES = ("torch", "pyhmmer", "numpy", "onnx")
 
 
-def input_digests(options) -> dict[str, str]:
-    """The SHA-256 of every input file of a build; `options` are a `build.BuildOptions`."""
-    given = [*options.trainsets, options.domains, options.families, options.hmm]
-    files = [
-        file
-        for path in map(Path, filter(None, given))
-        for file in (
-            [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
-            if path.is_dir()
-            else [path]
-        )
-    ]
+def input_digests(options: BuildOptions) -> dict[str, str]:
+    """The SHA-256 of every input file of a build."""
+    files: list[Path] = []
+    for path in map(Path, filter(None, (*options.trainsets, options.domains, options.families, options.hmm))):
+        shards = [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
+        files += shards if path.is_dir() else [path]
     if options.light_from:
         files.append(Path(options.light_from) / WEIGHTS)
     return {str(file): file_digest(file) for file in files}
 
 
 def provenance(
-    options, plan, gathering, warnings: list[str], digests: dict[str, str], device: torch.device, cpus: int
+    options: BuildOptions,
+    plan: Plan | None,
+    gathering: dict,
+    warnings: list[str],
+    digests: dict[str, str],
+    device: torch.device,
+    cpus: int,
 ) -> dict:
-    """All of it; `plan` is a `sampling.Plan`, or None without a recipe."""
+    """The entry `provenance` of model.json."""
     base = options.base
     return {
         "options": asdict(options),
@@ -54,12 +56,8 @@ def provenance(
 
 
 def processor() -> str:
-    """The processor's name, where Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
-        platform.processor(),
-    )
+    """The processor's name, as Linux gives it if it can."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())

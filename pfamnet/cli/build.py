@@ -3,302 +3,146 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 import click
 
+from ..build.options import BuildOptions
 from ..errors import PfamnetError
 from ..signals import stopping_in_order
 from ..trainset.recipes import RECIPES, with_defaults
-from .common import CONTEXT, GroupedCommand, complain, default_cpus, grouped, version_option
+from .common import CONTEXT, GroupedCommand, complain, options_of, threads_of, version_option
 from .look import check_choices, explore_into, print_plan
 
+NATURAL, COUNT = click.IntRange(min=0), click.IntRange(min=1)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def one_line_only(context, parameter, value):
-    """A name as it may stand in the metadata of a model card."""
+    """A name that fits the metadata of a model card."""
     if value is not None and (not value.strip() or not value.isprintable() or len(value) > 100):
-        raise click.BadParameter("a name of one line is wanted", context, parameter)
+        raise click.BadParameter("must be a name of one line", context, parameter)
     return value
 
 
-expert = grouped("Other expert options")
-inputs = grouped("Options for the train sets")
-training = grouped("Options for training")
-profiles = grouped("Options for the profiles")
-reading = grouped("Options for thresholds")
+basic = options_of("Basic options", BuildOptions)
+inputs = options_of("Options for the train sets", BuildOptions)
+profiles = options_of("Options for the profiles", BuildOptions)
+training = options_of("Options for training", BuildOptions)
+reading = options_of("Options for thresholds", BuildOptions)
+expert = options_of("Other expert options", BuildOptions)
 
 
 @click.command("pfamnet-build", cls=GroupedCommand, context_settings=CONTEXT)
 @click.argument("model_out", metavar="<model_out>")
 @click.argument("trainsets", metavar="<trainset> ...", nargs=-1)
 @version_option()
-@click.option("--resume", is_flag=True, help="Go on with a build of the same options that was stopped.")
-@click.option("--keep-work", is_flag=True, help="Keep the work directory <model_out>.work when done.")
-@click.option(
-    "--recipe",
-    type=click.Choice(list(RECIPES)),
-    help="Learn from a choice of families and rows; the plan is said and stored.",
-)
-@click.option(
-    "--plan", is_flag=True, help="Print the plan of --recipe to stdout and stop; nothing is written."
-)
-@click.option(
+@basic("--resume", bool, "Continue an interrupted build with the same options.")
+@basic("--recipe", list(RECIPES), "Train on a choice of families and rows; its plan is printed and stored.")
+@basic("--plan", bool, "Print the plan of --recipe to stdout and stop; nothing is written.")
+@basic(
     "--explore",
-    metavar="<d>",
-    help="Look at train sets, all folds of them, without building: a page and tables in the directory <d>. All arguments are train sets then.",
+    "<d>",
+    "Describe train sets (all arguments) by a page and tables in directory <d>; build nothing.",
 )
+@inputs("--domains", "<f>", "Table of the domains of full-length proteins (protein, start, end, accession).")
 @inputs(
-    "--domains",
-    metavar="<f>",
-    help="Table of the domains of full-length proteins (protein, start, end, accession).",
+    "--cut-domains", bool, "Cut the domains out of full-length proteins and use them as isolated domains."
 )
-@inputs(
-    "--cut-domains",
-    is_flag=True,
-    help="Cut the domains out of full-length proteins: isolated domains take their place.",
-)
-@inputs(
-    "--families",
-    metavar="<f>",
-    help="Table of names, clans and descriptions, where the train sets have none.",
-)
-@inputs("--top", type=click.IntRange(min=1), metavar="<n>", help="Take the <n> families with the most rows.")
+@inputs("--families", "<f>", "Table of names, clans and descriptions, for what the train sets lack.")
+@inputs("--max-families", COUNT, "Keep the <n> families with the most rows.")
 @inputs(
     "--holdout",
-    type=click.FloatRange(0, 0.5, min_open=True),
-    default=0.1,
-    show_default=True,
-    metavar="<x>",
-    help="Share held out as dev where the train set has no dev fold.",
+    click.FloatRange(0, 0.5, min_open=True),
+    "Fraction of the rows held out for validation, in clusters of similar rows, if a train set has no split.",
 )
-@inputs(
-    "--holdout-by",
-    type=click.Choice(["row", "cluster"]),
-    default="row",
-    show_default=True,
-    help="Hold out row by row, or clusters of rows that resemble each other.",
-)
-@inputs(
-    "--similarity",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.05,
-    show_default=True,
-    metavar="<x>",
-    help="Rows of one cluster share at least 5 words of 5 residues and more than this share of the shorter one's.",
-)
-@profiles(
-    "--hmm", metavar="<f>", help="Take the profiles of this file (HMMER ASCII or .h3m), GA cutoffs included."
-)
-@profiles(
-    "--aligner",
-    type=click.Choice(["hmmalign", "famsa"]),
-    default="hmmalign",
-    show_default=True,
-    help="How to align rows that are not aligned; famsa needs pfamnet[famsa].",
-)
+@profiles("--hmm", "<f>", "Take the profiles, and their GA cutoffs, from this file (HMMER ASCII or .h3m).")
+@profiles("--aligner", ["hmmalign", "famsa"], "How to align unaligned rows; famsa needs pfamnet[famsa].")
 @profiles(
     "--emit",
-    type=click.IntRange(min=0),
-    metavar="<n>",
-    help="Fill up families of fewer train rows with sequences emitted from their profiles.  [50; 0 with --recipe]",
+    NATURAL,
+    "Fill up families of fewer training rows with sequences from their profiles.  [50; 0 with --recipe]",
+    default=None,
 )
-@profiles("--compress", is_flag=True, help="Write the profiles gzip-compressed.")
+@profiles("--compress", bool, "Write the profiles gzip-compressed.")
 @training(
-    "--base",
-    metavar="<s>",
-    help="ESM-2 to fine-tune: a local directory or a Hugging Face name; without it only the light network is trained.",
+    "--base", "<s>", "ESM-2 to fine-tune: a directory or a Hugging Face name.  [train the light network only]"
 )
-@training(
-    "--esm-residues",
-    type=click.IntRange(min=1),
-    default=40_000_000,
-    show_default=True,
-    metavar="<n>",
-    help="Residues ESM-2 is fine-tuned on.",
-)
+@training("--esm-residues", COUNT, "Residues that ESM-2 is fine-tuned on.")
 @training(
     "--light-from",
-    metavar="<s>",
-    help="Begin with the light network of this model directory; families that it lacks begin anew.",
+    "<s>",
+    "Start from the light network of this model; families that it lacks start at random.",
 )
-@training(
-    "--light-width",
-    type=click.IntRange(min=8),
-    metavar="<n>",
-    help="Channels of the light network; with --light-from those that carry the most of its.  [192; those of --light-from]",
-)
-@training(
-    "--light-stride",
-    type=click.Choice(["1", "2", "4", "8"]),
-    callback=lambda _, __, value: value and int(value),
-    metavar="<n>",
-    help="Residues that the light network's first convolution takes at once; with --light-from a divisor of its.  [2; that of --light-from]",
-)
+@training("--light-width", click.IntRange(min=8), "Channels of a new light network.  [192]")
 @training(
     "--light-residues",
-    type=click.IntRange(min=0),
-    default=150_000_000,
-    show_default=True,
-    metavar="<n>",
-    help="Residues the light network is trained on; 0 with --light-from takes it as it is.",
+    NATURAL,
+    "Residues that the light network is trained on; 0 keeps that of --light-from.",
 )
-@training(
-    "--light-lr",
-    type=POSITIVE,
-    default=3e-3,
-    show_default=True,
-    metavar="<x>",
-    help="Learning rate of the light network; a lower one for what --light-from gives.",
-)
-@training(
-    "--lr",
-    type=POSITIVE,
-    default=4e-4,
-    show_default=True,
-    metavar="<x>",
-    help="Learning rate of the encoder's last layer.",
-)
-@training(
-    "--head-lr",
-    type=POSITIVE,
-    default=1e-3,
-    show_default=True,
-    metavar="<x>",
-    help="Learning rate of the head.",
-)
-@training(
-    "--crop",
-    type=click.IntRange(min=64),
-    default=256,
-    show_default=True,
-    metavar="<n>",
-    help="Residues an example of ESM-2 has at most.",
-)
-@training(
-    "--batch",
-    type=click.IntRange(min=256),
-    default=4096,
-    show_default=True,
-    metavar="<n>",
-    help="Residues in a batch of ESM-2.",
-)
-@training(
-    "--accumulate",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="<n>",
-    help="Batches in a step (gradient accumulation).",
-)
+@training("--light-lr", POSITIVE, "Learning rate of the light network; use a lower one with --light-from.")
+@training("--lr", POSITIVE, "Learning rate of ESM-2's last layer; it decreases from layer to layer below.")
+@training("--head-lr", POSITIVE, "Learning rate of ESM-2's head.")
+@training("--crop", click.IntRange(min=64), "Residues of an example of ESM-2, at most.")
+@training("--batch", click.IntRange(min=256), "Residues in a batch of ESM-2.")
+@training("--accumulate", COUNT, "Batches in a step of ESM-2 (gradient accumulation).")
 @training(
     "--precision",
-    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-    default="auto",
-    show_default=True,
-    help="Arithmetic of training; auto takes what the device is fast in.",
+    ["auto", "fp32", "bf16", "fp16"],
+    "Arithmetic of training; auto: bf16 if the device is fast in it.",
 )
+@training("--optim", ["adamw", "adamw8bit"], "Optimizer; adamw8bit needs CUDA and pfamnet[gpu].", "optimizer")
 @training(
-    "--light-precision",
-    type=click.Choice(["int8", "fp32"]),
-    default="int8",
-    show_default=True,
-    help="Arithmetic the light network scans with.",
+    "--lora", NATURAL, "Fine-tune ESM-2 by adapters of rank <n> of query and value (LoRA); 0: all weights."
 )
-@training(
-    "--optim",
-    "optimizer",
-    type=click.Choice(["adamw", "adamw8bit"]),
-    default="adamw",
-    show_default=True,
-    help="Optimizer; adamw8bit needs CUDA and pfamnet[gpu].",
-)
-@training(
-    "--lora",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="<n>",
-    help="Fine-tune ESM-2 by adapters of rank <n> of query and value (LoRA); 0: all weights.",
-)
-@training(
-    "--freeze",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="<n>",
-    help="Leave ESM-2's embedding and its lowest <n> layers as they are: quicker steps.",
-)
+@training("--freeze", NATURAL, "Freeze ESM-2's embedding and its lowest <n> layers: faster steps.")
 @training(
     "--checkpoint-activations",
-    is_flag=True,
-    help="Compute ESM-2's inner values again for the gradients: less memory, more time.",
+    bool,
+    "Recompute ESM-2's inner values for the gradients: less memory, more time.",
 )
 @training(
     "--balance",
-    type=click.Choice(["none", "inverse", "logit"]),
-    default="none",
-    show_default=True,
-    help="Weights for unbalanced families: inverse frequency, or logit adjustment.",
+    ["none", "inverse", "logit"],
+    "Weights of unbalanced families: inverse frequency, or logit adjustment.",
 )
 @training(
     "--power",
-    type=click.FloatRange(0, 1),
-    metavar="<x>",
-    help="Draw families as their rows ** <x>: 0 all alike, 1 by their size.  [0.6; as the recipe has it]",
+    click.FloatRange(0, 1),
+    "Draw families as rows ** <x>; 0: all equally, 1: by size.  [0.6, or the recipe's]",
+    default=None,
 )
 @training(
     "--device",
-    metavar="<s>",
+    "<s>",
+    "cpu, cuda, cuda:1 ...; auto: CUDA if there is a GPU.",
     default="auto",
     show_default=True,
-    help="cpu, cuda, cuda:1 ...; auto takes CUDA where there is one.",
-)
-@reading(
-    "--recall",
-    type=click.FloatRange(0.5, 1),
-    default=0.995,
-    show_default=True,
-    metavar="<x>",
-    help="Share of dev domains whose family must become a candidate.",
-)
-@reading(
-    "--candidates",
-    type=click.IntRange(min=1),
-    default=512,
-    show_default=True,
-    metavar="<n>",
-    help="Candidates for each 1,024 residues on average; of one protein at most twice as many (fast: a half; sensitive: four times as many).",
 )
 @training(
     "--track",
-    type=click.Choice(["none", "tensorboard", "wandb"]),
+    ["none", "tensorboard", "wandb"],
+    "Follow the training in <model_out>.track; needs pfamnet[tensorboard] or pfamnet[wandb].",
     default="none",
-    show_default=True,
-    help="Follow the training with TensorBoard or Weights & Biases, in <model_out>.track; needs pfamnet[tensorboard] or pfamnet[wandb].",
+)
+@reading(
+    "--recall",
+    click.FloatRange(0.5, 1),
+    "Fraction of validation domains whose family must become a candidate.",
+)
+@reading(
+    "--candidates",
+    COUNT,
+    "Candidates per 1,024 residues on average; at most twice as many in one protein. fast: half, sensitive: 4 x.",
 )
 @expert(
     "--license",
+    "<s>",
+    "Licence for the model card: an SPDX name such as cc0-1.0, or another.",
     callback=one_line_only,
-    metavar="<s>",
-    help="Licence of the model, for its model card: an SPDX name as cc0-1.0, or another name.  [not stated]",
 )
-@expert(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=42,
-    show_default=True,
-    metavar="<n>",
-    help="Seed of all that is random.",
-)
-@expert(
-    "--cpu",
-    type=click.IntRange(min=0),
-    metavar="<n>",
-    help="Number of threads.  [HMMER_NCPU, or all processors]",
-)
-def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, track, **options):
+@expert("--seed", NATURAL, "Seed of everything random.")
+@expert("--cpu", NATURAL, "Number of threads.  [HMMER_NCPU, or all processors]")
+def build(model_out, trainsets, explore, plan, resume, device, cpu, track, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.
 
     A train set is a directory in the layout of the Pfam seed split, Stockholm
@@ -309,28 +153,19 @@ def build(model_out, trainsets, explore, plan, resume, keep_work, device, cpu, t
     if explore is not None:
         return explore_into(explore, (model_out, *trainsets), options)
     check_choices(trainsets, options, plan)
+    asked = BuildOptions(trainsets=trainsets, **options)
     if plan:
-        return print_plan(SimpleNamespace(trainsets=trainsets, **options))
+        return print_plan(asked)
     try:
-        from ..build.pipeline import Build, BuildOptions
+        from ..build.pipeline import Build
         from ..training.distributed import joined
     except ModuleNotFoundError as error:
         raise PfamnetError(
             f"{error.name} is not installed; for building: pip install 'pfamnet[build]'"
         ) from None
-
     with stopping_in_order(), joined(lambda text: complain("pfamnet-build", text)) as group:
-        Build(
-            model_out,
-            BuildOptions(trainsets=trainsets, **options),
-            cpu or default_cpus(),
-            device,
-            resume,
-            keep_work,
-            sys.stderr.isatty(),
-            track,
-            group,
-        ).run()
+        progress = sys.stderr.isatty()
+        Build(model_out, asked, threads_of(cpu), device, resume, progress, track, group).run()
 
 
 if __name__ == "__main__":  # torchrun -m pfamnet.cli.build ...

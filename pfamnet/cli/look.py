@@ -1,4 +1,4 @@
-"""`pfamnet-build` without building: `--plan` and `--explore`, and what goes together with what."""
+"""`pfamnet-build` without building (`--plan`, `--explore`), and which options exclude or need each other."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from tempfile import TemporaryFile
 import click
 from click.core import ParameterSource
 
+from ..build.options import BuildOptions
 from ..errors import PfamnetError
 
-# "cpu" and "device" are idle, and do no harm
+# "cpu" and "device" have no effect, and do no harm
 EXPLORES = {"explore", "domains", "families", "model_out", "trainsets", "cpu", "device"}
 
 
-def check_choices(trainsets, options, plan) -> None:
-    """See that the options of a build go together.
-
-    Raises click.UsageError where they do not.
-    """
+def check_choices(trainsets: tuple[str, ...], options: dict, plan: bool) -> None:
+    """Raise click.UsageError if the options of a build do not go together."""
     if not trainsets:
         raise click.UsageError("Missing argument '<trainset> ...'.")
-    if options["recipe"] and options["top"]:
-        raise click.UsageError("--recipe says which families are taken: not together with --top")
+    if options["recipe"] and options["max_families"]:
+        raise click.UsageError("--recipe chooses the families: not together with --max-families")
     if plan and not options["recipe"]:
         raise click.UsageError("--plan prints the plan of a recipe: --recipe is missing")
     for name in ("lora", "freeze", "checkpoint_activations"):
@@ -32,24 +30,28 @@ def check_choices(trainsets, options, plan) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} is for fine-tuning ESM-2: --base is missing")
     if options["cut_domains"] and not options["domains"]:
         raise click.UsageError("--cut-domains needs a table of domains: --domains")
+    if options["light_width"] and options["light_from"]:
+        raise click.UsageError("--light-width is for a new network: not together with --light-from")
+    if not (options["light_residues"] or options["light_from"]):
+        raise click.UsageError("--light-residues 0 needs a model to take the network from: --light-from")
 
 
-def print_plan(options) -> None:
-    """What a build of these options would take, on stdout."""
-    from ..build.inputs import planned, read_inputs
+def print_plan(options: BuildOptions) -> None:
+    """Print the plan of a recipe to stdout."""
+    from ..build.inputs import read_inputs
 
-    trainset, _ = read_inputs(options)
-    _, _, plan = planned(trainset, options)
-    for warning in trainset.warnings:
+    found = read_inputs(options)
+    for warning in found.trainset.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    print("\n".join(plan.lines()))
+    print("\n".join(found.plan.lines()))
 
 
-def explore_into(folder: str, trainsets, options) -> None:
-    """Look at train sets, and write a page and tables of them into a directory.
+def explore_into(folder: str, trainsets: tuple[str, ...], options: dict) -> None:
+    """Write a page and tables about train sets to a directory.
 
-    Raises click.UsageError for an option that only a build has; PfamnetError where
-    the directory cannot be written to, and for what is wrong in the input.
+    Raises:
+        click.UsageError: for an option that only a build has.
+        PfamnetError: if the directory is not writable, or for faulty input.
     """
     from ..explore.page import PAGE, write_exploration
     from ..explore.statistics import explore
@@ -58,7 +60,7 @@ def explore_into(folder: str, trainsets, options) -> None:
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name) == ParameterSource.COMMANDLINE
         if given and parameter.name not in EXPLORES:
-            raise click.UsageError(f"--explore reads what is there: not together with {parameter.opts[0]}")
+            raise click.UsageError(f"--explore builds nothing: not together with {parameter.opts[0]}")
     made = opened(folder)
     try:
         found = explore(trainsets, options["domains"], options["families"])
@@ -75,9 +77,10 @@ def explore_into(folder: str, trainsets, options) -> None:
 
 
 def opened(folder: str) -> bool:
-    """Make a directory where there is none, and see that it can be written to.
+    """Make a directory if there is none, and return whether it was made.
 
-    Returns whether it was made. Raises PfamnetError where it is a file or not writable.
+    Raises:
+        PfamnetError: if it is a file or not writable.
     """
     try:
         made = not os.path.isdir(folder)
@@ -85,6 +88,6 @@ def opened(folder: str) -> bool:
         with TemporaryFile(dir=folder):
             return made
     except FileExistsError:
-        raise PfamnetError(f"{folder}: exists, and is no directory") from None
+        raise PfamnetError(f"{folder}: exists and is no directory") from None
     except OSError as error:
         raise PfamnetError(f"{folder}: {(error.strerror or str(error)).lower()}") from None

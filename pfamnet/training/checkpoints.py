@@ -7,7 +7,6 @@ holds, as JSON, everything else that the training needs to continue.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ..errors import PfamnetError
+from ..io.replacing import replacing
 from .settings import State
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ LOG_COLUMNS = ("network", "step", "residues", "seconds", "loss", "dev_accuracy",
 
 def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> None:
     """Write a safetensors file completely or not at all."""
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
 
 
 def save_checkpoint(training: Training) -> None:

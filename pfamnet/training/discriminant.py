@@ -10,16 +10,13 @@ is one head again.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .checkpoints import save_tensors
 from .corpus import Corpus
 from .dev_accuracy import Measure, Region, region_logits
 from .distillation import regions_of_each
@@ -60,23 +57,19 @@ def start_head(network, corpus: Corpus, context, progress=False, training: int |
 
 
 def finish_head(
-    network, corpus: Corpus, measure: Measure, path: Path, context, progress=False, trained: int | None = None
+    network, corpus: Corpus, measure: Measure, context, progress=False, trained: int | None = None
 ) -> str:
     """Add the discriminant to a trained network's head, weighted and scaled for the validation set.
 
     Arguments:
         measure: has the regions of the validation set.
-        path: of the file that keeps the layer; read if it exists.
         context: the autocast context to run in.
         trained: residues that the network was trained on.
 
     Returns:
-        A line about the result; empty if it was read.
+        A line about the result.
     """
     layer = network.head[-1]
-    if path.exists():
-        layer.load_state_dict(load_file(path))
-        return ""
     vectors, labels = vectors_of_each(network, corpus, context, progress, trained, SHUFFLED)
     other = discriminant(vectors, labels, network.families + 1)
     own = layer.weight.detach().cpu().double(), layer.bias.detach().cpu().double()
@@ -89,7 +82,6 @@ def finish_head(
     joined = logits + share * added
     scale = min(SCALES, key=lambda scale: surprise(joined * scale, right))
     set_layer(network, *((mine + share * its) * scale for mine, its in zip(own, other)))
-    save_tensors(layer.state_dict(), path)
     return (
         f"esm: head + {share:g} x discriminant, logits x {scale:.2f}: validation accuracy "
         f"{accuracy(joined, right):.4f} (head alone {accuracy(logits, right):.4f})"

@@ -7,14 +7,11 @@ families resemble each other.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
 from tqdm import tqdm
 
-from .checkpoints import save_tensors
 from .corpus import Corpus
 from .dev_accuracy import Region, region, region_logits
 
@@ -25,32 +22,28 @@ TEMPERATURE = 2.0
 
 
 def soft_labels(
-    network, corpus: Corpus, path: Path, context, progress: bool = False, trained: int | None = None
+    network, corpus: Corpus, context, progress: bool = False, trained: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The likeliest classes (n, KEPT) of each domain, and their probabilities (n, KEPT).
 
-    Probabilities are zero for domains that the teacher does not see. The result is kept in a file.
+    Probabilities are zero for domains that the teacher does not see.
 
     Arguments:
-        path: of that file; read if it exists.
         context: the autocast context to run in.
         trained: residues that the teacher was trained on.
     """
-    if not path.exists():
-        classes = torch.zeros(len(corpus.domains), min(KEPT, network.families + 1), dtype=torch.int64)
-        chances = torch.zeros(classes.shape)
-        most = PER_FAMILY[next(network.parameters()).device.type]
-        regions = regions_of_each(corpus, most, network.block, trained and trained // PART)
-        found = region_logits(network.eval(), regions)
-        bar = tqdm(found, "soft labels", len(regions), file=sys.stderr, disable=not progress)
-        with torch.inference_mode(), context:
-            for view, logits in bar:
-                best = torch.softmax(logits / TEMPERATURE, -1).topk(classes.shape[1])
-                classes[view.row] = best.indices
-                chances[view.row] = best.values / best.values.sum()
-        save_tensors({"classes": classes, "chances": chances}, path)
-    stored = load_file(path)
-    return stored["classes"], stored["chances"]
+    classes = np.zeros((len(corpus.domains), min(KEPT, network.families + 1)), np.int64)
+    chances = np.zeros(classes.shape, np.float32)
+    most = PER_FAMILY[next(network.parameters()).device.type]
+    regions = regions_of_each(corpus, most, network.block, trained and trained // PART)
+    found = region_logits(network.eval(), regions)
+    bar = tqdm(found, "soft labels", len(regions), file=sys.stderr, disable=not progress)
+    with torch.inference_mode(), context:
+        for view, logits in bar:
+            best = torch.softmax(logits / TEMPERATURE, -1).topk(classes.shape[1])
+            classes[view.row] = best.indices.numpy()
+            chances[view.row] = (best.values / best.values.sum()).numpy()
+    return classes, chances
 
 
 def regions_of_each(corpus: Corpus, most: int, block: int, residues: int | None) -> list[Region]:

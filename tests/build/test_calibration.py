@@ -1,4 +1,4 @@
-"""Thresholds for a stated recall, ranks on dev, decoys and what they are for."""
+"""Candidates on average and at most, thresholds for a recall, ranks, decoys and what they are for."""
 
 from collections import Counter
 
@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 
 from pfamnet.build.calibration import (
     DECOY_LENGTHS,
+    MOST,
     calibrate,
-    choose_threshold,
+    choose_modes,
     decoy_scores,
     decoys,
     dev_ranks,
-    harder,
     others,
+    peaks_of_all,
     recall_by_rank,
+    recall_threshold,
+    stricter,
+    usual_threshold,
 )
+from pfamnet.build.work import Threads
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 30
@@ -44,8 +49,7 @@ class Knowing(Runtime):
         return logits
 
 
-def watch(items, total):
-    return items
+ONE = Threads()
 
 
 def make_fold(count=20):
@@ -68,7 +72,7 @@ def make_fold(count=20):
 )
 def test_the_threshold_keeps_the_recall_and_is_the_highest_that_does(pairs, most, recall):
     ranks, peaks = np.array(pairs, float).T
-    threshold = choose_threshold(ranks, peaks, most, recall)
+    threshold = recall_threshold(ranks, peaks, most, recall)
     reachable = (ranks < most).sum()
     kept = ((ranks < most) & (peaks >= threshold)).sum()
     wanted = min(reachable, np.ceil(recall * len(ranks)))
@@ -78,7 +82,7 @@ def test_the_threshold_keeps_the_recall_and_is_the_highest_that_does(pairs, most
 
 
 def test_where_no_family_is_ever_among_the_candidates_the_threshold_is_finite():
-    assert choose_threshold(np.array([np.inf, np.inf]), np.array([-np.inf, -np.inf]), 10, 0.99) == 0.0
+    assert recall_threshold(np.array([np.inf, np.inf]), np.array([-np.inf, -np.inf]), 10, 0.99) == 0.0
 
 
 def test_recall_by_rank_counts_the_first():
@@ -90,23 +94,23 @@ def test_recall_by_rank_counts_the_first():
 
 
 def test_a_network_that_knows_has_every_family_first():
-    ranks, peaks = dev_ranks(Knowing(), make_fold(), 100, 1, watch)
+    ranks, peaks = dev_ranks(Knowing(), make_fold(), 100, ONE)
     assert len(ranks) == 20 and (ranks == 0).all() and (peaks > 15).all()
 
 
 def test_ranks_do_not_depend_on_the_number_of_threads():
-    one, three = (dev_ranks(Runtime(), make_fold(), 100, cpus, watch) for cpus in (1, 3))
+    one, three = (dev_ranks(Runtime(), make_fold(), 100, Threads(cpus)) for cpus in (1, 3))
     assert np.array_equal(one[0], three[0]) and np.array_equal(one[1], three[1])
 
 
 def test_no_more_sequences_are_looked_at_than_the_limit():
-    assert len(dev_ranks(Runtime(), make_fold(), 7, 1, watch)[0]) == 7
+    assert len(dev_ranks(Runtime(), make_fold(), 7, ONE)[0]) == 7
 
 
 def test_families_left_out_are_not_asked_for():
     fold = make_fold()
     fold.domains[::2, 3] = -1
-    assert len(dev_ranks(Runtime(), fold, 100, 1, watch)[0]) == 10
+    assert len(dev_ranks(Runtime(), fold, 100, ONE)[0]) == 10
 
 
 # Decoys
@@ -141,7 +145,7 @@ def test_decoys_depend_on_the_seed_alone():
 
 
 def test_every_decoy_has_as_many_scores_as_families():
-    assert decoy_scores(Runtime(), list(decoys(make_fold(), 64, 6, 0)), 2, watch).shape == (6, FAMILIES)
+    assert decoy_scores(Runtime(), list(decoys(make_fold(), 64, 6, 0)), Threads(2)).shape == (6, FAMILIES)
 
 
 # Domains whose own families may not be named
@@ -203,11 +207,11 @@ class Sure(Runtime):
 def test_families_that_a_network_does_not_know_make_it_less_sure():
     """The E-value of what it takes for a neighbour grows to what it happens to be worth."""
     fold, score = long_fold(), np.array([40.0])  # that of seven blocks of a neighbour
-    calibration, check = calibrate(Sure(), fold, FAMILIES, 20_000, 0, 1, watch, [""] * FAMILIES)
+    calibration, check = calibrate(Sure(), fold, [""] * FAMILIES, 20_000, 0, ONE)
     (row,) = [row for row in check if row["nominal"] == 1.0]
     assert row["kinds"].keys() == {"shuffled", "reversed", "others"}
     assert 0.5 < row["observed"] < 2 and row["kinds"]["others"] <= row["observed"]
-    of_order, check = calibrate(Sure(), fold, FAMILIES, 20_000, 0, 1, watch, ["same"] * FAMILIES)
+    of_order, check = calibrate(Sure(), fold, ["same"] * FAMILIES, 20_000, 0, ONE)
     assert check[0]["kinds"].keys() == {"shuffled", "reversed"}  # nothing is left to be named
     evalue, without = (FAMILIES * np.exp(which.log_p(score, 128))[0] for which in (calibration, of_order))
     assert without < 0.01 < 0.1 < evalue
@@ -219,19 +223,75 @@ def test_families_that_a_network_does_not_know_make_it_less_sure():
 def test_p_is_that_of_the_sort_of_decoys_that_scores_higher(order, strange):
     rows = np.array(order).reshape(2, 3, 2)
     found = {"shuffled": rows[0], "reversed": rows[1], "others": np.array(strange).reshape(3, 2)}
-    scores = harder(found)
+    scores = stricter(found)
     for score in (-3, 0, 10, 40):
         above = [(part >= score).mean() for part in (scores, rows, found["others"])]
         assert above[0] == pytest.approx(max(above[1:]))
-    assert np.array_equal(harder({"shuffled": rows[0], "reversed": rows[1]}), np.concatenate(rows))
+    assert np.array_equal(stricter({"shuffled": rows[0], "reversed": rows[1]}), np.concatenate(rows))
 
 
 # Calibration
 
 
 def test_calls_on_fresh_decoys_are_as_many_as_the_evalue_says():
-    calibration, check = calibrate(Runtime(), make_fold(), FAMILIES, 80_000, 0, 1, watch)
+    calibration, check = calibrate(Runtime(), make_fold(), [""] * FAMILIES, 80_000, 0, ONE)
     assert [tail.residues for tail in calibration.tails] == list(DECOY_LENGTHS)
     observed = {row["nominal"]: row["observed"] for row in check}
     assert observed[0.1] == pytest.approx(0.1, rel=0.5)
     assert list(observed.values()) == sorted(observed.values())
+
+
+# Candidates
+
+
+def some_peaks(seed, sequences=30, families=200):
+    """Sequences that resemble few families or many."""
+    rng = np.random.default_rng(seed)
+    return [
+        (int(rng.integers(1, 4)), np.sort(rng.normal(rng.normal(0, 2), 2, families))[::-1])
+        for _ in range(sequences)
+    ]
+
+
+def passing(all_peaks, threshold, most):
+    return sum(min(int((peaks >= threshold).sum()), most * count) for count, peaks in all_peaks)
+
+
+@given(st.integers(0, 50), st.integers(1, 60))
+def test_as_many_pass_on_average_as_were_asked_for(seed, mean):
+    all_peaks = some_peaks(seed)
+    spans = sum(count for count, _ in all_peaks)
+    threshold = usual_threshold(all_peaks, mean)
+    room = sum(min(MOST * mean * count, len(peaks)) for count, peaks in all_peaks)
+    assert passing(all_peaks, threshold, MOST * mean) == min(mean * spans, room)
+
+
+def test_more_effort_tries_more():
+    ranks = np.arange(100) % 40
+    peaks = 10 - ranks / 2
+    modes = choose_modes(ranks, peaks, some_peaks(1), 16, 0.99)
+    fast, default, sensitive = (modes[mode] for mode in ("fast", "default", "sensitive"))
+    assert [mode["candidates"] for mode in (fast, default, sensitive)] == [8, 16, 64]
+    assert all(mode["most"] == MOST * mode["candidates"] for mode in modes.values())
+    assert fast["threshold"] > default["threshold"] > sensitive["threshold"]
+    assert fast["recall"] == pytest.approx(0.97) and sensitive["recall"] == 1.0
+
+
+def test_where_fewer_are_enough_for_the_recall_fewer_are_tried():
+    ranks, peaks = np.zeros(50), np.full(50, 99.0)
+    assert choose_modes(ranks, peaks, some_peaks(2), 16, 0.99)["default"]["threshold"] == 99.0
+
+
+def test_a_model_of_few_families_tries_them_all():
+    all_peaks = peaks_of_all(Runtime(), make_fold(), 100, ONE)
+    assert len(all_peaks) == 20 and all(len(peaks) == FAMILIES for _, peaks in all_peaks)
+    lowest = min(peaks[-1] for _, peaks in all_peaks)
+    assert usual_threshold(all_peaks, FAMILIES) == pytest.approx(lowest)
+    assert choose_modes(np.zeros(2), np.ones(2), all_peaks, 1, 0.995)["fast"]["candidates"] == 1
+
+
+def test_peaks_are_the_same_in_any_number_of_threads():
+    one, three = (peaks_of_all(Runtime(), make_fold(), 7, Threads(cpus)) for cpus in (1, 3))
+    assert len(one) == 7
+    for (count, peaks), (other_count, other) in zip(one, three, strict=True):
+        assert count == other_count and (peaks == other).all() and (np.diff(peaks) <= 0).all()

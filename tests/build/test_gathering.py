@@ -1,6 +1,5 @@
 """Gathering thresholds of our own making: the rule, what profiles are tried on, and that they hold."""
 
-import functools
 import random
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,17 +12,21 @@ from hypothesis import strategies as st
 
 from pfamnet.build import gathering as module
 from pfamnet.build.gathering import (
-    STEP,
-    Evidence,
+    E_VALUE,
+    MOST_LOST,
     Material,
-    Rule,
+    Scores,
     bits,
+    gathering,
     pieces,
     score_at,
     set_gathering,
+    threshold,
     to_block,
 )
 from pfamnet.build.hmms import build_profiles
+from pfamnet.build.options import BuildOptions
+from pfamnet.build.work import Threads, Work
 from pfamnet.profiles.search import Thresholds
 from pfamnet.trainset.trainset import Fold, read_trainset
 
@@ -40,76 +43,74 @@ def trainset(tmp_path_factory):
     return read_trainset([folder / "seeds.sto"], holdout=0.25)
 
 
-@functools.cache
-def profile_bytes():
-    return {}
+@pytest.fixture(scope="module")
+def built(trainset, tmp_path_factory):
+    work = Work(tmp_path_factory.mktemp("work"), BuildOptions(()), False)
+    return build_profiles(trainset, "hmmalign", work, Threads())
 
 
 @pytest.fixture
-def profiles(trainset):
+def profiles(built):
     """New ones each time: they are changed in place."""
-    made = profile_bytes()
-    if not made:
-        made.update(enumerate(build_profiles(trainset)))
-    return [made[index].copy() for index in sorted(made)]
+    return [hmm.copy() for hmm in built]
 
 
 def made(trainset, hmms, tmp_path, cpus=1, seed=42):
-    work = tmp_path / f"{cpus}.{seed}"
-    work.mkdir(exist_ok=True)
-    said = set_gathering(trainset, hmms, seed, cpus, work, progress=False)
+    folder = tmp_path / f"{cpus}.{seed}"
+    folder.mkdir(exist_ok=True)
+    said = set_gathering(trainset, hmms, seed, Work(folder, BuildOptions(()), False), Threads(cpus))
     return [tuple(hmm.cutoffs.gathering) for hmm in hmms], said
 
 
 # The rule
 
 
-def threshold(known, others, train=(), least=10.0):
-    return Rule().threshold(*(np.array(values, float) for values in (known, train, others)), least)
+def cutoff(known, others, train=(), least=10.0):
+    return threshold(*(np.array(values, float) for values in (known, train, others)), least)
 
 
 def test_where_nothing_else_scores_the_threshold_is_the_least():
-    assert threshold([50, 60, 70], [3, 9]) == threshold([50, 60, 70], []) == 10 + STEP
-    assert threshold([], []) == 10 + STEP
+    assert cutoff([50, 60, 70], [3, 9]) == cutoff([50, 60, 70], []) == cutoff([], []) == 10.25
 
 
-def test_between_the_strongest_other_and_the_weakest_known():
-    assert 20 + STEP <= threshold([50, 60, 70], [20]) <= 20 + Rule().margin + STEP
-    assert 20 < threshold([21, 60, 70], [20]) <= 21
+def test_it_is_the_next_quarter_bit_above_the_strongest_other():
+    assert cutoff([50, 60, 70], [20]) == 20.25
+    assert cutoff([21, 60, 70], [20.3]) == 20.5
 
 
 def test_where_they_mix_the_fewest_errors_count():
-    assert 30 < threshold([25, 40, 50, 60, 70, 80], [5, 12, 29, 30]) <= 40
-    assert threshold([15, 16, 50, 60, 70, 80], [11, 49]) < 15  # one other is fewer than two known
+    assert cutoff([25, 40, 50, 60, 70, 80], [5, 12, 29, 30]) == 30.25
+    assert cutoff([15, 16, 50, 60, 70, 80], [11, 49]) < 15  # one other is fewer than two known
 
 
 def test_others_alone_cannot_take_a_family_from_its_known_domains():
-    found = threshold([30, 31, 32, 33], list(np.linspace(40, 90, 500)) + [12])
+    found = cutoff([30, 31, 32, 33], list(np.linspace(40, 90, 500)) + [12])
     assert 12 < found <= 30
 
 
 def test_train_domains_bound_from_above_and_no_more():
-    assert threshold([], [40], train=[60, 60, 60]) == 10 + STEP
-    assert 20 < threshold([], [20, 40], train=[60, 60, 60]) <= 30
-    assert threshold([], [], train=[11, 12, 13]) == 10 + STEP
+    assert cutoff([], [40], train=[60, 60, 60]) == 10.25
+    assert cutoff([], [20, 40], train=[60, 60, 60]) == 20.25
+    assert cutoff([], [], train=[11, 12, 13]) == 10.25
 
 
 @given(scores, scores, scores, st.floats(0, 40), st.randoms(use_true_random=False))
 def test_any_scores_make_a_threshold_above_the_least_whatever_their_order(known, train, others, least, rng):
-    found = Rule().threshold(known, train, others, least)
-    assert found > least and found % STEP == 0
+    found = threshold(known, train, others, least)
+    assert found > least and found % 0.25 == 0
     mixed = [np.array(rng.sample(values.tolist(), len(values))) for values in (known, train, others)]
-    assert Rule().threshold(*mixed, least) == found
-    if len(known) and (known > least + STEP).all():
-        assert (known < found - STEP).mean() <= Rule().most_lost
+    assert threshold(*mixed, least) == found
+    if len(known) and (known > least + 0.25).all():
+        assert (known < found - 0.25).mean() <= MOST_LOST
 
 
 @given(scores, scores, st.integers(1, 20_000))
 def test_the_two_thresholds_are_significant_and_that_of_domains_is_not_the_higher(known, others, families):
     pairs = (np.column_stack([values, values - 1]) for values in (known, np.zeros(0), others))
-    sequence, domain = Rule().gathering(Evidence(*pairs), STATISTICS, families)
+    hmm = SimpleNamespace(evalue_parameters=STATISTICS)
+    sequence, domain = gathering(Scores(*pairs), hmm, families)
     assert domain <= sequence
-    assert families * np.exp(-STATISTICS.f_lambda * (domain - STATISTICS.f_tau)) <= Rule().e_value
+    assert families * np.exp(-STATISTICS.f_lambda * (domain - STATISTICS.f_tau)) <= E_VALUE
 
 
 def test_the_least_score_is_that_of_the_profiles_own_p_value(profiles):
@@ -124,7 +125,7 @@ def test_the_least_score_is_that_of_the_profiles_own_p_value(profiles):
 def test_relatives_are_not_among_the_others(trainset):
     material = Material(trainset, 1)
     for index, clan in enumerate([{0, 1}, {0, 1}, {2}, {3}]):
-        strange = material.strange(index)
+        strange = material.unrelated(index)
         of_others = {piece.family for piece, yes in zip(material.chosen, strange) if yes}
         assert of_others == {0, 1, 2, 3} - clan
         assert strange[len(material.chosen) :].all() and len(strange) == len(material.others)
@@ -157,7 +158,7 @@ def test_dev_that_train_stands_in_for_is_not_taken_for_dev(trainset):
 
 def test_members_pass_and_others_do_not(trainset, profiles, tmp_path):
     pairs, said = made(trainset, profiles, tmp_path)
-    assert said["made"] == said["of"] == 4 and said["e_value"] == module.E_VALUE
+    assert said["made"] == said["of"] == 4 and said["e_value"] == E_VALUE
     rng = np.random.default_rng(9)
     sequences = [synthetic.domain(family, rng) for family in range(4) for _ in range(20)]
     strangers = to_block([synthetic.random_sequence(rng, 150) for _ in range(200)])

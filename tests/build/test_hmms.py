@@ -1,6 +1,7 @@
 """Profiles built from rows and sequences: they find their family, and nothing else."""
 
 import io
+import itertools
 import random
 import sys
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.plan7 import Pipeline
 
 from pfamnet.build.hmms import ALIGNERS, build_profile, build_profiles, medoid
+from pfamnet.build.options import BuildOptions
+from pfamnet.build.work import Threads, Work
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 
@@ -182,36 +185,45 @@ def two_families(rows):
     )
 
 
-def test_a_train_set_gives_a_profile_per_family_in_order(two_families, rows):
-    hmms = build_profiles(two_families)
+@pytest.fixture
+def profiles(tmp_path):
+    """Builds the profiles of a train set, in a work directory that it keeps or not."""
+    made = itertools.count()
+
+    def profiles(trainset, cpus=1, folder=None):
+        folder = folder or tmp_path / f"{next(made)}"
+        folder.mkdir(exist_ok=True)
+        return build_profiles(trainset, "hmmalign", Work(folder, BuildOptions(()), False), Threads(cpus))
+
+    return profiles
+
+
+def test_a_train_set_gives_a_profile_per_family_in_order(two_families, rows, profiles):
+    hmms = profiles(two_families)
     assert [hmm.name for hmm in hmms] == ["family0", "family1", "family2"]
     assert [hmm.nseq for hmm in hmms] == [9, 12, 1]  # the third twice the same
     assert h3m(hmms[1]) == h3m(build_profile(two_families.families[1], rows=rows[:12]))
 
 
-def test_threads_do_not_change_the_profiles(two_families):
-    alone = [h3m(hmm) for hmm in build_profiles(two_families)]
-    assert [h3m(hmm) for hmm in build_profiles(two_families, cpus=4)] == alone
+def test_threads_do_not_change_the_profiles(two_families, profiles):
+    alone = [h3m(hmm) for hmm in profiles(two_families)]
+    assert [h3m(hmm) for hmm in profiles(two_families, cpus=4)] == alone
 
 
-def test_an_interrupted_build_goes_on(two_families):
-    saved = {}
-
-    def stop(index, hmm):
-        saved[index] = hmm
-        if len(saved) == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        build_profiles(two_families, done=stop)
-    before, built = dict(saved), []
-    hmms = build_profiles(two_families, done=lambda i, _: built.append(i), existing=before)
-    assert sorted(built + list(before)) == [0, 1, 2] and len(built) == 1
-    assert [h3m(hmm) for hmm in hmms] == [h3m(hmm) for hmm in build_profiles(two_families)]
+def test_saved_profiles_are_not_built_again(two_families, profiles, tmp_path, monkeypatch):
+    first = profiles(two_families, folder=tmp_path / "kept")
+    (tmp_path / "kept" / "profiles" / "1.h3m").unlink()
+    built = []
+    monkeypatch.setattr(
+        "pfamnet.build.hmms.build_profile",
+        lambda family, *rest: built.append(family.name) or build_profile(family, *rest),
+    )
+    again = profiles(two_families, folder=tmp_path / "kept")
+    assert built == ["family1"] and list(map(h3m, again)) == list(map(h3m, first))
 
 
-def test_a_family_without_sequences_ends_the_build_by_name(two_families):
+def test_a_family_without_sequences_ends_the_build_by_name(two_families, profiles):
     families = [*two_families.families, Family("PF00009.1", "nobody")]
     altered = SimpleNamespace(**{**vars(two_families), "families": families})
     with pytest.raises(PfamnetError, match="family 'nobody': no sequence with a residue"):
-        build_profiles(altered, cpus=2)
+        profiles(altered, cpus=2)

@@ -1,6 +1,5 @@
 """Builds from one end to the other: killed and resumed, refused, and with odd train sets."""
 
-import functools
 import itertools
 import json
 import os
@@ -16,40 +15,17 @@ import synthetic
 import torch
 from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
 from safetensors.torch import load_file
+from small_build import make_small
 from trainings import step_of
 
 import pfamnet.build.pipeline as module
 import pfamnet.build.write_model as output
+from pfamnet.build.provenance import input_digests
 from pfamnet.cli.build import build as command
 from pfamnet.cli.common import run
 from pfamnet.model.directory import open_model
-from pfamnet.network.light import LightConfig
 
 DATA = Path(__file__).parents[1] / "data"
-
-
-@pytest.fixture
-def quick(monkeypatch, capfd, tmp_path):
-    """pfamnet-build in this process, of a very small light network: (status, stderr)."""
-    monkeypatch.setattr(
-        module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16)
-    )
-    monkeypatch.setattr(output, "calibrate", functools.partial(fewer, output.calibrate))
-    threads = torch.get_num_threads()
-
-    def quick(*arguments, out=tmp_path / "made"):
-        words = ["--cpu", "1", "--device", "cpu", "--light-residues", "70000", out, *arguments]
-        status = run(command, list(map(str, words)))
-        said = capfd.readouterr()
-        assert said.out == ""
-        return status, said.err
-
-    yield quick
-    torch.set_num_threads(threads)
-
-
-def fewer(calibrate, runtime, fold, families, residues, *rest):
-    return calibrate(runtime, fold, families, residues // 20, *rest)
 
 
 def tables(model):
@@ -74,25 +50,13 @@ def test_a_build_leaves_the_model_and_no_work(esm_model):
     assert sorted(path.name for path in esm_model.parent.iterdir()) == ["made", "stderr"]
 
 
-def test_work_is_kept_where_that_is_asked_for(light_model):
-    work = light_model.with_name("made.work")
-    assert sorted(path.name for path in work.iterdir()) == [
-        "inputs.json",
-        "light",
-        "options.json",
-        "profiles",
-    ]
-
-
 def test_a_build_says_on_stderr_what_it_did(light_model, esm_model):
     said = (light_model.parent / "stderr").read_text().splitlines()
     assert said[0].startswith("8 families, ") and said[-1].endswith("made: a model of 8 families")
-    assert any(line.startswith("light: validation accuracy") for line in said)
+    assert any(line.startswith("light: validation accuracy 0.") for line in said)
     assert not any("Warning" in line or "%|" in line for line in said)
-    assert any(
-        line.startswith("esm: validation accuracy")
-        for line in (esm_model.parent / "stderr").read_text().splitlines()
-    )
+    said = (esm_model.parent / "stderr").read_text().splitlines()
+    assert any(line.startswith("esm: validation accuracy 0.") for line in said)
 
 
 def test_the_training_log_is_a_table_of_both_networks(esm_model):
@@ -133,7 +97,7 @@ def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, ba
     options = ["--base", base, *ESM_OPTIONS, out, labelled]
 
     def killed(condition, *more):
-        process = start_build(*more, *options, folder=tmp_path, eager=True)
+        process = start_build(*more, *options, folder=tmp_path, name="eager_build")
         wait_for(condition, process)
         process.kill()
         process.wait()
@@ -149,7 +113,7 @@ def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, ba
     process = start_build("--resume", *options, folder=tmp_path)
     assert process.wait(300) == 0
     said = (tmp_path / "stderr").read_text()
-    assert "Traceback" not in said and said.count("esm: validation accuracy") == 2
+    assert "Traceback" not in said and said.count("esm: validation accuracy 0.") == 2
     assert tables(out) == tables(esm_model)
     assert log(out) == log(esm_model)
     assert described(out) == described(esm_model)
@@ -166,7 +130,7 @@ def described(model):
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_build_ends_in_order_and_can_go_on(trainset, tmp_path, number, status):
     out, work = tmp_path / "made", tmp_path / "made.work"
-    process = start_build("--light-residues", 10**8, out, *trainset, folder=tmp_path, eager=True)
+    process = start_build("--light-residues", 10**8, out, *trainset, folder=tmp_path, name="small_build")
     wait_for(lambda: step_of(work, "light") >= 1, process)
     process.send_signal(number)
     assert process.wait(60) == status
@@ -184,25 +148,29 @@ def test_a_stop_while_libraries_load_is_quiet(trainset, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-def test_what_a_killed_writing_left_goes_with_the_work(quick, tmp_path, labelled):
-    """A model half written when the build was killed lies in the work directory."""
-    assert quick("--keep-work", labelled)[0] == 0
+def test_a_build_stopped_before_its_end_repeats_nothing(quick, tmp_path, labelled, monkeypatch):
+    """Neither profiles nor cutoffs nor the training; and a half-written model goes with the work."""
     work = tmp_path / "made.work"
-    shutil.rmtree(tmp_path / "made")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "write_training_log", stop)
+        assert quick(labelled)[0] == 130
+    kept = ["gathering.json", "inputs.json", "light", "options.json", "profiles"]
+    assert sorted(path.name for path in work.iterdir()) == kept and not (tmp_path / "made").exists()
     (work / ".made.abcdef").mkdir()
     (work / ".made.abcdef" / "families.tsv").write_text("half")
-    assert quick("--resume", labelled)[0] == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["made"]
-
-
-def test_a_finished_training_is_not_repeated(quick, tmp_path, labelled):
-    assert quick("--keep-work", labelled)[0] == 0
-    first = tables(tmp_path / "made")
-    shutil.rmtree(tmp_path / "made")
-    made = (tmp_path / "made.work" / "light" / "best.safetensors").stat().st_mtime_ns
-    assert quick("--resume", "--keep-work", labelled)[0] == 0
-    assert (tmp_path / "made.work" / "light" / "best.safetensors").stat().st_mtime_ns == made
-    assert tables(tmp_path / "made") == first
+    with monkeypatch.context() as patch:
+        for place, name in (("hmms", "build_profile"), ("gathering", "Material")):
+            patch.setattr(f"pfamnet.build.{place}.{name}", None)
+        patch.setattr("pfamnet.training.loop.Training.step", None)
+        status, said = quick("--resume", labelled)
+    assert status == 0, said
+    assert quick(labelled, out=tmp_path / "again")[0] == 0
+    assert tables(tmp_path / "made") == tables(tmp_path / "again")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "made"]
 
 
 # Refusals about model_out and the work directory
@@ -227,36 +195,36 @@ def test_work_that_is_there_is_not_overwritten(quick, tmp_path, labelled):
     (tmp_path / "made.work").mkdir()
     (tmp_path / "made.work" / "precious").touch()
     message = one_line(quick(labelled))
-    assert "made.work: a build was begun there" in message and "--resume" in message
+    assert "made.work: an earlier build is unfinished: resume it" in message
     assert (tmp_path / "made.work" / "precious").exists()
 
 
 def test_where_nothing_was_begun_there_is_nothing_to_resume(quick, tmp_path, labelled):
-    assert "nothing to resume" in one_line(quick("--resume", labelled))
+    assert "no build to resume" in one_line(quick("--resume", labelled))
     (tmp_path / "made.work").mkdir()
-    assert "nothing to resume" in one_line(quick("--resume", labelled))
+    assert "no build to resume" in one_line(quick("--resume", labelled))
     (tmp_path / "made.work").rmdir()
     (tmp_path / "made.work").write_text("a file")
-    assert "nothing to resume" in one_line(quick("--resume", labelled))
+    assert "no build to resume" in one_line(quick("--resume", labelled))
 
 
 def test_damaged_options_are_refused(quick, tmp_path, labelled):
     (tmp_path / "made.work").mkdir()
     (tmp_path / "made.work" / "options.json").write_text('{"trainsets": [')
-    assert "options.json is damaged" in one_line(quick("--resume", labelled))
+    assert "options.json is corrupt" in one_line(quick("--resume", labelled))
 
 
 @pytest.mark.parametrize(
-    "change", [["--seed", 7], ["--lr", 0.1], ["--top", 3], ["--compress"], ["--recall", 0.9]]
+    "change", [["--seed", 7], ["--lr", 0.1], ["--max-families", 3], ["--compress"], ["--recall", 0.9]]
 )
 def test_other_options_are_refused_when_resuming(quick, tmp_path, labelled, change):
     begin(tmp_path, labelled)
-    assert "was begun with other options" in one_line(quick("--resume", *change, labelled))
+    assert "begun with other options" in one_line(quick("--resume", *change, labelled))
 
 
 def test_other_train_sets_are_refused_when_resuming(quick, tmp_path, labelled, trainset):
     begin(tmp_path, labelled)
-    assert "was begun with other options" in one_line(quick("--resume", labelled, trainset[-1]))
+    assert "begun with other options" in one_line(quick("--resume", labelled, trainset[-1]))
 
 
 def test_input_that_has_changed_is_refused_when_resuming(quick, tmp_path):
@@ -265,37 +233,18 @@ def test_input_that_has_changed_is_refused_when_resuming(quick, tmp_path):
     begin(tmp_path, tmp_path / "d.fa")
     synthetic.write_labelled(tmp_path / "d.fa", families=3, rows=4)
     status, said = quick("--resume", tmp_path / "d.fa")
-    assert status == 1 and "d.fa: is not what it was when" in said.splitlines()[-1]
-
-
-def test_work_of_before_an_option_was_there_goes_on(quick, tmp_path, labelled):
-    """It then has the default, and only that."""
-    begin(tmp_path, labelled)
-    path = tmp_path / "made.work" / "options.json"
-    options = json.loads(path.read_text())
-    for name in ("license", "light_from", "lora", "freeze", "checkpoint_activations"):
-        del options[name]
-    path.write_text(json.dumps(options))
-    assert "was begun with other options" in one_line(quick("--resume", "--license", "mit", labelled))
-    assert quick("--resume", labelled)[0] == 0
-
-
-def test_work_of_before_inputs_were_remembered_goes_on(quick, tmp_path, labelled):
-    begin(tmp_path, labelled)
-    (tmp_path / "made.work" / "inputs.json").unlink()
-    assert quick("--resume", labelled)[0] == 0
+    assert status == 1 and "d.fa: changed since" in said.splitlines()[-1]
 
 
 def begin(tmp_path, labelled):
     """The work directory of a build that was killed at once."""
-    module.Build(
-        tmp_path / "made", module.BuildOptions((str(labelled),), light_residues=70_000), device="cpu"
-    ).begin()
+    options = module.BuildOptions((str(labelled),), light_residues=70_000)
+    module.Build(tmp_path / "made", options, device="cpu").work.begin(input_digests(options))
 
 
-def test_cpu_and_device_are_not_of_the_build(quick, tmp_path, labelled):
+def test_threads_and_device_are_not_of_the_build(quick, tmp_path, labelled):
     begin(tmp_path, labelled)
-    assert quick("--resume", "--keep-work", "--cpu", 2, labelled)[0] == 2  # --cpu twice
+    assert quick("--resume", "--cpu", 2, labelled)[0] == 2  # --cpu twice
     status, said = quick("--resume", labelled)
     assert status == 0 and (tmp_path / "made").is_dir() and not (tmp_path / "made.work").exists()
 
@@ -320,7 +269,7 @@ REFUSED = {
         "profile 3 'other': has the accession of profile 1: PF",
     ),
     "no such base": (["--base", "./none", "d.fa"], "./none: no such directory"),
-    "a base that is a file": (["--base", "d.fa", "d.fa"], "not a directory in Hugging Face layout"),
+    "a base that is a file": (["--base", "d.fa", "d.fa"], "d.fa: no such directory"),
     "a base without a configuration": (["--base", ".", "d.fa"], "config.json"),
     "letters outside the alphabet": (
         ["digits.fa"],
@@ -380,7 +329,9 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
         ["--freeze", "x", "--base", "b", "out", "d.fa"],
         ["--aligner", "clustal", "out", "d.fa"],
         ["--nonsense", "out", "d.fa"],
-        ["--top", "x", "out", "d.fa"],
+        ["--max-families", "x", "out", "d.fa"],
+        ["--light-residues", "0", "out", "d.fa"],
+        ["--light-width", "8", "--light-from", "m", "out", "d.fa"],
     ],
 )
 def test_wrong_use_is_status_2_and_one_line(capfd, monkeypatch, tmp_path, arguments):
@@ -406,7 +357,7 @@ def test_without_torch_it_says_what_to_install(tmp_path, labelled):
         [*program("pfamnet-build"), str(tmp_path / "made"), str(labelled)],
         text=True,
         capture_output=True,
-        env=environment() | {"PYTHONPATH": str(tmp_path)},
+        env=environment() | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
     )
     assert "torch is not installed" in refused(done) and "pfamnet[build]" in done.stderr
 
@@ -437,7 +388,7 @@ def test_families_of_one_sequence_are_built_with_warnings(quick, tmp_path):
     status, said = quick(tmp_path / "d.fa")
     assert status == 0, said
     assert "warning: families with one training row: 4" in said
-    assert "warning: no dev fold: 4 of the train sequences stand in for it" in said
+    assert "warning: no validation set: 4 training sequences stand in for it" in said
     assert len(open_model(tmp_path / "made").families) == 4
 
 
@@ -469,7 +420,7 @@ def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
     ]
     records += [(f"other{i} PF77777.1", synthetic.domain(0, np.random.default_rng(i))) for i in range(4)]
     (tmp_path / "d.fa").write_text(synthetic.fasta(records))
-    status, said = quick("--hmm", DATA / "golden.hmm.gz", "--top", 3, tmp_path / "d.fa")
+    status, said = quick("--hmm", DATA / "golden.hmm.gz", "--max-families", 3, tmp_path / "d.fa")
     assert status == 0, said
     assert "warning: families left out, as not wanted: 1 (PF77777)" in said
     model = open_model(tmp_path / "made")
@@ -506,7 +457,7 @@ def test_the_most_frequent_families_are_taken(quick, tmp_path):
     synthetic.write_labelled(tmp_path / "b.fa", families=2, rows=12, seed=9)
     text = (tmp_path / "b.fa").read_text().replace(">d", ">e")
     (tmp_path / "b.fa").write_text(text)
-    assert quick("--top", 2, tmp_path / "a.fa", tmp_path / "b.fa")[0] == 0
+    assert quick("--max-families", 2, tmp_path / "a.fa", tmp_path / "b.fa")[0] == 0
     assert [f.accession for f in open_model(tmp_path / "made").families] == [
         synthetic.accession(i) for i in (0, 1)
     ]
@@ -600,21 +551,22 @@ def test_frozen_layers_stay_as_they_were(quick, tmp_path, base, labelled, monkey
 
 
 def test_more_frozen_layers_than_there_are_is_refused(quick, tmp_path, base, labelled):
-    assert "3 frozen layers: the encoder has only 2" in one_line(quick("--base", base, "--freeze", 3, labelled))
+    assert "3 frozen layers: the encoder has only 2" in one_line(
+        quick("--base", base, "--freeze", 3, labelled)
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_adapters_of_too_high_a_rank_are_refused_before_anything_is_made(quick, tmp_path, base, labelled):
-    assert "adapters of rank 33: the encoder is only 32 wide" in one_line(quick("--base", base, "--lora", 33, labelled))
+    assert "adapters of rank 33: the encoder is only 32 wide" in one_line(
+        quick("--base", base, "--lora", 33, labelled)
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_equal_builds_make_equal_models_at_any_number_of_threads(tmp_path, monkeypatch, labelled):
     """As far as profiles and families go: the arithmetic of training may differ by threads."""
-    monkeypatch.setattr(
-        module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16)
-    )
-    monkeypatch.setattr(output, "calibrate", functools.partial(fewer, output.calibrate))
+    make_small(monkeypatch.setattr)
     threads = torch.get_num_threads()
     for cpus in ("1", "2"):
         assert (

@@ -258,7 +258,7 @@ def test_a_missing_package_is_one_line(package, faulty, tmp_path):
 
 def test_what_cannot_be_explored_is_one_line(faulty, tmp_path):
     (tmp_path / "file").write_text("x")
-    assert "file: exists, and is no directory" in refused(
+    assert "file: exists and is no directory" in refused(
         build("--explore", tmp_path / "file", faulty, check=False)
     )
     assert "not a directory" in refused(build("--explore", tmp_path / "file/x", faulty, check=False))
@@ -268,7 +268,7 @@ def test_what_cannot_be_explored_is_one_line(faulty, tmp_path):
         build("--explore", tmp_path / "out", tmp_path / "empty", check=False)
     )
     assert not (tmp_path / "out").exists()
-    assert "not together with --top" in refused(
-        build("--explore", tmp_path / "out", "--top", 3, faulty, check=False), 2
+    assert "not together with --max-families" in refused(
+        build("--explore", tmp_path / "out", "--max-families", 3, faulty, check=False), 2
     )
     assert "<trainset>" in refused(build(tmp_path / "out", check=False), 2)

@@ -83,46 +83,44 @@ def test_the_discriminant_is_fishers():
 # After training
 
 
-def finished(made, path, train=None, dev=None):
+def finished(made, train=None, dev=None):
     corpus = Corpus(dev or fold(10, 2))
-    return finish_head(
-        made.eval(), Corpus(train or fold(8, 1)), Measure(corpus, made.block), path, nullcontext()
-    )
+    return finish_head(made.eval(), Corpus(train or fold(8, 1)), Measure(corpus, made.block), nullcontext())
 
 
 def layer(made):
     return {name: tensor.clone() for name, tensor in made.head[-1].state_dict().items()}
 
 
-def test_a_head_that_knows_nothing_learns_from_the_discriminant(tmp_path):
+def test_a_head_that_knows_nothing_learns_from_the_discriminant():
     made = network()
     before = Measure(Corpus(fold(10, 2)), made.block)(made.eval())
-    said = finished(made, tmp_path / "head.safetensors")
+    said = finished(made)
     assert Measure(Corpus(fold(30, 3)), made.block)(made.eval()) > before + 0.4
     assert "head + 0 x" not in said
 
 
-def test_a_head_that_is_always_right_stays_but_for_a_scale(tmp_path):
+def test_a_head_that_is_always_right_stays_but_for_a_scale():
     """The discriminant of rows with the wrong families can only do harm."""
     made = network()
-    finished(made, tmp_path / "first")
+    finished(made)
     before, wrong = layer(made), fold(8, 1)
     wrong.domains[:, 3] = (wrong.domains[:, 3] + 1) % len(LETTERS)
-    said = finished(made, tmp_path / "second", train=wrong)
+    said = finished(made, train=wrong)
     after = layer(made)
     scale = after["bias"][0] / before["bias"][0]
     assert "head + 0 x" in said and scale > 0
     assert torch.allclose(after["weight"], before["weight"] * scale, rtol=1e-4, atol=1e-6)
 
 
-def test_sure_logits_of_a_head_that_is_often_wrong_are_scaled_down(tmp_path):
+def test_sure_logits_of_a_head_that_is_often_wrong_are_scaled_down():
     made = network()
     with torch.no_grad():
         made.head[-1].weight.mul_(200)
     wrong = fold(20, 2)
     wrong.domains[::3, 3] = (wrong.domains[::3, 3] + 1) % len(LETTERS)
     sure = surprise_of(made, wrong)
-    finished(made, tmp_path / "head", dev=wrong)
+    finished(made, dev=wrong)
     assert surprise_of(made, wrong) < sure
 
 
@@ -135,23 +133,16 @@ def surprise_of(made, dev):
     return F.cross_entropy(torch.stack([logits for _, logits in found]), labels).item()
 
 
-def test_it_is_done_once(tmp_path):
-    one, other = network(), network()
-    assert finished(one, tmp_path / "head")
-    assert finished(other, tmp_path / "head") == ""
-    assert all(torch.equal(tensor, layer(other)[name]) for name, tensor in layer(one).items())
-
-
-def test_no_family_has_a_place_of_its_own(tmp_path):
+def test_no_family_has_a_place_of_its_own():
     """Shuffled domains are no family: their logit is not the mean of all."""
     made = network()
-    finished(made, tmp_path / "head")
+    finished(made)
     weight = made.head[-1].weight
     assert not torch.allclose(weight[0], weight[1:].mean(0), atol=1e-3)
 
 
 @pytest.mark.parametrize("rows", [1, 2])
-def test_few_rows_leave_numbers_after_training_too(tmp_path, rows):
+def test_few_rows_leave_numbers_after_training_too(rows):
     made = network(families=5)
-    finished(made, tmp_path / "head", train=fold(rows, 1))
+    finished(made, train=fold(rows, 1))
     assert all(torch.isfinite(tensor).all() for tensor in made.head.state_dict().values())

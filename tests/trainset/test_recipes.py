@@ -98,8 +98,7 @@ def test_a_plan_needs_no_torch(tmp_path, labelled):
     import sys
 
     code = (
-        "import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; "
-        "from pfamnet.cli.common import run; "
+        "import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; from pfamnet.cli.common import run; "
         f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -138,11 +137,9 @@ def rows_of(plan):
     ("arguments", "says"),
     [
         (["--recipe", "special"], "'special' is not one of 'specialist', 'generalist-70k'"),
-        (["--recipe", "full", "--top", "3"], "not together with --top"),
+        (["--recipe", "full", "--max-families", "3"], "not together with --max-families"),
         (["--plan"], "--recipe is missing"),
         (["--cut-domains"], "--cut-domains needs a table of domains"),
-        (["--holdout-by", "family"], "'family' is not one of"),
-        (["--similarity", "1"], "1"),
         (["--power", "2"], "2"),
     ],
 )

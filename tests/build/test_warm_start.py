@@ -1,18 +1,21 @@
 """A light network that begins with the weights of another model."""
 
+import json
+
 import numpy as np
 import pytest
 import synthetic
 import torch
 import untrained
-from conftest import build, refused
+from conftest import build
+from safetensors import safe_open
 from safetensors.torch import save_file
 
+from pfamnet.build.warm_start import Stored
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.model.directory import WEIGHTS, ModelWriter, open_model
 from pfamnet.network.tokens import PAD, encode
-from pfamnet.training.light_start import Stored
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +82,7 @@ def test_what_is_no_light_network_is_refused(folder, tmp_path):
 def test_a_model_can_be_cut_down_without_training(light_model, trainset, tmp_path):
     """The families that stay keep their logits, up to the steps of int8."""
     out = tmp_path / "cut"
-    build(
-        "--light-from",
-        light_model,
-        "--light-residues",
-        0,
-        "--light-precision",
-        "fp32",
-        "--top",
-        3,
-        out,
-        *trainset,
-    )
+    build("--light-from", light_model, "--light-residues", 0, "--max-families", 3, out, *trainset)
     cut, whole = open_model(out), open_model(light_model)
     assert len(cut.families) == 3
     places = [[family.key for family in whole.families].index(family.key) for family in cut.families]
@@ -102,6 +94,8 @@ def test_a_model_can_be_cut_down_without_training(light_model, trainset, tmp_pat
     assert len((out / "training.tsv").read_text().splitlines()) == 1
 
 
-def test_no_training_needs_a_model_to_take_the_network_from(labelled, tmp_path):
-    line = refused(build("--light-residues", 0, tmp_path / "made", labelled, check=False))
-    assert "--light-from" in line and not (tmp_path / "made.work").exists()
+def test_a_new_network_has_the_width_that_is_asked_for(quick, labelled, tmp_path):
+    status, said = quick("--light-width", 24, labelled)
+    assert status == 0, said
+    with safe_open(tmp_path / "made" / WEIGHTS, "np") as file:
+        assert json.loads(file.metadata()["config"])["width"] == 24

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import synthetic
 
-from pfamnet.build.data import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
 from pfamnet.build.hmms import build_profile
+from pfamnet.build.inputs import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.profiles.files import write_profiles
@@ -65,7 +65,7 @@ def test_where_nothing_was_held_out_train_sequences_stand_in(read):
     assert trainset.dev is None
     made = with_dev(trainset, 1)
     assert len(made.dev.sequences) == len(trainset.train.sequences) == 26
-    assert made.warnings[-1].startswith("no dev fold: 26 of the train sequences stand in for it")
+    assert made.warnings[-1].startswith("no validation set: 26 training sequences stand in for it")
     assert made.train is trainset.train
     check(made.dev, trainset.train)
 
@@ -86,7 +86,7 @@ def test_a_dev_fold_without_a_known_family_is_none(read):
     trainset = read()
     trainset.dev.domains[:, 3] = -1
     made = with_dev(trainset, 1)
-    assert "no dev fold" in made.warnings[-1] and (made.dev.domains[:, 3] >= 0).any()
+    assert "no validation set" in made.warnings[-1] and (made.dev.domains[:, 3] >= 0).any()
 
 
 def test_not_more_sequences_stand_in_than_it_takes():

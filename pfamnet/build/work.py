@@ -1,0 +1,110 @@
+"""How a build works: a directory that keeps each finished step, and threads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..errors import PfamnetError
+from ..io.replacing import replacing
+from .options import BuildOptions
+
+OPTIONS, INPUTS = "options.json", "inputs.json"
+
+
+def save_json(value, path: Path) -> None:
+    path.write_text(json.dumps(value, indent=1))
+
+
+def load_json(path: Path):
+    return json.loads(path.read_text())
+
+
+class Work:
+    """The work directory of a build, which a resumed build takes up again.
+
+    `options.json` and `inputs.json` in it say what the build was begun with.
+    """
+
+    def __init__(self, folder: Path, options: BuildOptions, resume: bool):
+        self.folder, self.resume = folder, resume
+        self.options = json.loads(json.dumps(asdict(options)))
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    def check(self) -> None:
+        """Raise PfamnetError if no build can begin here, or if there is none of these options to resume."""
+        if not self.resume:
+            if self.folder.exists():
+                raise PfamnetError(f"{self.folder}: an earlier build is unfinished: resume it or delete it")
+            return
+        try:
+            begun = load_json(self / OPTIONS)
+        except (FileNotFoundError, NotADirectoryError):
+            raise PfamnetError(f"{self.folder}: no build to resume") from None
+        except ValueError:
+            raise PfamnetError(f"{self / OPTIONS} is corrupt; delete the directory") from None
+        if begun != self.options:
+            raise PfamnetError(f"{self.folder}: begun with other options; repeat them or delete it")
+
+    def begin(self, digests: dict[str, str]) -> None:
+        """Make the directory; when resuming, raise PfamnetError if an input file has changed."""
+        if not self.resume:
+            self.folder.mkdir(parents=True)
+            save_json(digests, self / INPUTS)
+            save_json(self.options, self / OPTIONS)
+            return
+        begun = load_json(self / INPUTS)
+        for file in sorted(begun.keys() | digests.keys()):
+            if begun.get(file) != digests.get(file):
+                raise PfamnetError(f"{file}: changed since {self.folder} was begun; delete that directory")
+
+    def step(self, name: str, make: Callable, load: Callable, save: Callable):
+        """Do one step of the build, unless its result is here already.
+
+        Arguments:
+            name: of the file that keeps the result.
+            make: does the step, without arguments.
+            load: reads the result from a path.
+            save: writes the result (first argument) to a path (second argument).
+
+        Returns:
+            What `load` reads: a resumed build sees the same as an uninterrupted one.
+        """
+        path = self / name
+        if not path.exists():
+            made = make()
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as partial:
+                save(made, partial)
+        return load(path)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Threads that work on many items, and whether a progress bar shows on stderr."""
+
+    cpus: int = 1
+    progress: bool = False
+
+    def map(self, what: str, function: Callable, items: Collection) -> list:
+        """`function` of each item, in order; `what` names the bar."""
+        with ThreadPoolExecutor(self.cpus) as pool:
+            done = pool.map(function, items)
+            try:
+                return list(
+                    tqdm(done, what, len(items), file=sys.stderr, disable=not self.progress, leave=False)
+                )
+            finally:  # an interrupted build waits for no further item
+                pool.shutdown(cancel_futures=True)

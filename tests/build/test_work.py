@@ -1,0 +1,54 @@
+"""The work directory: steps that are kept, and threads."""
+
+import pytest
+
+from pfamnet.build.options import BuildOptions
+from pfamnet.build.work import Threads, Work
+from pfamnet.io.replacing import replacing
+
+
+@pytest.fixture
+def work(tmp_path):
+    return Work(tmp_path, BuildOptions(()), resume=True)
+
+
+def load(path):
+    return path.read_text()
+
+
+def save(text, path):
+    path.write_text(text.upper())
+
+
+def test_a_step_is_done_once_and_gives_what_was_saved(work):
+    assert work.step("a/b.txt", lambda: "made", load, save) == "MADE"  # also the first time
+    assert work.step("a/b.txt", pytest.fail, load, save) == "MADE"
+    assert [path.name for path in (work / "a").iterdir()] == ["b.txt"]
+
+
+def test_a_step_that_fails_leaves_no_result(work):
+    def half(text, path):
+        save(text, path)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work.step("b.txt", lambda: "made", load, half)
+    assert not (work / "b.txt").exists()
+    assert work.step("b.txt", lambda: "again", load, save) == "AGAIN"
+
+
+def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
+    (tmp_path / "x").write_text("old")
+    with pytest.raises(ValueError), replacing(tmp_path / "x") as partial:
+        partial.write_text("half")
+        raise ValueError
+    assert (tmp_path / "x").read_text() == "old"
+    with replacing(tmp_path / "x") as partial:
+        partial.write_text("new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "new")]
+
+
+@pytest.mark.parametrize("cpus", [1, 3])
+def test_threads_keep_the_order_of_the_items(cpus, capfd):
+    assert Threads(cpus).map("squares", lambda n: n * n, range(20)) == [n * n for n in range(20)]
+    assert capfd.readouterr().err == ""
