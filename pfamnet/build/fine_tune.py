@@ -1,4 +1,4 @@
-"""How a build fine-tunes ESM-2: network, learning rates, sampler and settings, from the fields of BuildOptions."""
+"""How a build fine-tunes ESM-2: network, learning rates, sampler and settings, from a BuildOptions."""
 
 from __future__ import annotations
 

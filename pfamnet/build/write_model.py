@@ -16,12 +16,11 @@ from pyhmmer.plan7 import HMM
 
 from .. import __version__
 from ..families import Family, write_families
-from ..model.directory import CARD, ENCODER, GRAPH, HEAD, ModelWriter
+from ..model.directory import CARD, ENCODER, GRAPH, HEAD, WEIGHTS, ModelWriter
 from ..network.esm import EsmNetwork
 from ..network.esm_files import save_encoder, save_head
 from ..network.light import LightNetwork
-from ..network.light_onnx import export_light, family_offsets
-from ..network.quantize import SAMPLES, quantize_light
+from ..network.light_onnx import SAMPLES, export_light, family_offsets, quantize_light, save_light
 from ..network.runtime import EsmRuntime, LightRuntime
 from ..profiles.files import write_profiles
 from ..profiles.store import ProfileStore
@@ -123,8 +122,9 @@ class ModelOutput:
     def write_light(self, folder: Path, light: LightNetwork, train: Fold) -> LightRuntime:
         """Write the light network, quantized."""
         common = family_offsets(light, some_sequences(train, ORDINARY))
-        export_light(light, folder, common)
-        quantize_light(light, folder, some_sequences(train, SAMPLES), common)
+        save_light(light, folder / WEIGHTS)
+        export_light(light, folder / GRAPH, common)
+        quantize_light(folder / GRAPH, some_sequences(train, SAMPLES), light.block)
         return LightRuntime(folder / GRAPH, light.block)
 
     def calibrated(self, name: str, runtime, dev: Fold, families: list[Family], effort: Effort) -> dict:

@@ -21,8 +21,8 @@ WEIGHT_DECAY = 0.01  # of matrices
 class EsmNetwork(nn.Module):
     """Family logits for each block of residues.
 
-    The encoder's residue vectors are averaged over each block; layer norm, dropout and one linear layer follow.
-    The layer norm makes the head's learning rate independent of the encoder's size.
+    The encoder's residue vectors are averaged over each block. Layer norm, dropout and one linear layer
+    follow. The layer norm makes the head's learning rate independent of the encoder's size.
 
     Arguments:
         encoder: a `transformers.EsmModel`, pretrained or random.
@@ -65,7 +65,7 @@ class EsmNetwork(nn.Module):
         super().__setstate__(state)
 
     def checkpoint_activations(self) -> None:
-        """In training compute the encoder's activations again for the gradients, layer by layer, to save memory.
+        """In training, compute the encoder's activations again for the gradients, to save memory.
 
         No layer draws anything at random, so no generator's state is kept.
         """
@@ -119,7 +119,8 @@ def parameter_groups(
     """Sort the trainable parameters into groups for an optimizer.
 
     The head learns at `head_lr`, the encoder's last layer and final norm at `lr`, each layer below at
-    `layer_decay` times the rate of the one above, the embedding slowest. Norms and biases have no weight decay.
+    `layer_decay` times the rate of the one above, the embedding slowest. Norms and biases have no weight
+    decay.
 
     Returns:
         Groups with keys params, lr, weight_decay and name; none is empty.

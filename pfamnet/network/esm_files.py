@@ -45,9 +45,9 @@ def attend(module, query, key, value, attention_mask, **options):
 
 
 def prepared(encoder: nn.Module) -> nn.Module:
-    """The encoder in evaluation mode, with torch's GELU and without the contact head, which would never learn.
+    """Set an encoder to evaluation mode, remove its contact head, and give it torch's GELU.
 
-    GELU in one operation takes less time and memory than in five, and gives the same numbers.
+    The contact head would never learn. GELU takes less time and memory as one operation than as five.
     """
     encoder.contact_head = None
     for layer in encoder.encoder.layer:

@@ -52,7 +52,7 @@ def by_windows(run, tokens: np.ndarray, block: int) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def discreet_onnxruntime():
+def import_onnxruntime():
     """onnxruntime, told to keep no record of its use: else 1.32 leaves a device number and a database of events,
     which it has the means to send, in the user's cache. It must be told before it is imported."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -65,7 +65,7 @@ class LightRuntime:
     """The light network of a model directory, through onnxruntime on the CPU."""
 
     def __init__(self, graph: Path, block: int):
-        onnxruntime = discreet_onnxruntime()
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3

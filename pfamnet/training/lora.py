@@ -1,4 +1,4 @@
-"""LoRA: fine-tuning by low-rank adapters (Hu et al. 2021, arXiv:2106.09685) of query and value projections."""
+"""LoRA: fine-tuning by low-rank adapters (Hu et al. 2021, arXiv:2106.09685) of query and value."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import torch
 from pfamnet.families import write_families
 from pfamnet.model.directory import ModelWriter
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.network.light_onnx import export_light
+from pfamnet.network.light_onnx import export_light, save_light
 from pfamnet.profiles.files import write_profiles
 
 CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
@@ -42,7 +42,8 @@ def write_model(path, candidates=12, weights=None):
                 for family, offset in zip(families, offsets)
             ],
         )
-        export_light(network, writer.folder)
+        save_light(network, writer.folder / "light.safetensors")
+        export_light(network, writer.folder / "light.onnx")
         combination = {"combination": {"light": {"weights": weights}}} if weights else {}
         writer.finish(
             {

@@ -1,25 +1,36 @@
-"""The exported graph says what the torch network says, from weights stored once."""
+"""The light network's graph: in float32 what the torch network computes, in 8-bit integers nearly that."""
 
+import copy
 import json
+import logging
+import shutil
+from collections import Counter
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors.torch import load_file, safe_open
 from synthetic import random_sequence
 
 from pfamnet.network.light import LightConfig, LightNetwork
-from pfamnet.network.light_onnx import as_exported, export_light, family_offsets, fold, tensor_places
+from pfamnet.network.light_onnx import (
+    LONGEST,
+    Samples,
+    export_light,
+    family_offsets,
+    folded,
+    quantize_light,
+    save_light,
+)
 from pfamnet.network.runtime import LightRuntime
-from pfamnet.network.tokens import encode
+from pfamnet.network.tokens import PAD, encode
 
 CONFIGS = {
     "small": LightConfig(families=5, embedding=16, width=32, context=48),
     "other": LightConfig(
         families=1, block=8, embedding=8, width=16, kernel=3, stem_kernel=5, dilations=(1, 3), context=16
     ),
-    "silu": LightConfig(families=3, block=8, embedding=8, width=16, stride=2, activation="silu", context=16),
-    "gelu": LightConfig(families=3, embedding=8, width=16, stride=8, activation="gelu", context=16),
 }
 
 
@@ -36,26 +47,21 @@ def trained(config):
     return network.eval()
 
 
+def written(network, folder, offsets=None):
+    save_light(network, folder / "light.safetensors")
+    export_light(network, folder / "light.onnx", offsets)
+    return network
+
+
 @pytest.fixture(params=CONFIGS)
 def exported(request, tmp_path):
     network = trained(CONFIGS[request.param])
-    export_light(network, tmp_path)
-    return network, tmp_path
+    return written(network, tmp_path), tmp_path
 
 
 def in_torch(network, sequence):
     with torch.inference_mode():
         return network(torch.from_numpy(encode(sequence).astype(np.int64))[None])[0].numpy()
-
-
-def test_folding_gives_what_convolution_and_normalisation_give():
-    network = trained(CONFIGS["small"])
-    convolution = network.body[1].first
-    x = torch.randn(2, 32, 40)
-    weight, bias = fold(convolution)
-    conv = convolution[0]
-    folded = torch.nn.functional.conv1d(x, weight, bias, padding=conv.padding, dilation=conv.dilation)
-    torch.testing.assert_close(folded, convolution(x), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("length", [1, 7, 16, 31, 128, 300, 1000])
@@ -70,71 +76,63 @@ def test_the_graph_gives_the_networks_logits(exported, length):
 
 
 def test_the_graph_computes_in_single_precision_with_the_stored_weights(exported):
-    """Set the folded, rounded weights into torch's own layers: hardly a difference is left."""
     network, folder = exported
-    stored = as_exported(network)
-    for name, convolution in [
-        ("stem", network.stem),
-        ("context", network.context),
-        *(
-            (f"body.{i}.{part}", getattr(residual, part))
-            for i, residual in enumerate(network.body)
-            for part in ("first", "second")
-        ),
-    ]:
-        convolution[0].weight.data = torch.from_numpy(stored[f"{name}.weight"])
-        norm = convolution[1]
-        norm.weight.data.fill_(1)
-        norm.running_mean.zero_()
-        norm.running_var.fill_(1 - norm.eps)
-        norm.bias.data = torch.from_numpy(stored[f"{name}.bias"])
-    network.embed.weight.data = torch.from_numpy(stored["embed"])
-    network.head.weight.data = torch.from_numpy(stored["head.weight"].T.copy())
-    network.head.bias.data = torch.from_numpy(stored["head.bias"])
-    sequence = random_sequence(np.random.default_rng(0), 700)
-    logits = LightRuntime(folder / "light.onnx", network.block).logits(sequence)
-    assert np.abs(logits - in_torch(network, sequence)).max() < 1e-4 * np.abs(logits).max()
-
-
-def test_weights_are_stored_once_and_open_to_others(exported):
-    network, folder = exported
-    assert (folder / "light.onnx").stat().st_size < 10_000
     tensors = load_file(folder / "light.safetensors")
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
-    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
-    with safe_open(folder / "light.safetensors", "pt") as file:
-        assert LightConfig.from_json(json.loads(file.metadata()["config"])) == network.config
+    stored = folded(network)
+    state = {name: tensor.float() for name, tensor in tensors.items()}
+    state["embed.weight"], state["head.weight"] = state.pop("embed"), state["head.weight"].T
+    stored.load_state_dict(state)
+    sequence = random_sequence(np.random.default_rng(0), 700)
+    logits = LightRuntime(folder / "light.onnx", network.block).logits(sequence)
+    assert np.abs(logits - in_torch(stored, sequence)).max() < 1e-4 * np.abs(logits).max()
 
 
-def test_places_of_tensors_are_where_their_bytes_lie(exported):
-    _, folder = exported
-    data = (folder / "light.safetensors").read_bytes()
-    tensors = load_file(folder / "light.safetensors")
-    for name, (offset, length, shape) in tensor_places(folder / "light.safetensors").items():
-        values = np.frombuffer(data[offset : offset + length], np.float16).reshape(shape)
-        assert (values == tensors[name].numpy()).all()
+def test_the_weights_name_their_configuration(exported):
+    with safe_open(exported[1] / "light.safetensors", "pt") as file:
+        assert LightConfig.from_json(json.loads(file.metadata()["config"])) == exported[0].config
 
 
 def test_equal_networks_make_equal_files(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        export_light(trained(CONFIGS["small"]), tmp_path / name)
+        written(trained(CONFIGS["small"]), tmp_path / name)
     for file in ("light.onnx", "light.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_a_graph_moves_with_its_weights(exported):
-    network, folder = exported
-    moved = folder / "moved"
-    moved.mkdir()
-    for file in ("light.onnx", "light.safetensors"):
-        (folder / file).rename(moved / file)
-    assert LightRuntime(moved / "light.onnx", network.block).logits("ACDEF").shape[0] == 1
+def test_exporting_leaves_the_network_as_it_was(tmp_path):
+    network = trained(CONFIGS["small"])
+    before = copy.deepcopy(network.state_dict())
+    written(network, tmp_path, np.ones(6, np.float32))
+    after = network.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in after)
+
+
+OPERATORS = {
+    "Conv": 8,
+    "Relu": 8,
+    "Add": 3,
+    "Gather": 1,
+    "AveragePool": 1,
+    "MaxPool": 1,
+    "Concat": 1,
+    "Gemm": 1,
+}
+
+
+@pytest.mark.parametrize("kind", ["plain", "int8"])
+def test_the_graph_has_the_networks_operators_and_no_others(folders, kind):
+    """Batch normalizations are folded, and nothing is computed for shapes."""
+    model = onnx.load(folders / kind / "light.onnx")
+    counts = Counter(node.op_type for node in model.graph.node)
+    others = {"Constant", "Transpose", "Squeeze"} | (
+        {"QuantizeLinear", "DequantizeLinear"} if kind == "int8" else set()
+    )
+    assert {name: count for name, count in counts.items() if name not in others} == OPERATORS
 
 
 def test_onnx_itself_finds_the_graph_sound(exported):
-    import onnx
-
     onnx.checker.check_model(str(exported[1] / "light.onnx"))
 
 
@@ -147,7 +145,7 @@ def test_half_of_what_is_common_for_a_family_is_taken_off(tmp_path):
     logits = {}
     for name, taken in (("plain", None), ("offset", offsets)):
         (tmp_path / name).mkdir()
-        export_light(network, tmp_path / name, taken)
+        written(network, tmp_path / name, taken)
         runtime = LightRuntime(tmp_path / name / "light.onnx", network.block)
         logits[name] = np.concatenate([runtime.logits(sequence) for sequence in sequences])
     np.testing.assert_allclose(logits["plain"] - offsets, logits["offset"], atol=1e-4)
@@ -160,3 +158,102 @@ def test_half_of_what_is_common_for_a_family_is_taken_off(tmp_path):
 def test_without_sequences_nothing_is_common():
     network = trained(CONFIGS["small"])
     assert not family_offsets(network, []).any()
+
+
+# In integers
+
+
+def sequences(count=40):
+    rng = np.random.default_rng(3)
+    return [random_sequence(rng, int(rng.integers(20, 400))) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """The same network in single precision and in integers."""
+    folder = tmp_path_factory.mktemp("quantize")
+    network = trained(CONFIGS["small"])
+    for name in ("plain", "int8"):
+        (folder / name).mkdir()
+        written(network, folder / name)
+    quantize_light(folder / "int8" / "light.onnx", sequences(), network.block)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runtimes(folders):
+    return [LightRuntime(folders / name / "light.onnx", 16) for name in ("plain", "int8")]
+
+
+@pytest.mark.parametrize("length", [1, 15, 100, 700, 5000])
+def test_integers_say_about_what_single_precision_says(runtimes, length):
+    sequence = random_sequence(np.random.default_rng(length), length)
+    plain, quantized = (runtime.logits(sequence) for runtime in runtimes)
+    assert plain.shape == quantized.shape and quantized.dtype == np.float32
+    assert np.abs(plain - quantized).mean() < 0.1 * plain.std()
+    if length > 500:
+        assert np.corrcoef(plain.ravel(), quantized.ravel())[0, 1] > 0.99
+
+
+def test_integers_are_the_same_each_time_and_near_each_other_alone(runtimes):
+    rng = np.random.default_rng(0)
+    one, other = (random_sequence(rng, 6000) for _ in range(2))
+    logits = runtimes[1].logits(one)
+    assert np.array_equal(logits, runtimes[1].logits(one))
+    mixed = runtimes[1].logits(one[:3000] + other[3000:])
+    assert np.array_equal(mixed[: (3000 - 256) // 16], logits[: (3000 - 256) // 16])
+
+
+def test_the_graph_holds_its_weights_and_the_stored_ones_stay(folders, tmp_path):
+    shutil.copy(folders / "int8" / "light.onnx", tmp_path)
+    assert LightRuntime(tmp_path / "light.onnx", 16).logits("ACDEF").shape == (1, 6)
+    assert (folders / "int8" / "light.safetensors").read_bytes() == (
+        folders / "plain" / "light.safetensors"
+    ).read_bytes()
+    assert sorted(path.name for path in (folders / "int8").iterdir()) == ["light.onnx", "light.safetensors"]
+
+
+def test_weights_take_seven_bits(folders):
+    """So that no processor's sums saturate, and all give the same numbers."""
+    model = onnx.load(folders / "int8" / "light.onnx")
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    integers = [array for array in arrays.values() if array.dtype == np.int8 and array.ndim > 1]
+    assert len(integers) >= 8
+    assert all(np.abs(array.astype(int)).max() <= 64 for array in integers)
+
+
+def test_equal_networks_and_samples_make_equal_graphs(folders, tmp_path):
+    network = trained(CONFIGS["small"])
+    written(network, tmp_path)
+    quantize_light(tmp_path / "light.onnx", sequences(), network.block)
+    assert (tmp_path / "light.onnx").read_bytes() == (folders / "int8" / "light.onnx").read_bytes()
+
+
+def test_one_sample_is_enough(tmp_path):
+    network = trained(CONFIGS["other"])
+    written(network, tmp_path)
+    quantize_light(tmp_path / "light.onnx", ["ACDEFGHIKL" * 5], network.block)
+    assert np.isfinite(LightRuntime(tmp_path / "light.onnx", 8).logits("ACDEFG" * 30)).all()
+
+
+def test_samples_come_one_at_a_time_padded_to_blocks():
+    samples = Samples(["ACDEF", "A" * 3000], 16)
+    first, second = samples.get_next()["tokens"], samples.get_next()["tokens"]
+    assert first.shape == (1, 16) and (first[0, 5:] == PAD).all() and first.dtype == np.int64
+    assert second.shape == (1, LONGEST)
+    assert samples.get_next() is None and samples.get_next() is None
+
+
+def test_logging_goes_on_as_before(folders, tmp_path):
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_offsets_are_taken_off_the_logits(folders, tmp_path):
+    network = trained(CONFIGS["small"])
+    offsets = np.array([0, 3, -2, 0, 1, 5], np.float32)
+    written(network, tmp_path, offsets)
+    quantize_light(tmp_path / "light.onnx", sequences(), network.block)
+    sequence = random_sequence(np.random.default_rng(8), 600)
+    plain = LightRuntime(folders / "int8" / "light.onnx", 16).logits(sequence)
+    difference = (plain - LightRuntime(tmp_path / "light.onnx", 16).logits(sequence)).mean(0)
+    assert difference == pytest.approx(offsets, abs=0.4)

@@ -8,7 +8,7 @@ import torch
 from encoders import tiny_encoder
 from torch.nn import functional as F
 
-from pfamnet.network import esm
+from pfamnet.network.esm import EsmNetwork
 from pfamnet.training.corpus import Corpus
 from pfamnet.training.dev_accuracy import Measure, region_logits
 from pfamnet.training.discriminant import discriminant, finish_head, start_head
@@ -35,7 +35,7 @@ def fold(rows, seed):
 
 def network(families=3):
     torch.manual_seed(3)
-    return esm.EsmNetwork(tiny_encoder(32, 2, 4, 48), families)
+    return EsmNetwork(tiny_encoder(), families)
 
 
 def test_an_untrained_encoder_already_tells_families_apart():
