@@ -1,15 +1,12 @@
 """From block logits to candidate families, their scores and regions.
 
-The log-odds of a family in a block are its logit less that of "no family".
-Two figures of a family on a protein follow:
+The log-odds of a family in a block are its logit minus that of "no family". A family on a protein has two
+figures:
 
-peak     the largest mean, in a block, of its log-odds and the logarithm of its
-         probability; families are proposed by it.  By log-odds alone, a block
-         that is surely of some family would propose all that resemble it;
-score    the largest sum of log-odds over a run of blocks (Kadane's algorithm),
-         as a local alignment's score is a sum over its columns; the run is the
-         network's region, and `pfamnet.network.evalues` knows how likely such a score is
-         by chance.
+peak     the largest mean, in a block, of its log-odds and the logarithm of its probability. It ranks families
+         for proposal. By log-odds alone, a block that is surely of one family would propose all similar ones.
+score    the largest sum of log-odds over a run of blocks (Kadane's algorithm), as a local alignment's score
+         is a sum over its columns. The run is the network's region; `evalues` has its P-value.
 """
 
 from __future__ import annotations
@@ -18,18 +15,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CALLED = 64  # families for which runs are worked out, of each span of blocks
-SPAN = 64  # blocks; a protein of more of them may have more candidates
-CHUNK = 256  # blocks looked at at once
+CALLED = 64  # families per span whose scores are computed
+SPAN = 64  # blocks; a protein of several spans may have several times as many candidates
+CHUNK = 256  # blocks processed at once
 
 
 @dataclass(frozen=True)
 class Proposal:
     """Families proposed for one protein, best peak first.
 
-    `families` (n,) indices and `peaks` (n,) in nats.  Of the first m of them,
-    those that may be called: `scores` (m,) in nats, and `regions` (m, 2) in
-    residues, 0-based half-open.
+    `families` (n,) are indices, `peaks` (n,) in nats. The first m have `scores` (m,) in nats and `regions`
+    (m, 2) in residues, 0-based half-open.
     """
 
     families: np.ndarray
@@ -39,7 +35,7 @@ class Proposal:
 
 
 def spans(blocks: int) -> int:
-    """How many spans a protein of so many blocks has, begun ones included."""
+    """The number of spans in so many blocks, rounded up."""
     return -(-blocks // SPAN)
 
 
@@ -51,9 +47,14 @@ def propose(
     most: int | None = None,
     called: int = CALLED,
 ) -> Proposal:
-    """The families whose peak passes `threshold`: at most `most` a `SPAN` of blocks.
+    """Propose the families whose peak reaches a threshold.
 
-    `logits` (blocks, F + 1), class 0 = no family; `length` residues.
+    Arguments:
+        logits: (blocks, F + 1), class 0 = no family.
+        block: residues per block.
+        length: residues of the protein.
+        most: families per span, at most.
+        called: families per span whose scores are computed, at most.
     """
     peaks = best_blocks(logits)
     passed = np.flatnonzero(peaks >= threshold)
@@ -66,12 +67,12 @@ def propose(
 
 
 def best_blocks(logits: np.ndarray) -> np.ndarray:
-    """The peak of each family (F,), without a copy of all the logits."""
+    """The peak of each family (F,), without a copy of all logits (blocks, F + 1)."""
     best = np.full(logits.shape[1] - 1, -np.inf, logits.dtype)
     for start in range(0, len(logits), CHUNK):
         part = logits[start : start + CHUNK]
         odds = part[:, 1:] - part[:, :1]
-        # log(1 + sum of odds), of which none overflows: minus the log-probability of no family
+        # log(1 + sum of odds), without overflow: minus the log-probability of no family
         highest = odds.max(1, initial=0, keepdims=True)
         total = np.exp(odds - highest).sum(1, keepdims=True) + np.exp(-highest)
         np.maximum(best, (odds - (highest + np.log(total)) / 2).max(0), out=best)
@@ -81,8 +82,10 @@ def best_blocks(logits: np.ndarray) -> np.ndarray:
 def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The run of rows with the largest sum, for each column of (n, m).
 
-    Returns sums (m,), first rows (m,) and rows after the last (m,).  Of runs
-    with equal sums it is the one that ends first, and of these the shortest.
+    Of runs with equal sums the one that ends first is chosen, then the shortest.
+
+    Returns:
+        Sums (m,), first rows (m,) and rows after the last (m,).
 
     >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]))
     (array([4.]), array([1]), array([4]))

@@ -1,10 +1,9 @@
-"""P-values of a network's scores, from what decoys score.
+"""P-values of a network's scores, from the scores of decoys.
 
-For each of several lengths of decoys: the scores that so many families a decoy
-reach (from many down to one in a hundred decoys, if there are enough), and beyond
-the last of them an exponential tail, as local alignment scores have it (Karlin & Altschul 1990).
-Between these scores the logarithm of P is interpolated.  P is for one family
-on one protein; the number of calls by chance expected of F families is F * P.
+For several lengths of decoys a calibration has the scores that 32, 16, ... families per decoy reach, down to
+one in a hundred decoys. Between them the logarithm of P is interpolated. Beyond the last one an exponential
+tail follows, as for local alignment scores (Karlin & Altschul 1990). P is for one family on one protein; the
+E-value with F families is F * P.
 """
 
 from __future__ import annotations
@@ -13,18 +12,23 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-# families a decoy, at whose scores P is known
-CALLS = (32, 16, 8, 4, 2, 1, 0.5, 0.1, 0.03, 0.01)
+CALLS = (32, 16, 8, 4, 2, 1, 0.5, 0.1, 0.03, 0.01)  # families per decoy, at whose scores P is known
 FEWEST = 25  # scores that a tail is fitted to
-MOST = 1e9  # what no number of a sound calibration exceeds
+MOST = 1e9  # no number of a valid calibration exceeds it
 
 
 @dataclass(frozen=True)
 class Tail:
-    """What decoys of one length score.
+    """The distribution of scores on decoys of one length.
 
-    `residues` of the decoys; `scores` (k,) in nats, increasing; `log_p` (k,) the
-    natural logarithms of their P-values, decreasing; `scale` of the tail in nats.
+    Arguments:
+        residues: length of the decoys.
+        scores: (k,) in nats, increasing.
+        log_p: (k,) natural logarithms of their P-values, decreasing.
+        scale: of the exponential tail, in nats.
+
+    Raises:
+        ValueError: no P-value can be computed from these.
     """
 
     residues: float
@@ -33,7 +37,6 @@ class Tail:
     scale: float
 
     def __post_init__(self):
-        """Raises ValueError where P-values could not be worked out."""
         pairs = list(zip(self.scores, self.log_p, strict=True))
         sound = (
             1 <= self.residues <= MOST
@@ -46,25 +49,20 @@ class Tail:
             raise ValueError("no tail")
 
     def at(self, scores: np.ndarray) -> np.ndarray:
-        """Natural logarithms of the P-values of scores on proteins of this length; maybe above 0."""
+        """Natural logarithms of the P-values of scores on proteins of this length; may exceed 0."""
         inside = np.interp(scores, self.scores, self.log_p)
         beyond = np.maximum(scores - self.scores[-1], 0) / self.scale
-        below = np.maximum(self.scores[0] - scores, 0) / self.first_scale
+        first_scale = self.scale
+        if len(self.scores) > 1:
+            first_scale = (self.scores[1] - self.scores[0]) / (self.log_p[0] - self.log_p[1])
+        below = np.maximum(self.scores[0] - scores, 0) / first_scale
         return inside - beyond + below
-
-    @property
-    def first_scale(self) -> float:
-        """Nats by which P falls to 1/e between the first two scores."""
-        if len(self.scores) == 1:
-            return self.scale
-        return (self.scores[1] - self.scores[0]) / (self.log_p[0] - self.log_p[1])
 
     @classmethod
     def fit(cls, residues: int, rows: np.ndarray, families: int) -> Tail:
-        """From the best scores (decoys, n) of each decoy, in no order.
+        """Fit to the best scores (decoys, n) of each decoy, in any order.
 
-        The tail's scale is the mean excess over the last known score, the
-        maximum-likelihood estimate.
+        The tail's scale is the mean excess over the last known score, the maximum-likelihood estimate.
         """
         ranked = np.sort(np.asarray(rows, float).ravel())[::-1]
         wanted = {max(int(calls * len(rows)), FEWEST) for calls in CALLS if calls <= families / 2}
@@ -80,17 +78,18 @@ class Tail:
 
 @dataclass(frozen=True)
 class Calibration:
-    """`tails` of several lengths, by residues.
+    """Tails of several lengths, by ascending length.
 
-    Between two lengths the logarithm of P is interpolated in the logarithm of
-    the length, and beyond the last P grows as the length does: a protein twice as
-    long has twice as many places for a chance run.
+    Between two lengths the logarithm of P is interpolated in the logarithm of the length. Beyond the last, P
+    grows with the length: a protein twice as long has twice as many places for a chance hit.
+
+    Raises:
+        ValueError: no tail, or not by length.
     """
 
     tails: tuple[Tail, ...]
 
     def __post_init__(self):
-        """Raises ValueError where there are none, or not by length."""
         lengths = [tail.residues for tail in self.tails]
         if not lengths or any(a >= b for a, b in zip(lengths, lengths[1:])):
             raise ValueError("no calibration")
@@ -117,18 +116,13 @@ class Calibration:
 
     @classmethod
     def from_json(cls, rows: list[dict]) -> Calibration:
-        """Raises ValueError, KeyError or TypeError for what is no calibration."""
-        return cls(tuple(tail_from_json(row) for row in rows))
+        """A calibration as `to_json` writes it.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is none.
+        """
+        return cls(tuple(tail_from_json(**row) for row in rows))
 
 
-def tail_from_json(row) -> Tail:
-    """A tail as `to_json` has it, or as models of 0.1.0: residues, and the P of one score with its scale."""
-    if isinstance(row, list):
-        residues, p, score, scale = map(float, row)
-        return Tail(residues, (score,), (float(np.log(p)),), scale)
-    return Tail(
-        float(row["residues"]),
-        tuple(map(float, row["scores"])),
-        tuple(map(float, row["log_p"])),
-        float(row["scale"]),
-    )
+def tail_from_json(residues, scores, log_p, scale) -> Tail:
+    return Tail(float(residues), tuple(map(float, scores)), tuple(map(float, log_p)), float(scale))

@@ -1,15 +1,14 @@
-"""Inference of a network over one protein at a time, of any length.
+"""Inference of a network on one protein at a time, of any length.
 
-A protein is cut into overlapping windows of a fixed grid, each window is run
-alone, and each block's logits are taken from the window in which it lies
-farthest from an edge.  Nothing depends on what else is scanned: no batch, no
-padding but the last window's own, one thread a run (several runs go on in
-several threads).
+A protein is cut into overlapping windows of a fixed grid, and each window is run alone. A block's logits
+come from the window in which it lies farthest from an edge. So a protein's logits do not depend on what else
+is scanned.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +17,19 @@ from ..errors import PfamnetError
 from .tokens import PAD, encode
 
 WINDOW = 4096  # residues
-OVERLAP = 512  # residues two windows share; more than the network sees to one side
+OVERLAP = 512  # residues shared by two windows; more than twice what the light network sees to one side
 
 
 def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tuple[int, int, int, int]]:
     """Windows over a protein: (start, end, first kept, end of kept), in residues.
 
-    The kept ranges tile the protein; inside an overlap the border lies in its
-    middle.  `size` and `overlap` are multiples of twice the block.
+    The kept ranges tile the protein; their borders lie in the middle of the overlaps. `size` and `overlap`
+    are multiples of twice the block.
 
     >>> windows(10, 8, 4)
     [(0, 8, 0, 6), (4, 10, 6, 10)]
     """
-    starts = [0]
-    while starts[-1] + size < length:
-        starts.append(starts[-1] + size - overlap)
+    starts = [0, *range(size - overlap, length - overlap, size - overlap)]
     borders = [start + overlap // 2 for start in starts[1:]]
     return [
         (start, min(start + size, length), first, end)
@@ -40,21 +37,19 @@ def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tup
     ]
 
 
-def by_windows(run, tokens: np.ndarray, block: int) -> np.ndarray:
-    """Block logits of a whole protein: (L,) tokens -> (ceil(L / block), F + 1).
-
-    `run` takes the tokens of one window and gives its block logits.
-    """
+def by_windows(run: Callable[[np.ndarray], np.ndarray], tokens: np.ndarray, block: int) -> np.ndarray:
+    """Block logits (ceil(L / block), F + 1) of a protein's tokens (L,); `run` gives those of one window."""
     parts = []
     for start, end, first, last in windows(len(tokens)):
-        logits = run(tokens[start:end])
-        parts.append(logits[(first - start) // block : -(-(last - start) // block)])
+        parts.append(run(tokens[start:end])[(first - start) // block : -(-(last - start) // block)])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def import_onnxruntime():
-    """onnxruntime, told to keep no record of its use: else 1.32 leaves a device number and a database of events,
-    which it has the means to send, in the user's cache. It must be told before it is imported."""
+    """Import onnxruntime with its telemetry disabled.
+
+    Otherwise 1.32 leaves a device number and a database of events, which it can send, in the user's cache.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -62,7 +57,7 @@ def import_onnxruntime():
 
 
 class LightRuntime:
-    """The light network of a model directory, through onnxruntime on the CPU."""
+    """The light network of a model directory, run by onnxruntime on one CPU; threads may share it."""
 
     def __init__(self, graph: Path, block: int):
         onnxruntime = import_onnxruntime()
@@ -74,7 +69,7 @@ class LightRuntime:
             self.session = onnxruntime.InferenceSession(
                 str(graph), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime has no common base for its own
+        except Exception as error:  # onnxruntime's errors have no common base
             reason = str(error).splitlines()[0]
             raise PfamnetError(f"{graph}: cannot be opened as a network: {reason}") from None
 
@@ -83,13 +78,14 @@ class LightRuntime:
         return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
 
     def run(self, tokens: np.ndarray) -> np.ndarray:
+        """Block logits of one window's tokens (L,)."""
         padded = np.full((1, len(tokens) + -len(tokens) % self.block), PAD)
         padded[0, : len(tokens)] = tokens
         return self.session.run(["logits"], {"tokens": padded})[0]
 
 
 class EsmRuntime:
-    """The fine-tuned ESM-2 of a model directory, through torch."""
+    """The fine-tuned ESM-2 of a model directory, run by torch; threads may share it."""
 
     def __init__(self, encoder: Path, head: Path, device: str = "cpu"):
         try:
@@ -97,11 +93,12 @@ class EsmRuntime:
 
             from .devices import pick_device
             from .esm_files import load_network
+
+            self.torch, self.device = torch, pick_device(device)
+            self.network = load_network(encoder, head).to(self.device)
         except ImportError:
             raise PfamnetError("the esm network needs torch: pip install 'pfamnet[build]'") from None
-        torch.set_num_threads(1)  # several proteins are under way at once instead
-        self.torch, self.device = torch, pick_device(device)
-        self.network = load_network(encoder, head).to(self.device).eval()
+        torch.set_num_threads(1)  # several proteins run at once instead
         self.block = self.network.block
 
     def logits(self, sequence: str) -> np.ndarray:
@@ -109,10 +106,8 @@ class EsmRuntime:
         return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
 
     def run(self, tokens: np.ndarray) -> np.ndarray:
+        """Block logits of one window's tokens (L,)."""
         with self.torch.inference_mode():
-            return self.network(*self.batch(tokens))[0].float().cpu().numpy()
-
-    def batch(self, tokens: np.ndarray):
-        """A window as the network takes it."""
-        torch = self.torch
-        return torch.from_numpy(tokens)[None].to(self.device), torch.tensor([len(tokens)], device=self.device)
+            batch = self.torch.from_numpy(tokens)[None].to(self.device)
+            lengths = self.torch.tensor([len(tokens)], device=self.device)
+            return self.network(batch, lengths)[0].float().cpu().numpy()

@@ -277,7 +277,7 @@ REFUSED = {
     ),
     "one residue": (["single.fa"], "no family has a training row"),
     "eight-bit AdamW on a CPU": (["--optim", "adamw8bit", "d.fa"], "adamw8bit needs a CUDA device"),
-    "half precision on a CPU": (["--precision", "fp16", "d.fa"], "--precision fp16 needs a CUDA device"),
+    "half precision on a CPU": (["--precision", "fp16", "d.fa"], "precision fp16 needs a CUDA device"),
 }
 
 
@@ -308,7 +308,7 @@ def test_bad_input_is_refused_before_anything_is_made(quick, tmp_path, monkeypat
 
 def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
     words = ["--device", "cuda:77", str(tmp_path / "made"), str(labelled)]
-    assert "--device cuda:77: there is no such device here" in one_line(
+    assert "device 'cuda:77' is not available" in one_line(
         (run(command, words), capfd.readouterr().err)
     )
     assert list(tmp_path.iterdir()) == []

@@ -465,7 +465,7 @@ def test_what_came_before_a_fault_is_printed(light_model, tmp_path):
 
 def test_a_device_that_is_not_there_is_refused(esm_model, queries):
     message = refused(scan("--network", "esm", "--device", "cuda:77", esm_model, queries, check=False))
-    assert "--device cuda:77: there is no such device here" in message
+    assert "device 'cuda:77' is not available" in message
 
 
 # Start-up

@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def test_half_precision_is_refused_on_a_cpu():
-    with pytest.raises(PfamnetError, match="--precision fp16 needs a CUDA device"):
+    with pytest.raises(PfamnetError, match="precision fp16 needs a CUDA device"):
         autocast(CPU, "fp16")
 
 
@@ -26,7 +26,7 @@ def test_precisions_of_a_cpu():
 
 @pytest.mark.parametrize("name", ["nonsense", "cuda:99", ""])
 def test_a_device_that_is_not_there_is_refused(name):
-    with pytest.raises(PfamnetError, match=f"--device {name}: there is no such device"):
+    with pytest.raises(PfamnetError, match=f"device '{name}' is not available"):
         pick_device(name)
 
 

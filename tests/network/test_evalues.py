@@ -117,14 +117,6 @@ def test_a_calibration_is_the_same_after_a_round_through_json():
     assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
 
 
-def test_calibrations_of_older_models_are_read():
-    read = Calibration.from_json([[64.0, 0.02, 3.0, 1.5], [256.0, 0.03, 4.0, 2.0]])
-    assert read == Calibration(TAILS[:2])
-    for row in ([64.0, 0.0, 3.0, 1.5], [64.0, 0.02, 3.0], ["a", 0.02, 3.0, 1.5]):
-        with pytest.raises(ValueError), np.errstate(divide="ignore"):
-            Calibration.from_json([row])
-
-
 UNSOUND = {
     "no residues": (0, (1.0,), (-1.0,), 1.0),
     "endless": (np.inf, (1.0,), (-1.0,), 1.0),

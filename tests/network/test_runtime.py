@@ -150,7 +150,7 @@ def test_a_long_protein_is_cut_into_windows_for_esm_too(esm):
 
 
 def test_a_device_that_is_not_there_is_refused(esm):
-    with pytest.raises(PfamnetError, match="--device nonsense"):
+    with pytest.raises(PfamnetError, match="device 'nonsense' is not available"):
         EsmRuntime(esm.folder / "encoder", esm.folder / "head.safetensors", "nonsense")
 
 
