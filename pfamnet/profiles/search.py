@@ -3,9 +3,10 @@
 pyhmmer runs HMMER's code. With the number of comparisons Z given, a profile's
 numbers do not depend on the other profiles, except for what hmmscan derives from
 the hits of the query: the conditional E-value of a domain counts the families that
-are reported. So sequences are searched family by family. A profile that meets one
-sequence after another stays in the processor's cache, and HMMER's filters run
-faster by half than where a sequence meets one profile after another.
+are reported. So many sequences are searched family by family. A profile that meets
+one sequence after another stays in the processor's cache, and HMMER's filters run
+faster by half. pyhmmer then gives the counts of hmmscan's summary for all sequences
+together. If those of each are wanted, each sequence meets some profiles at once.
 """
 
 import itertools
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pyhmmer.easel import Alphabet, DigitalSequence, DigitalSequenceBlock
-from pyhmmer.plan7 import Pipeline
+from pyhmmer.plan7 import OptimizedProfile, OptimizedProfileBlock, Pipeline
 
 from ..families import Family
 from ..hits import Hit
@@ -23,11 +24,12 @@ from ..records import Record
 from .hmmer_hits import to_hit
 from .long_sequences import merge_windows, windows
 from .store import ProfileStore
-from .thresholds import Thresholds, check_cutoffs, with_domZ, with_Z
+from .thresholds import Thresholds, check_cutoffs, passes, with_domZ, with_Z
 
 # HMMER's pipeline refuses sequences of more residues than that.
 MAX_RESIDUES = 100_000
 _PASSED = ("n_past_msv", "n_past_bias", "n_past_vit", "n_past_fwd")
+_AT_ONCE = 64  # profiles for each query in turn, few enough for the processor's cache
 _GOLDEN = 0.618034
 
 
@@ -87,8 +89,7 @@ class ProfileSearch:
         families: of the model, in the store's order.
         thresholds: a `Thresholds`.
         alignments: whether domains have their alignments, and sequences the counts of
-            hmmscan's summary. The counts take one run of the pipeline for each
-            sequence and profile, which is slower by half.
+            hmmscan's summary.
         threads: prepare the profiles of the first search.
 
     Raises:
@@ -129,62 +130,88 @@ class ProfileSearch:
             for start, end in spans[-1]:
                 sequence = to_digital(record.sequence[start:end], str(len(queries)))
                 queries.append(_Query(record, sequence, families))
-        wanted = defaultdict(list)
-        for query in queries:
-            if len(query.sequence):
-                for family in query.families:
-                    wanted[family].append(query)
-        self._search(wanted, queries, as_it_goes=unreported and not self.thresholds.Z)
+        as_it_goes = unreported and not self.thresholds.Z
+        if self.threads > 1:
+            threads, self.threads = self.threads, 1
+            self.store.prepare(list(dict.fromkeys(itertools.chain(*candidates))), threads)
+        if self.alignments or len(queries) == 1:
+            self._by_query(queries, as_it_goes)
+        else:
+            self._by_family(queries, as_it_goes)
         left = iter(queries)
         return [
             self._finished(record, span, list(itertools.islice(left, len(span))))
             for record, span in zip(records, spans)
         ]
 
-    def _search(self, wanted: dict[int, list[_Query]], queries: list[_Query], as_it_goes: bool) -> None:
-        """Give each query the hits of the families that want it."""
-        order = list(wanted)
-        if self.threads > 1:
-            threads, self.threads = self.threads, 1
-            self.store.prepare(order, threads)
-        # Threads that search with every family begin at different ones, or each would
-        # wait for, or make again, the profile that another one has.
-        turn = int(next(self._turns) * _GOLDEN % 1 * len(order))
-        for family in order[turn:] + order[:turn]:
-            group = wanted[family]
-            for some in [[query] for query in group] if self.alignments else [group]:
-                self._search_family(family, some, queries, family + 1 if as_it_goes else self.Z)
+    def _by_query(self, queries: list[_Query], as_it_goes: bool) -> None:
+        """Search one query after another with the same few profiles; this counts what passes filters."""
+        most = max((len(query.families) for query in queries), default=0)
+        for start in self._turned(range(0, most, _AT_ONCE)):
+            for query in queries:
+                self._scan(query, query.families[start : start + _AT_ONCE], as_it_goes)
 
-    def _search_family(self, family: int, some: list[_Query], queries: list[_Query], Z: float) -> None:
-        """Search some of the queries with one profile; Z is the number of comparisons so far."""
-        pipeline = self._pipeline(Z)
-        try:
-            with self.store.borrowed(family) as profile:
-                top = pipeline.search_hmm(
-                    profile, DigitalSequenceBlock(_AMINO, [query.sequence for query in some])
-                )
-        except OverflowError:  # of HMMER's arithmetic, in one of the sequences: that is left out
-            middle = len(some) // 2
-            for half in (some[:middle], some[middle:]) if middle else ():
-                self._search_family(family, half, queries, Z)
+    def _scan(self, query: _Query, families: Sequence[int], as_it_goes: bool) -> None:
+        if not (families and query.sequence):
             return
-        for one in top:
-            query = queries[int(one.name)]
-            hit = to_hit(one, family, profile, query.record, self.Z, pipeline.domZ, self.alignments)
-            query.hits.append(hit if Z == self.Z else with_Z(hit, self.thresholds))
+        pipeline = self._pipeline(as_it_goes)
+        try:
+            with self.store.borrowed(families) as profiles:
+                top = pipeline.scan_seq(query.sequence, OptimizedProfileBlock(_AMINO, profiles))
+        except OverflowError:
+            for half in _halves(families):
+                self._scan(query, half, as_it_goes)
+            return
         if self.alignments:
             counts = top.__getstate__()["pipeline"]
-            some[0].passed.update({name: counts[name] for name in _PASSED})
+            query.passed.update({name: counts[name] for name in _PASSED})
+        numbers = {profile.name: (i, profile) for i, profile in zip(families, profiles)} if top else {}
+        for hit in top:
+            self._keep(query, hit, *numbers[hit.name], as_it_goes)
 
-    def _pipeline(self, Z: float) -> Pipeline:
-        """This thread's pipeline, as new; if domZ is not given, `with_domZ` sets it later."""
+    def _by_family(self, queries: list[_Query], as_it_goes: bool) -> None:
+        """Search all queries with one profile after another, which is faster."""
+        wanted = defaultdict(list)
+        for place, query in enumerate(queries):
+            for family in query.families if query.sequence else ():
+                wanted[family].append(place)
+        for family in self._turned(list(wanted)):
+            self._search(family, wanted[family], queries, as_it_goes)
+
+    def _search(self, family: int, places: list[int], queries: list[_Query], as_it_goes: bool) -> None:
+        pipeline = self._pipeline(as_it_goes)
+        block = DigitalSequenceBlock(_AMINO, [queries[place].sequence for place in places])
+        try:
+            with self.store.borrowed([family]) as (profile,):
+                top = pipeline.search_hmm(profile, block)
+        except OverflowError:
+            for half in _halves(places):
+                self._search(family, half, queries, as_it_goes)
+            return
+        for hit in top:
+            self._keep(queries[int(hit.name)], hit, family, profile, as_it_goes)
+
+    def _keep(self, query: _Query, found, family: int, profile: OptimizedProfile, as_it_goes: bool) -> None:
+        """Add a hit to those of the query, if hmmscan would keep it."""
+        if as_it_goes and not passes(found.pvalue * (1 + family), found.score, self.thresholds):
+            return
+        domZ = self.thresholds.domZ or 1.0
+        hit = to_hit(found, family, profile, query.record, self.Z, domZ, self.alignments)
+        query.hits.append(with_Z(hit, self.thresholds) if as_it_goes else hit)
+
+    def _pipeline(self, as_it_goes: bool) -> Pipeline:
+        """This thread's pipeline, as new, with the least numbers for Z and domZ that may be right."""
         if not hasattr(self._local, "pipeline"):
-            self._local.pipeline = Pipeline(
-                _AMINO, **vars(self.thresholds) | {"domZ": self.thresholds.domZ or 1.0}
-            )
-        self._local.pipeline.Z = Z
+            values = vars(self.thresholds) | {"domZ": self.thresholds.domZ or 1.0}
+            self._local.pipeline = Pipeline(_AMINO, **values)
+        self._local.pipeline.Z = 1.0 if as_it_goes else self.Z
         self._local.pipeline.clear()
         return self._local.pipeline
+
+    def _turned(self, items: Sequence[int]) -> list[int]:
+        """The items from another one on at each call: threads seldom want the same profile at once."""
+        turn = int(next(self._turns) * _GOLDEN % 1 * len(items))
+        return [*items[turn:], *items[:turn]]
 
     def _finished(self, record: Record, spans: list[tuple[int, int]], queries: list[_Query]) -> SearchedHits:
         """The hits of a sequence, of which all windows were searched."""
@@ -204,3 +231,9 @@ class ProfileSearch:
         by_score = self.thresholds.inclusion_by_score
         order = lambda hit: (-hit.score if by_score else hit.log_p, *hit.order[1:])
         return sorted((with_domZ(hit, domZ, self.thresholds) for hit in hits), key=order)
+
+
+def _halves(items: Sequence[int]) -> list[Sequence[int]]:
+    """Two parts, in one of which HMMER's arithmetic overflows; a single item is left out."""
+    middle = len(items) // 2
+    return [items[:middle], items[middle:]] if middle else []

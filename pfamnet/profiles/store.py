@@ -93,8 +93,9 @@ class ProfileStore:
     """
 
     def __init__(self, hmms: Sequence[HMM], keep: int = KEEP) -> None:
-        self._hmms, self._keep = hmms, keep
-        self._free: OrderedDict[int, OptimizedProfile] = OrderedDict()
+        self._hmms, self._keep, self._size = hmms, keep, 0
+        # Of a family that several threads need at once there are several.
+        self._free: OrderedDict[int, list[OptimizedProfile]] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
@@ -110,31 +111,40 @@ class ProfileStore:
         return self._hmms[index]
 
     @contextmanager
-    def borrowed(self, index: int) -> Iterator[OptimizedProfile]:
-        """Lend a search profile to this thread alone.
+    def borrowed(self, indices: Sequence[int]) -> Iterator[list[OptimizedProfile]]:
+        """Lend search profiles to this thread alone.
 
-        If the block raises, the search profile may be in any state and is dropped.
+        If the block raises, they may be in any state and are dropped.
         """
         with self._lock:
-            profile = self._free.pop(index, None)
-        if profile is None:
-            profile = optimize(self._hmms[index])
-        yield profile
-        self._put(index, profile)
+            ready = [self._take(index) for index in indices]
+        profiles = [profile or optimize(self._hmms[index]) for index, profile in zip(indices, ready)]
+        yield profiles
+        self._put(indices, profiles)
 
     def prepare(self, indices: Sequence[int], threads: int) -> None:
         """Make the search profiles that are not ready yet in several threads."""
 
         def make(index: int) -> None:
             if index not in self._free:
-                self._put(index, optimize(self._hmms[index]))
+                self._put([index], [optimize(self._hmms[index])])
 
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(make, indices):
                 pass
 
-    def _put(self, index: int, profile: OptimizedProfile) -> None:
+    def _take(self, index: int) -> OptimizedProfile | None:
+        ready = self._free.get(index)
+        if not ready:
+            return None
+        self._size -= 1
+        return ready.pop()
+
+    def _put(self, indices: Sequence[int], profiles: Sequence[OptimizedProfile]) -> None:
         with self._lock:
-            self._free[index] = profile
-            if len(self._free) > self._keep:
-                self._free.popitem(last=False)
+            for index, profile in zip(indices, profiles):
+                self._free.setdefault(index, []).append(profile)
+                self._free.move_to_end(index)
+            self._size += len(profiles)
+            while self._size > self._keep:
+                self._size -= len(self._free.popitem(last=False)[1])

@@ -39,6 +39,10 @@ def without_domZ(hit):
     return replace(hit, domains=tuple(replace(domain, c_evalue=0.0) for domain in hit.domains))
 
 
+def without_alignments(hit):
+    return replace(hit, domains=tuple(replace(domain, alignment=None) for domain in hit.domains))
+
+
 @pytest.mark.parametrize("sequence", ("", "ACDEFGHIKLMNPQRSTVWY", "BJZOUX*", "A.C_D~E*"))
 def test_digits_are_easels(sequence):
     ours, theirs = to_digital(sequence, "name"), TextSequence(sequence=sequence).digitize(Alphabet.amino())
@@ -82,13 +86,16 @@ def test_family_by_family_has_the_hits_and_counts_of_hmmscan(options):
     records, profiles = golden.records()[:12], [optimize(hmm) for hmm in golden.hmms()]
     block = OptimizedProfileBlock(profiles[0].alphabet, profiles)
     numbers = {profile.name: (i, profile) for i, profile in enumerate(profiles)}
-    search = golden.profile_search(thresholds, alignments=True)
-    for record, hits in zip(records, search.search(records, [everything()] * 12, unreported=True)):
+    found = golden.search(records, thresholds, unreported=True)
+    counted = golden.profile_search(thresholds, alignments=True)
+    counted = counted.search(records, [everything()] * 12, unreported=True)
+    for record, hits, same in zip(records, counted, found, strict=True):
         top = Pipeline(block.alphabet, **vars(thresholds)).scan_seq(to_digital(record.sequence), block)
         Z = thresholds.Z or len(profiles)
         expected = [to_hit(hit, *numbers[hit.name], record, Z, top.domZ, True) for hit in top]
         assert [hit for hit in hits if hit.reported] == [hit for hit in expected if hit.reported]
         assert names(hits) == names(expected)
+        assert [without_alignments(hit) for hit in hits] == same
         counts = top.__getstate__()["pipeline"]
         assert hits.counts == {name: counts[name] for name in hits.counts}
 
@@ -187,15 +194,18 @@ def test_a_profile_and_a_sequence_that_overflow_the_arithmetic_are_left_out(monk
     make = search._pipeline
 
     class Overflowing:
-        domZ = 1.0
-
-        def __init__(self, Z):
-            self.pipeline = make(Z)
+        def __init__(self, as_it_goes):
+            self.pipeline = make(as_it_goes)
 
         def search_hmm(self, profile, block):
             if profile.name == family and length in map(len, block):
                 raise OverflowError
             return self.pipeline.search_hmm(profile, block)
+
+        def scan_seq(self, sequence, block):
+            if len(sequence) == length and family in [profile.name for profile in block]:
+                raise OverflowError
+            return self.pipeline.scan_seq(sequence, block)
 
     monkeypatch.setattr(search, "_pipeline", Overflowing)
     found = search.search(records, [everything()] * 7)

@@ -55,7 +55,7 @@ def test_a_file_gives_each_profile_alone(library, hmms):
     assert len(store) == len(hmms)
     for index in (3, 0, 2, 1):
         assert h3m(store.hmm(index)) == h3m(hmms[index])
-        with store.borrowed(index) as profile:
+        with store.borrowed([index]) as (profile,):
             assert search_bytes(profile) == search_bytes(optimize(hmms[index]))
     for index in (-1, len(hmms)):
         with pytest.raises(IndexError):
@@ -91,19 +91,19 @@ def test_a_missing_file_or_a_directory_is_refused(tmp_path):
 def test_a_profile_is_made_once_and_lent_again():
     hmms = Counted()
     store = ProfileStore(hmms)
-    with store.borrowed(2) as first:
+    with store.borrowed([2]) as (first,):
         assert first.name == golden.hmms()[2].name
-    with store.borrowed(2) as again, store.borrowed(3) as other:
+    with store.borrowed([2, 3]) as (again, other):
         assert again is first and other is not first
     assert hmms.read == [2, 3]
 
 
 def test_what_is_lent_is_lent_to_no_other():
     store, same = ProfileStore(golden.hmms()), []
-    with store.borrowed(1) as mine:
+    with store.borrowed([1]) as (mine,):
 
         def borrow():
-            with store.borrowed(1) as profile:
+            with store.borrowed([1]) as (profile,):
                 same.append(profile is mine)
 
         thread = threading.Thread(target=borrow)
@@ -118,7 +118,7 @@ def test_threads_share_a_store_but_no_search_profile(library, hmms):
     def work(seed):
         draw = random.Random(seed)
         for index in draw.choices(range(len(hmms)), k=50):
-            with store.borrowed(index) as profile:
+            with store.borrowed([index]) as (profile,):
                 assert id(profile) not in lent and search_bytes(profile) == want[index]
                 lent.add(id(profile))
                 lent.remove(id(profile))
@@ -132,7 +132,7 @@ def test_the_last_used_are_kept():
     hmms = Counted()
     store = ProfileStore(hmms, keep=2)
     for index in (0, 1, 0, 2, 0, 1):
-        with store.borrowed(index):
+        with store.borrowed([index]):
             pass
     # 1 had to go for 2, and came again
     assert hmms.read == [0, 1, 2, 1]
@@ -140,9 +140,9 @@ def test_the_last_used_are_kept():
 
 def test_a_profile_that_a_search_failed_with_is_not_lent_again():
     store = ProfileStore(golden.hmms())
-    with pytest.raises(OverflowError), store.borrowed(0) as failed:
+    with pytest.raises(OverflowError), store.borrowed([0]) as (failed,):
         raise OverflowError
-    with store.borrowed(0) as profile:
+    with store.borrowed([0]) as (profile,):
         assert profile is not failed
 
 
@@ -153,7 +153,7 @@ def test_prepared_profiles_are_made_once_and_lent(threads):
     store.prepare([3, 0], threads)
     store.prepare([3, 0, 2], threads)
     for index in (0, 2, 3):
-        with store.borrowed(index) as profile:
+        with store.borrowed([index]) as (profile,):
             assert profile.name == golden.hmms()[index].name
     assert sorted(hmms.read) == [0, 2, 3]
 
