@@ -18,7 +18,7 @@ from ..model.directory import Mode, NetworkInfo
 from ..network.candidates import Proposal, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
-from ..records import Record
+from ..records import Record, overlap
 from .evidence import View
 
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan searches without a trial
@@ -168,13 +168,13 @@ class NetworkHits:
             place
             for place in sorted(np.flatnonzero(calls.sure).tolist(), key=lambda n: (calls.log_p[n], n))
             if families[place] not in reported
-            and not any(overlap(regions[place], other) > 0.5 for other in taken)
+            and not any(same_place(regions[place], other) for other in taken)
         ]
         hits = []
         while left:
-            shared = [place for place in left if overlap(regions[place], regions[left[0]]) > 0.5]
+            shared = [place for place in left if same_place(regions[place], regions[left[0]])]
             best = self.chosen(record, calls, shared[:RIVALS])
-            left = [place for place in left if overlap(regions[place], regions[best]) <= 0.5]
+            left = [place for place in left if not same_place(regions[place], regions[best])]
             numbers = float(calls.evalues[best]), float(calls.log_p[best])
             domain = self.domain(record, families[best], *regions[best], *numbers)
             hits.append(network_hit(families[best], self.families[families[best]], record, [domain]))
@@ -211,7 +211,6 @@ class NetworkHits:
         return self.placing.search([part], [families])[0] if self.placing else []
 
 
-def overlap(one: Sequence[int], other: Sequence[int]) -> float:
-    """What two ranges share, as a fraction of the shorter."""
-    shared = min(one[1], other[1]) - max(one[0], other[0])
-    return max(shared, 0) / max(min(one[1] - one[0], other[1] - other[0]), 1)
+def same_place(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two ranges share more than half of the shorter."""
+    return 2 * overlap(one, other) > min(one[1] - one[0], other[1] - other[0])

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PfamnetError
-from ..io.textfile import text_chunks
 from ..io.sequences import no_nucleotides, read_sequences
+from ..io.textfile import text_chunks
 from ..output.outputs import OutputOptions, Outputs
 from ..records import Record, shown
 from ..scan.opening import SENSITIVITIES, ScanOptions, make_scanner, open_any

@@ -18,7 +18,7 @@ from pfamnet.profiles.store import ProfileStore
 from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
 from pfamnet.scan.opening import ScanOptions, make_scanner
-from pfamnet.scan.scanner import ProfileSearcher, overlap
+from pfamnet.scan.scanner import ProfileSearcher, same_place
 
 FAMILIES = 6
 BLOCK = 16
@@ -254,17 +254,18 @@ def test_of_calls_that_overlap_the_best_stays(scan):
 
 
 @pytest.mark.parametrize(
-    "one, other, share",
+    "one, other, same",
     [
-        ((0, 10), (5, 25), 0.5),
-        ((0, 10), (10, 20), 0),
-        ((3, 5), (0, 9), 1),
-        ((0, 4), (3, 100), 0.25),
-        ((0, 5), (7, 9), 0),
+        ((0, 10), (5, 25), False),
+        ((0, 10), (4, 25), True),
+        ((0, 10), (10, 20), False),
+        ((3, 5), (0, 9), True),
+        ((0, 4), (3, 100), False),
+        ((0, 5), (7, 9), False),
     ],
 )
-def test_overlap_is_a_share_of_the_shorter(one, other, share):
-    assert overlap(one, other) == overlap(other, one) == share
+def test_ranges_are_in_one_place_if_they_share_more_than_half_of_the_shorter(one, other, same):
+    assert same_place(one, other) == same_place(other, one) == same
 
 
 def test_a_sequence_without_residues_has_no_hits(scan):
