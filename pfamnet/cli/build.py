@@ -132,7 +132,7 @@ expert = options_of("Other expert options", BuildOptions)
 @reading(
     "--candidates",
     COUNT,
-    "Candidates per 1,024 residues on average; at most twice as many in one protein. fast: half, sensitive: 4 x.",
+    "Candidates per 1,024 residues on average; in one protein at most twice that; fast: half, sensitive: 4x",
 )
 @expert(
     "--license",

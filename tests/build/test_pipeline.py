@@ -92,6 +92,7 @@ def wait_for(condition, process, seconds=300):
     raise AssertionError("waited in vain")
 
 
+@pytest.mark.slow
 def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, base, labelled, tmp_path):
     out, work = tmp_path / "made", tmp_path / "made.work"
     options = ["--base", base, *ESM_OPTIONS, out, labelled]
@@ -127,6 +128,7 @@ def described(model):
     return fields
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_build_ends_in_order_and_can_go_on(trainset, tmp_path, number, status):
     out, work = tmp_path / "made", tmp_path / "made.work"
@@ -473,6 +475,7 @@ def test_names_come_from_a_table(quick, tmp_path):
     assert (family.name, family.clan, family.description) == ("Second", "CL7", "It is")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -490,6 +493,7 @@ def test_options_of_training_make_a_model(quick, tmp_path, labelled, options):
     open_model(tmp_path / "made")
 
 
+@pytest.mark.slow
 def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, base, labelled):
     """Batches shorter than a crop: none of them may be empty."""
     status, said = quick(
@@ -499,6 +503,7 @@ def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, ba
     assert sorted(open_model(tmp_path / "made").networks) == ["esm", "light"]
 
 
+@pytest.mark.slow
 def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, base, labelled, monkeypatch):
     """Its files are those of any ESM-2; query and value alone have changed."""
     monkeypatch.setattr(module, "start_head", knowing_nothing)
@@ -536,6 +541,7 @@ def knowing_nothing(network, *_):
     torch.nn.init.zeros_(network.head[-1].weight)
 
 
+@pytest.mark.slow
 def test_frozen_layers_stay_as_they_were(quick, tmp_path, base, labelled, monkeypatch):
     monkeypatch.setattr(module, "start_head", knowing_nothing)
     status, said = quick(
@@ -564,6 +570,7 @@ def test_adapters_of_too_high_a_rank_are_refused_before_anything_is_made(quick, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_equal_builds_make_equal_models_at_any_number_of_threads(tmp_path, monkeypatch, labelled):
     """As far as profiles and families go: the arithmetic of training may differ by threads."""
     make_small(monkeypatch.setattr)

@@ -200,6 +200,7 @@ def test_accelerate_starts_processes_on_a_cpu_too(tmp_path):
     assert done.stdout.splitlines().count("2 processes, 1.5") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [1])
 def test_a_killed_process_ends_the_run_and_it_goes_on_with_one(labelled, tmp_path, victim):
     out, work, said = tmp_path / "made", tmp_path / "made.work", tmp_path / "stderr"
