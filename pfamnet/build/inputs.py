@@ -16,7 +16,6 @@ from ..trainset.sampling import Plan, plan
 from ..trainset.trainset import Fold, TrainSet, read_trainset
 from .options import BuildOptions
 
-SIMILARITY = 0.05  # rows that share more than this fraction of their k-mers are held out together
 STAND_IN = 1000  # training sequences that stand in for a validation set
 EMITTED = "emitted:"  # begins the names of emitted sequences
 
@@ -51,7 +50,6 @@ def read_inputs(options: BuildOptions) -> Inputs:
         # a family whose profile can emit sequences needs no rows
         also=[Family(hmm.accession or hmm.name, hmm.name) for hmm in given.values()] if options.emit else [],
         cut=options.cut_domains,
-        similarity=SIMILARITY,
     )
     chosen = ()
     if options.recipe is not None:

@@ -310,9 +310,7 @@ def test_bad_input_is_refused_before_anything_is_made(quick, tmp_path, monkeypat
 
 def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
     words = ["--device", "cuda:77", str(tmp_path / "made"), str(labelled)]
-    assert "device 'cuda:77' is not available" in one_line(
-        (run(command, words), capfd.readouterr().err)
-    )
+    assert "device 'cuda:77' is not available" in one_line((run(command, words), capfd.readouterr().err))
     assert list(tmp_path.iterdir()) == []
 
 

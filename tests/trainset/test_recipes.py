@@ -98,7 +98,8 @@ def test_a_plan_needs_no_torch(tmp_path, labelled):
     import sys
 
     code = (
-        "import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; from pfamnet.cli.common import run; "
+        "import sys; sys.modules['torch'] = None; from pfamnet.cli.build import build; "
+        "from pfamnet.cli.common import run; "
         f"sys.exit(run(build, ['--recipe', 'full', '--plan', 'x', {str(labelled)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
