@@ -106,11 +106,6 @@ class Number(click.ParamType):
         return number
 
 
-def grouped(group: str):
-    """A decorator factory like `click.option`, for options of one group."""
-    return lambda *names, **settings: click.option(*names, cls=GroupedOption, group=group, **settings)
-
-
 METAVARS = {click.IntRange: "<n>", click.FloatRange: "<x>", Number: "<x>"}
 
 
@@ -131,7 +126,8 @@ def options_of(group: str, defaults: type | None = None):
         else:
             kind = click.Choice(kind) if isinstance(kind, list) else kind
             more = {"metavar": METAVARS.get(type(kind)), "show_default": default is not None} | more
-        return grouped(group)(name, field, help=help, type=None if isinstance(kind, str) else kind, **more)
+        kind = None if isinstance(kind, str) else kind
+        return click.option(name, field, cls=GroupedOption, group=group, help=help, type=kind, **more)
 
     return option
 

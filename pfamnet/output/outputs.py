@@ -30,29 +30,21 @@ from .writer import Writer
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What a scan writes, and where.
+    """What a scan writes, and where."""
 
-    query, command  the sequence file, and the command line, as outputs state them
-    out, report     the main output: its file (None: stdout), and what it is: tsv, text or html
-    tables          files of further outputs, by kind: tsv, tblout, domtblout, pfamtblout, gff3, json_lines
-    header          the main table begins with column names
-    date            outputs state the date, and tables the `directory` if it is given
-    acc, alignments, width  of the text report: prefer accessions; width 0 is unlimited
-    exact           every profile is searched
-    """
-
-    query: str
-    command: str
-    out: str | None = None
-    report: str = "tsv"
+    query: str  # the sequence file, as outputs state it
+    command: str  # the command line, as outputs state it
+    out: str | None = None  # file of the main output; None: stdout
+    report: str = "tsv"  # what the main output is: tsv, text or html
+    # files of further outputs, by kind: tsv, tblout, domtblout, pfamtblout, gff3, json_lines
     tables: dict[str, str] = field(default_factory=dict)
-    header: bool = True
-    date: bool = True
-    directory: str | None = None
-    acc: bool = False
-    alignments: bool = True
-    width: int = WIDTH
-    exact: bool = False
+    header: bool = True  # the main table begins with column names
+    date: bool = True  # outputs state the date
+    directory: str | None = None  # that hmmscan's tables state
+    acc: bool = False  # the text report prefers accessions
+    alignments: bool = True  # the text report has alignments
+    width: int = WIDTH  # of the text report; 0 is unlimited
+    exact: bool = False  # every profile is searched
 
 
 class Outputs:

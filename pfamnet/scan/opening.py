@@ -24,28 +24,17 @@ SENSITIVITIES = ("fast", "default", "sensitive")
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """How proteins are scanned.
+    """How proteins are scanned."""
 
-    mode           hybrid, profiles or network
-    sensitivity    fast, default or sensitive
-    network        light or esm; None: esm for a sensitive scan if the model has it, else light
-    device         where the ESM network runs
-    top            report one family for each sequence, the most likely one
-    clan_overlaps  all, or best: of overlapping domains of one clan only the best is reported
-    alignments     domains have their alignments, hits the counts of the filters
-    threads        that prepare the profiles of the first proteins
-    thresholds     of reporting and inclusion, and the filters
-    """
-
-    mode: str = "hybrid"
-    sensitivity: str = "default"
-    network: str | None = None
-    device: str = "cpu"
-    top: bool = False
-    clan_overlaps: str = "all"
-    alignments: bool = False
-    threads: int = 1
-    thresholds: Thresholds = Thresholds()
+    mode: str = "hybrid"  # hybrid, profiles or network
+    sensitivity: str = "default"  # one of SENSITIVITIES
+    network: str | None = None  # light or esm; None: esm for a sensitive scan if there is one, else light
+    device: str = "cpu"  # where the ESM network runs
+    top: bool = False  # only the most likely family of each sequence
+    clan_overlaps: str = "all"  # or best: of overlapping domains of one clan only the best is reported
+    alignments: bool = False  # domains have their alignments, hits the counts of the filters
+    threads: int = 1  # that prepare the profiles of the first proteins
+    thresholds: Thresholds = Thresholds()  # of reporting and inclusion, and the filters
 
 
 def open_scanner(path: Path, options: ScanOptions, warn: Callable[[str], None]):
