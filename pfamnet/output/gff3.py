@@ -25,15 +25,15 @@ class Gff3Writer(Writer):
     """
 
     def __init__(self, out, date: str | None = None) -> None:
-        super().__init__(out)
-        self._head, self._date = b"##gff-version 3.1.26\n", date
+        super().__init__(out, b"##gff-version 3.1.26\n")
+        self._date = date
 
     def _rows(self, record, hits):
         domains = [(hit, domain) for hit in hits if hit.reported for domain in hit.reported_domains]
         if not domains:
-            return self._start()
+            return b""
         name = escaped(record.name, _SEQID)
-        lines = [self._start(), b"##sequence-region %s 1 %d\n" % (name, len(record.sequence))]
+        lines = [b"##sequence-region %s 1 %d\n" % (name, len(record.sequence))]
         lines += [
             self._feature(name, f"match${record.number}_{k}", hit, domain)
             for k, (hit, domain) in enumerate(domains, 1)
@@ -64,17 +64,6 @@ class Gff3Writer(Writer):
             domain.i_evalue,
             b";".join(attributes),
         )
-
-    def _start(self):
-        """The line that comes first, once."""
-        head, self._head = self._head, b""
-        return head
-
-    def _end(self):
-        return self._start()
-
-    def _mark(self, reason):
-        return b"" if self._head else b"# incomplete: " + as_bytes(reason) + b"\n"
 
 
 def escaped(text: str, pattern: re.Pattern) -> bytes:

@@ -6,7 +6,7 @@ times that hmmscan adds to each query, and for what the network alone calls.
 
 from typing import BinaryIO
 
-from .alignment_blocks import alignment_blocks
+from ..hits import Domain
 from .writer import Writer, as_bytes
 
 WIDTH = 120
@@ -30,6 +30,7 @@ _NO_TARGETS = b"\n   [No targets detected that satisfy reporting thresholds]\n"
 _NO_DOMAINS = (
     b"   [No individual domains that satisfy reporting thresholds (although complete target did)]\n\n"
 )
+_LEAST = 40  # columns in a block, however narrow the lines shall be
 _FILTERS = (("MSV", "msv", "F1"), ("bias", "bias", "F1"), ("Vit", "vit", "F2"), ("Fwd", "fwd", "F3"))
 
 
@@ -56,18 +57,18 @@ class ReportWriter(Writer):
         alignments=True,
         width=WIDTH,
     ) -> None:
-        super().__init__(out)
         named = b"".join(b"# %-33s%s\n" % (as_bytes(what + ":"), as_bytes(value)) for what, value in head)
-        self._head = (
+        head = (
             b"# hmmscan :: search sequence(s) against a profile database\n"
             b"# HMMER 3.4 (Aug 2023); http://hmmer.org/\n" + _RULE + named + _RULE + b"\n"
         )
+        super().__init__(out, head)
         self._thresholds, self._Z = thresholds, Z
         self._accessions, self._alignments, self._width = accessions, alignments, width
 
     def _rows(self, record, hits):
         reported = [hit for hit in hits if hit.reported]
-        lines = [self._start(), b"Query:       %s  [L=%d]\n" % (as_bytes(record.name), len(record.sequence))]
+        lines = [b"Query:       %s  [L=%d]\n" % (as_bytes(record.name), len(record.sequence))]
         for label, text in (("Accession", record.accession), ("Description", record.description)):
             if text:
                 lines.append(b"%-13s%s\n" % (as_bytes(label + ":"), as_bytes(text)))
@@ -81,16 +82,8 @@ class ReportWriter(Writer):
         ]
         return b"".join(lines)
 
-    def _start(self):
-        """The head of the file, the first time."""
-        head, self._head = self._head, b""
-        return head
-
     def _end(self):
-        return self._start() + b"[ok]\n"
-
-    def _mark(self, reason):
-        return b"" if self._head else b"# incomplete: " + as_bytes(reason) + b"\n"
+        return b"[ok]\n"
 
     def _shown(self, hit):
         return as_bytes(self._accessions and hit.target_accession or hit.target_name)
@@ -200,20 +193,57 @@ def _domain_row(hit, domain, rank):
         )
     ]
     return _DOMAIN % (
-        rank,
-        b"!" if domain.included else b"?",
-        domain.score,
-        domain.bias,
-        domain.c_evalue,
-        domain.i_evalue,
-        domain.hmm_from,
-        domain.hmm_to,
-        ends[0],
-        domain.ali_from,
-        domain.ali_to,
-        ends[1],
-        domain.env_from,
-        domain.env_to,
-        ends[2],
+        *(rank, b"!" if domain.included else b"?"),
+        *(domain.score, domain.bias, domain.c_evalue, domain.i_evalue),
+        *(domain.hmm_from, domain.hmm_to, ends[0]),
+        *(domain.ali_from, domain.ali_to, ends[1]),
+        *(domain.env_from, domain.env_to, ends[2]),
         domain.accuracy,
     )
+
+
+def alignment_blocks(target: bytes, query: bytes, domain: Domain, width: int) -> bytes:
+    """hmmscan's lines for the alignment of a domain.
+
+    Arguments:
+        target, query: the names to show.
+        domain: with its alignment.
+        width: of lines; 0 for one block.
+    """
+    lines = domain.alignment
+    names = max(len(target), len(query))
+    ends = (domain.hmm_from, domain.hmm_to, domain.ali_from, domain.ali_to)
+    digits = max(len(str(end)) for end in ends)
+    length = len(lines.model)
+    columns = max(width - names - 2 * digits - 5, _LEAST) if width else length
+    if width and width - names - 2 * digits - 5 >= length:
+        columns = length
+    indent = b" " * (names + digits + 3)
+    blocks, k, i = [], domain.hmm_from, domain.ali_from
+    for start in range(0, length, columns):
+        part = slice(start, start + columns)
+        model, sequence = lines.model[part], lines.sequence[part]
+        states, residues = len(model) - model.count("."), len(sequence) - sequence.count("-")
+        block = [
+            _annotation(indent, text[part], label)
+            for text, label in ((lines.structure, b"CS"), (lines.reference, b"RF"), (lines.mask, b"MM"))
+        ]
+        block += [
+            _row(target, names, k, k + states - 1, digits, model),
+            indent + b" " + as_bytes(lines.match[part]) + b"\n",
+            _row(query, names, i, i + residues - 1, digits, sequence),
+            _annotation(indent, lines.posterior[part], b"PP"),
+        ]
+        blocks.append(b"".join(block))
+        k, i = k + states, i + residues
+    return b"\n".join(blocks)
+
+
+def _annotation(indent, text, label):
+    return indent + b" " + as_bytes(text) + b" " + label + b"\n" if text else b""
+
+
+def _row(name, width, first, last, digits, text):
+    if last < first:  # of the query: nothing but deletions
+        return b"  %*s %*s %s %*s\n" % (width, name, digits, b"-", as_bytes(text), digits, b"-")
+    return b"  %*s %*d %s %-*d\n" % (width, name, digits, first, as_bytes(text), digits, last)

@@ -14,6 +14,7 @@ import html
 import json
 import re
 import string
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,7 @@ FOLDER = Path(__file__).parent / "page"
 SCRIPTS = ("picture.js", "page.js", "start.js")
 END = b"</script>\n</body>\n</html>\n"
 _LONE = re.compile("[\ud800-\udfff]")  # bytes that are not UTF-8, as Python keeps them
+_ENDS = attrgetter("ali_from", "ali_to", "env_from", "env_to", "hmm_from", "hmm_to")
 _INERT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
 
 
@@ -41,13 +43,13 @@ class HtmlWriter(Writer):
     """
 
     def __init__(self, out: str | BinaryIO, title: str, about, clans) -> None:
-        super().__init__(out)
-        self._head, self._clans = page_head(title, about), clans
+        super().__init__(out, page_head(title, about))
+        self._clans = clans
         self._known: set[int] = set()  # families that stand in the page already
 
     def _rows(self, record, hits):
         shown = [hit for hit in hits if hit.reported]
-        lines = [self._start(), *(self._family(hit) for hit in shown if hit.family not in self._known)]
+        lines = [self._family(hit) for hit in shown if hit.family not in self._known]
         lines.append(
             line("p", record.name, record.description, len(record.sequence), [_hit(hit) for hit in shown])
         )
@@ -58,24 +60,16 @@ class HtmlWriter(Writer):
         self._known.add(hit.family)
         return line(
             "f",
-            hit.family,
-            hit.target_name,
-            hit.target_accession,
-            self._clans[hit.family],
-            hit.target_length,
-            hit.target_description,
+            *(hit.family, hit.target_name, hit.target_accession, self._clans[hit.family]),
+            *(hit.target_length, hit.target_description),
         )
 
-    def _start(self):
-        head, self._head = self._head, b""
-        return head
-
     def _end(self):
-        return self._start() + line("end", self._queries, len(self._known)) + END
+        return line("end", self._queries, len(self._known)) + END
 
     def _mark(self, reason):
         # of a row that was cut off the mark must not become the end
-        return b"" if self._head else b"\n" + line("incomplete", reason)
+        return b"\n" + line("incomplete", reason)
 
 
 def page_head(title: str, about) -> bytes:
@@ -101,26 +95,11 @@ def line(*fields) -> bytes:
 
 
 def _hit(hit):
-    return [
-        hit.family,
-        hit.source,
-        _rounded(hit.evalue),
-        round(hit.score, 1),
-        [
-            [
-                domain.ali_from,
-                domain.ali_to,
-                domain.env_from,
-                domain.env_to,
-                domain.hmm_from,
-                domain.hmm_to,
-                _rounded(domain.i_evalue),
-                round(domain.score, 1),
-                int(domain.included),
-            ]
-            for domain in hit.reported_domains
-        ],
+    domains = [
+        [*_ENDS(domain), *(_rounded(domain.i_evalue), round(domain.score, 1), int(domain.included))]
+        for domain in hit.reported_domains
     ]
+    return [hit.family, hit.source, _rounded(hit.evalue), round(hit.score, 1), domains]
 
 
 def _rounded(evalue):

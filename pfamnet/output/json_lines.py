@@ -10,18 +10,8 @@ from .writer import Writer
 
 _HIT = ("evalue", "score", "bias", "source", "included")
 _DOMAIN = (
-    "c_evalue",
-    "i_evalue",
-    "score",
-    "bias",
-    "hmm_from",
-    "hmm_to",
-    "ali_from",
-    "ali_to",
-    "env_from",
-    "env_to",
-    "accuracy",
-    "included",
+    *("c_evalue", "i_evalue", "score", "bias", "hmm_from", "hmm_to"),
+    *("ali_from", "ali_to", "env_from", "env_to", "accuracy", "included"),
 )
 
 

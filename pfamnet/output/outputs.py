@@ -22,9 +22,9 @@ from ..profiles.thresholds import Thresholds
 from ..records import Record
 from .gff3 import Gff3Writer, today
 from .hmmscan_report import WIDTH, ReportWriter
-from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, Trailer
 from .json_lines import JsonLinesWriter
-from .table_headers import Trailer
+from .tsv import TsvWriter
 from .writer import Writer
 
 

@@ -27,6 +27,7 @@ class Writer:
 
     Arguments:
         out: file name, ``-`` for stdout, or a binary stream (left open).
+        head: what comes before the rows of the first query, or else before the end.
 
     A query's rows go out in one piece. Once a write has failed nothing more
     is written: an unfinished table never ends like a finished one. As a
@@ -37,7 +38,8 @@ class Writer:
         OSError: as soon as something cannot be written.
     """
 
-    def __init__(self, out: str | BinaryIO) -> None:
+    def __init__(self, out: str | BinaryIO, head: bytes = b"") -> None:
+        self._head = head
         self._owned = not hasattr(out, "write") and out != "-"
         self._broken = False
         self._queries = 0
@@ -47,7 +49,7 @@ class Writer:
             self._out = sys.stdout.buffer if out == "-" else out
             return
         try:
-            self._out = open(out, "wb")
+            self._out = open(out, "wb")  # noqa: SIM115
         except OSError as error:
             raise PfamnetError(f"{out}: cannot write: {error.strerror.lower()}") from None
 
@@ -68,7 +70,8 @@ class Writer:
     def write(self, record: Record, hits: Sequence[Hit]) -> None:
         """Write the rows of one query; hits in the order they shall have."""
         self._queries += 1
-        self._put(self._rows(record, hits))
+        rows = self._rows(record, hits)
+        self._put(self._start() + rows)
 
     def flush(self) -> None:
         """Hand everything written so far to the system."""
@@ -83,7 +86,7 @@ class Writer:
         """Write what ends the table; `abandon` can still take it back."""
         if self._owned and self._out.seekable():
             self._whole_at = self._out.tell()
-        self._put(self._end())
+        self._put(self._start() + self._end())
         self.flush()
 
     def finish(self) -> None:
@@ -97,7 +100,8 @@ class Writer:
         What `end` wrote is taken back where the file allows it.
         """
         broken, self._broken = self._broken, True
-        mark = self._mark(" ".join(reason.split()))
+        # With its head still to come, an empty table looks like none.
+        mark = b"" if self._head else self._mark(" ".join(reason.split()))
         if not self._owned:
             if not broken and mark:
                 _quietly(self._out.write, mark)
@@ -108,6 +112,11 @@ class Writer:
         else:
             _quietly(self._out.close)
         _quietly(_mark_file, self._path, self._whole_at, mark)
+
+    def _start(self) -> bytes:
+        """The head, the first time."""
+        head, self._head = self._head, b""
+        return head
 
     def _put(self, data):
         if data:
@@ -131,8 +140,8 @@ class Writer:
         return b""
 
     def _mark(self, reason):
-        """What stands at the end of a table that is not whole."""
-        return b""
+        """What stands at the end of a table that is incomplete."""
+        return b"# incomplete: " + as_bytes(reason) + b"\n"
 
 
 def _quietly(action, *args):

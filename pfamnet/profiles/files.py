@@ -48,7 +48,8 @@ def read_hmms(path: str) -> Iterator[HMM]:
             zipped = raw.peek(2)[:2] == GZIP_MAGIC
             # The buffer is there because pyhmmer asks the stream it reads for
             # more in a way that hides gzip's own complaints.
-            stream = io.BufferedReader(gzip.open(raw), 1 << 20) if zipped else raw
+            unzipped = gzip.open(raw) if zipped else raw  # noqa: SIM115
+            stream = io.BufferedReader(unzipped, 1 << 20) if zipped else raw
             watched = WatchedStream(stream)
             try:
                 reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))

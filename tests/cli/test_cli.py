@@ -16,7 +16,7 @@ from conftest import environment, program, refused, scan
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan as command
 from pfamnet.model.directory import open_model
-from pfamnet.output.hmmscan_tables import TSV_COLUMNS
+from pfamnet.output.tsv import TSV_COLUMNS
 
 QUERIES = synthetic.queries()
 # with these thresholds the network reports whatever it proposes

@@ -9,7 +9,7 @@ import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here, start
 
 from pfamnet.output import outputs, writer
-from pfamnet.output.hmmscan_tables import TsvWriter
+from pfamnet.output.tsv import TsvWriter
 
 GOOD = records("P15056", "P06213")
 BAD = GOOD + b">broken what it is\nACDEF1GH\n" + records("P07949")

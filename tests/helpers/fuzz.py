@@ -27,7 +27,7 @@ from pfamnet.errors import PfamnetError
 from pfamnet.io.sequences import read_sequences
 from pfamnet.model.directory import as_text, description_digest, open_model
 from pfamnet.model.hmm_database import open_database
-from pfamnet.output.hmmscan_tables import TsvWriter
+from pfamnet.output.tsv import TsvWriter
 from pfamnet.profiles.files import write_profiles
 from pfamnet.scan.opening import ScanOptions, make_scanner
 

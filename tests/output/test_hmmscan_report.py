@@ -12,8 +12,7 @@ from scanning import DATA, LIBRARY, PROTEINS, hmmscan, records, scan_here
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.hits import Alignment, network_domain, network_hit
-from pfamnet.output.alignment_blocks import alignment_blocks
-from pfamnet.output.hmmscan_report import ReportWriter
+from pfamnet.output.hmmscan_report import ReportWriter, alignment_blocks
 from pfamnet.profiles.search import Thresholds
 
 

@@ -11,7 +11,8 @@ from Bio import SearchIO
 
 from pfamnet.errors import PfamnetError
 from pfamnet.hits import network_domain, network_hit
-from pfamnet.output.hmmscan_tables import TSV_COLUMNS, DomtblWriter, PfamtblWriter, TblWriter, TsvWriter
+from pfamnet.output.hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter
+from pfamnet.output.tsv import TSV_COLUMNS, TsvWriter
 from pfamnet.records import Record
 
 KINDS = ("domtblout", "tblout", "pfamtblout")

@@ -1,0 +1,60 @@
+"""The main table: the columns of hmmscan's domtblout, and the source of each hit, between tabs."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import BinaryIO
+
+from ..hits import Domain, Hit
+from ..records import Record
+from .writer import Writer, as_bytes
+
+TSV_COLUMNS = [
+    *("target_name", "target_accession", "tlen", "query_name", "query_accession", "qlen"),
+    *("evalue", "score", "bias", "domain", "of", "c_evalue", "i_evalue", "domain_score", "domain_bias"),
+    *("hmm_from", "hmm_to", "ali_from", "ali_to", "env_from", "env_to", "acc", "description", "source"),
+]
+_HEADER = b"#" + "\t".join(TSV_COLUMNS).encode() + b"\n"
+_ROW = (
+    b"%s\t%s\t%d\t%s\t%s\t%d\t%.2g\t%.1f\t%.1f\t%d\t%d\t%.2g\t%.2g\t"
+    b"%.1f\t%.1f\t%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%s\t%s\n"
+)
+_DOMAIN = attrgetter(
+    *("c_evalue", "i_evalue", "score", "bias"),
+    *("hmm_from", "hmm_to", "ali_from", "ali_to", "env_from", "env_to", "accuracy"),
+)
+
+
+class TsvWriter(Writer):
+    """Writes the table; numbers are printed as in domtblout, without its padding.
+
+    Arguments:
+        out: as of every table.
+        header: begin with the names of the columns.
+    """
+
+    def __init__(self, out: str | BinaryIO, header: bool = True) -> None:
+        super().__init__(out, _HEADER if header else b"")
+
+    def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
+        return b"".join(
+            _ROW
+            % (
+                *domain_fields(hit, domain, rank),
+                as_bytes(hit.target_description.replace("\t", " ") or "-"),
+                hit.source.encode(),
+            )
+            for hit in hits
+            if hit.reported
+            for rank, domain in enumerate(hit.reported_domains, 1)
+        )
+
+
+def domain_fields(hit: Hit, domain: Domain, rank: int) -> tuple:
+    """The first 22 columns of domtblout."""
+    target, query = as_bytes(hit.target_accession or "-"), as_bytes(hit.query_accession or "-")
+    return (
+        *(as_bytes(hit.target_name), target, hit.target_length),
+        *(as_bytes(hit.query_name), query, hit.query_length),
+        *(hit.evalue, hit.score, hit.bias, rank, hit.n_reported),
+        *_DOMAIN(domain),
+    )
