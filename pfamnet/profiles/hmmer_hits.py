@@ -8,8 +8,8 @@ from ..records import Record
 
 # HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only
 # way at the values that pyhmmer has no property for. Big-endian, no padding.
-_HIT_STATE = struct.Struct(">Iid fff ddd f 5i Iiii".replace(" ", ""))
-_DOMAIN_STATE = struct.Struct(">I 6q 5f d ii".replace(" ", ""))
+_HIT_STATE = struct.Struct(">16xf8xd16xf5i12xi")
+_DOMAIN_STATE = struct.Struct(">4x2q40x3fd2i")
 _ALIGNMENT_LINES = 44  # where the byte stands that says which lines an alignment has
 _LOG2R = 1.44269504088896341  # Easel's eslCONST_LOG2R: nats to bits
 
@@ -22,79 +22,35 @@ def to_hit(hit, family: int, profile, record: Record, Z: float, domZ: float, ali
         family: index of the family in the model.
         profile: the family's `OptimizedProfile`.
         record: the query.
-        Z, domZ: of the `TopHits` that the hit belongs to.
-        alignments: whether the domains shall have theirs.
+        Z, domZ: numbers of comparisons for E-values.
+        alignments: whether the domains have theirs.
 
     Raises:
         RuntimeError: this pyhmmer lays its hits out in another way.
     """
-    (
-        _,
-        _,
-        _,
-        score,
-        _,
-        _,
-        log_p,
-        _,
-        _,
-        expected,
-        regions,
-        clustered,
-        overlaps,
-        envelopes,
-        n_domains,
-        _,
-        _,
-        _,
-        best,
-    ) = _HIT_STATE.unpack_from(memoryview(hit.__getstate__()))
+    state = _HIT_STATE.unpack_from(memoryview(hit.__getstate__()))
+    score, log_p, expected, regions, clustered, overlaps, envelopes, n_domains, best = state
     if score != hit.score or n_domains != len(hit.domains):
         raise RuntimeError("this pyhmmer serializes hits in another way")
     return Hit(
-        family=family,
-        target_name=profile.name,
-        target_accession=profile.accession or "",
-        target_length=profile.M,
-        target_description=profile.description or "",
-        query_name=record.name,
-        query_accession=record.accession,
-        query_length=len(record.sequence),
-        query_description=record.description,
-        evalue=exp(log_p) * Z,
-        score=score,
-        bias=hit.bias,
-        log_p=log_p,
-        expected=expected,
-        regions=regions,
-        clustered=clustered,
-        overlaps=overlaps,
-        envelopes=envelopes,
-        best=best,
+        *(family, profile.name, profile.accession or "", profile.M, profile.description or ""),
+        *(record.name, record.accession, len(record.sequence), record.description),
+        *(exp(log_p) * Z, score, hit.bias, log_p, expected, regions, clustered, overlaps, envelopes, best),
         domains=tuple(_to_domain(domain, Z, domZ, alignments) for domain in hit.domains),
         reported=hit.reported,
         included=hit.included,
     )
 
 
-def _to_domain(domain, Z, domZ, alignments):
-    (_, env_from, env_to, _, _, _, _, _, _, bias, accuracy, score, log_p, reported, included) = (
-        _DOMAIN_STATE.unpack_from(memoryview(domain.__getstate__()))
-    )
+def _to_domain(domain, Z: float, domZ: float, alignments: bool) -> Domain:
+    state = _DOMAIN_STATE.unpack_from(memoryview(domain.__getstate__()))
+    env_from, env_to, bias, accuracy, score, log_p, reported, included = state
     if score != domain.score or env_from != domain.env_from:
         raise RuntimeError("this pyhmmer serializes domains in another way")
     alignment = domain.alignment
     return Domain(
-        c_evalue=exp(log_p) * domZ,
-        i_evalue=exp(log_p) * Z,
-        score=score,
-        bias=bias * _LOG2R,
-        hmm_from=alignment.hmm_from,
-        hmm_to=alignment.hmm_to,
-        ali_from=alignment.target_from,
-        ali_to=alignment.target_to,
-        env_from=env_from,
-        env_to=env_to,
+        *(exp(log_p) * domZ, exp(log_p) * Z, score, bias * _LOG2R),
+        *(alignment.hmm_from, alignment.hmm_to, alignment.target_from, alignment.target_to, env_from, env_to),
         # Expected number of correctly aligned residues, by envelope length.
         accuracy=accuracy / (1.0 + abs(env_to - env_from)),
         log_p=log_p,
@@ -104,7 +60,7 @@ def _to_domain(domain, Z, domZ, alignments):
     )
 
 
-def _to_alignment(alignment):
+def _to_alignment(alignment) -> Alignment:
     state = bytes(alignment.__getstate__())
     present = state[_ALIGNMENT_LINES]
     if present & ~0b111111:
