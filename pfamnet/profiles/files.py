@@ -1,14 +1,14 @@
-"""Profile HMMs on disk: read any, write a library, take one out of a library.
+"""Profile HMMs on disk: read any, write those of a model.
 
-A library is HMMER's own binary format (``.h3m``), one profile after another,
-so that HMMER's programs and pyhmmer read it too. A library whose name ends in
-``.gz`` holds one gzip member per profile: ``gunzip -c`` gives the plain
-library, and yet one profile can be read alone at its byte offset.
+A model's are in HMMER's own binary format (``.h3m``), one profile after another, so that
+HMMER's programs read them too. A file that ends in ``.gz`` holds one gzip member per profile:
+``gunzip -c`` gives the plain file, and one profile can be read alone at its byte offset.
 """
 
 import contextlib
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -25,42 +25,33 @@ GZIP_MAGIC = b"\x1f\x8b"
 FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, OSError)
 
 
-def read_hmms(path: str) -> Iterator[HMM]:
+def read_hmms(path: str | os.PathLike) -> Iterator[HMM]:
     """Read the protein profiles of a file, one at a time.
 
     Arguments:
-        path: HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain or gzip; the
-            format is told by the bytes, not by the name.
+        path: HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain or gzip; the bytes, not the name,
+            tell the format. HMMER itself does not open the file: it would silently read a
+            ``path.h3m`` that lies beside instead.
 
     Raises:
-        PfamnetError: when the file is missing, empty, no profile file, cut
-            short, damaged, or holds profiles of nucleotides; the message
-            names the file and the number of the profile.
-
-    Note:
-        The file is opened by us and not by HMMER, which would silently read
-        a ``path.h3m`` lying beside instead, however old.
+        PfamnetError: the file is missing, empty, no profile file, cut short, damaged, or
+            holds profiles of nucleotides. The message has the file and the number of the profile.
     """
-    number = 0
+    number, watched = 0, None
     with contextlib.ExitStack() as stack:
         try:
             raw = stack.enter_context(open(path, "rb", buffering=1 << 20))
+            # pyhmmer asks the stream that it reads for more in a way that hides gzip's own
+            # complaints; a buffer prevents that.
             zipped = raw.peek(2)[:2] == GZIP_MAGIC
-            # The buffer is there because pyhmmer asks the stream it reads for
-            # more in a way that hides gzip's own complaints.
             unzipped = gzip.open(raw) if zipped else raw  # noqa: SIM115
-            stream = io.BufferedReader(unzipped, 1 << 20) if zipped else raw
-            watched = WatchedStream(stream)
-            try:
-                reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))
-            except FORMAT_ERRORS:
-                if watched.failure:
-                    raise ValueError(f"profile 1: {watched.failure}") from None
-                raise
+            watched = WatchedStream(io.BufferedReader(unzipped, 1 << 20) if zipped else raw)
+            reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))
         except OSError as error:
-            raise PfamnetError(f"{path}: {error.strerror or error}") from error
+            raise PfamnetError(f"{path}: {error.strerror or reason(error)}") from error
         except FORMAT_ERRORS as error:
-            raise PfamnetError(f"{path}: {reason(error)}") from error
+            why = f"profile 1: {watched.failure}" if watched and watched.failure else reason(error)
+            raise PfamnetError(f"{path}: {why}") from error
         while True:
             number += 1
             try:
@@ -103,49 +94,34 @@ def _check(hmm: HMM, where: str) -> None:
         raise PfamnetError(f"{where}: damaged: {reason(error)}") from error
 
 
-def write_profiles(path: str, hmms: Iterable[HMM]) -> list[int]:
-    """Write profiles one after another as a library.
+def write_profiles(path: str | os.PathLike, hmms: Iterable[HMM]) -> list[int]:
+    """Write profiles one after another, in HMMER's own binary format.
 
     Arguments:
-        path: the file to write, ``.h3m``; ending in ``.gz`` for one gzip
-            member per profile (without time or name: equal profiles give
-            equal bytes).
+        path: the file to write, ``.h3m``. If it ends in ``.gz``, each profile is a gzip member
+            without time or name, so that equal profiles give equal bytes.
         hmms: the profiles; taken one at a time.
 
     Returns:
         The byte offset of each profile in the file, for `ProfileStore`.
     """
-    zipped = str(path).endswith(".gz")
     offsets = []
     with open(path, "wb") as library:
         for hmm in hmms:
             offsets.append(library.tell())
-            record = io.BytesIO()
-            hmm.write(record, binary=True)
-            library.write(_member(record.getvalue()) if zipped else record.getvalue())
+            if str(path).endswith(".gz"):
+                with gzip.GzipFile("", "wb", fileobj=library, mtime=0) as member:
+                    hmm.write(member, binary=True)
+            else:
+                hmm.write(library, binary=True)
     return offsets
 
 
-def _member(data: bytes) -> bytes:
-    """One gzip member with an empty header."""
-    member = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=member, mtime=0) as writer:
-        writer.write(data)
-    return member.getvalue()
-
-
 def emit_sequences(hmm: HMM, n: int, seed: int) -> list[str]:
-    """Draw sequences of one whole domain from a profile.
+    """Draw `n` sequences of one complete domain from a profile: the 20 amino acids, none empty.
 
-    Arguments:
-        hmm: the profile; the core model emits, so there are no flanks.
-        n: how many.
-        seed: any integer; the same gives the same sequences. It is mixed
-            with the profile's name, or the profiles of a library would all
-            draw the same random numbers and so make the same "mutations".
-
-    Returns:
-        ``n`` strings of the 20 amino acids, none empty.
+    The same seed gives the same sequences. It is mixed with the profile's name: otherwise all
+    profiles draw the same random numbers, and so the same "mutations".
     """
     # Easel takes a seed of 0 as "arbitrary" and has 32 bits of it.
     mixed = zlib.crc32(str(hmm.name).encode()) ^ seed * 0x9E3779B1
