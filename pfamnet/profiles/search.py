@@ -31,19 +31,10 @@ MAX_RESIDUES = 100_000
 _PASSED = ("n_past_msv", "n_past_bias", "n_past_vit", "n_past_fwd")
 _AT_ONCE = 64  # profiles for each query in turn, few enough for the processor's cache
 _GOLDEN = 0.618034
-
-
-def _digital_codes(alphabet: Alphabet) -> bytes:
-    """The table by which Easel digitizes: upper case, and _ . for a gap."""
-    table = bytearray(256)
-    for code, symbol in enumerate(alphabet.symbols):
-        table[ord(symbol)] = code
-    table[ord(".")] = table[ord("_")] = table[ord("-")]
-    return bytes(table)
-
-
 _AMINO = Alphabet.amino()
-_CODES = _digital_codes(_AMINO)
+_SYMBOLS = {ord(symbol): code for code, symbol in enumerate(_AMINO.symbols)}
+_SYMBOLS |= dict.fromkeys(b"._", _SYMBOLS[ord("-")])
+_CODES = bytes(_SYMBOLS.get(code, 0) for code in range(256))  # by which Easel digitizes
 
 
 def to_digital(text: str, name: str = "") -> DigitalSequence:
@@ -152,7 +143,7 @@ class ProfileSearch:
                 self._scan(query, query.families[start : start + _AT_ONCE], as_it_goes)
 
     def _scan(self, query: _Query, families: Sequence[int], as_it_goes: bool) -> None:
-        if not (families and query.sequence):
+        if not (len(families) and query.sequence):
             return
         pipeline = self._pipeline(as_it_goes)
         try:
