@@ -11,11 +11,12 @@ from ..training.corpus import Corpus
 from ..training.lora import add_adapters, merge_adapters
 from ..training.sampler import Sampler, SamplerSettings
 from ..training.settings import TrainSettings
+from .options import BuildOptions
 
 EVALUATE = 800_000  # residues between two evaluations on the validation set
 
 
-def base_encoder(options) -> nn.Module | None:
+def base_encoder(options: BuildOptions) -> nn.Module | None:
     """The encoder to begin with, or None if ESM-2 is not to be fine-tuned.
 
     Raises:
@@ -32,7 +33,7 @@ def base_encoder(options) -> nn.Module | None:
     return encoder
 
 
-def esm_network(encoder: nn.Module, families: int, options) -> EsmNetwork:
+def esm_network(encoder: nn.Module, families: int, options: BuildOptions) -> EsmNetwork:
     """The network to train; draws from torch's generator."""
     if options.freeze:  # the embedding lies below the lowest layer
         encoder.embeddings.requires_grad_(False)
@@ -45,12 +46,12 @@ def esm_network(encoder: nn.Module, families: int, options) -> EsmNetwork:
     return network
 
 
-def esm_groups(network: EsmNetwork, options) -> list[dict]:
+def esm_groups(network: EsmNetwork, options: BuildOptions) -> list[dict]:
     """Parameter groups for the optimizer."""
     return parameter_groups(network, options.lr, options.head_lr)
 
 
-def esm_settings(options) -> TrainSettings:
+def esm_settings(options: BuildOptions) -> TrainSettings:
     """The training loop's settings."""
     return TrainSettings(
         options.esm_residues,
@@ -64,14 +65,14 @@ def esm_settings(options) -> TrainSettings:
     )
 
 
-def esm_sampler(train: Corpus, families: int, block: int, options) -> Sampler:
+def esm_sampler(train: Corpus, families: int, block: int, options: BuildOptions) -> Sampler:
     """Batches of training proteins with masked and substituted residues."""
     alone, noise = 0.8, 0.03
     settings = SamplerSettings(options.crop, options.power, alone=alone, masked=noise, substitutions=noise)
     return Sampler(train, families, block, settings, options.seed)
 
 
-def plain(network: EsmNetwork, options) -> EsmNetwork:
+def plain(network: EsmNetwork, options: BuildOptions) -> EsmNetwork:
     """The trained network without adapters, as it is written and run."""
     if options.lora:
         merge_adapters(network.encoder)

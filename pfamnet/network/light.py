@@ -46,15 +46,6 @@ class LightConfig:
         return cls(**values | {"dilations": tuple(values["dilations"])})
 
 
-def dilations_for(stride: int) -> tuple[int, ...]:
-    """Dilations that reach equally many residues at any stride of the stem, where they can.
-
-    >>> dilations_for(4)
-    (1, 2, 4, 1, 2, 4)
-    """
-    return tuple(max(1, dilation * LightConfig.stride // stride) for dilation in LightConfig.dilations)
-
-
 def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1) -> nn.Sequential:
     """A convolution with batch normalization; keeps the length, except for its stride."""
     padding = dilation * (kernel // 2)

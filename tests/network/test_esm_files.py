@@ -148,6 +148,15 @@ def test_a_network_comes_back_the_same_and_nothing_is_printed(encoder, tmp_path)
     )
 
 
+def test_a_network_runs_in_another_process(encoder, tmp_path):
+    torch.save(EsmNetwork(encoder, families=3), tmp_path / "network")
+    code = (
+        "import sys, torch; network = torch.load(sys.argv[1], weights_only=False);"
+        "network(torch.full((1, 9), 5), torch.tensor([9]))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "network")], check=True)
+
+
 def test_transformers_is_not_imported_before_an_encoder_is_loaded():
     code = "import sys; from pfamnet.network import esm, esm_files; assert 'transformers' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

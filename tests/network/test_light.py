@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pfamnet.network.light import LightConfig, LightNetwork, dilations_for
+from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.runtime import OVERLAP
 from pfamnet.network.tokens import PAD
 
@@ -60,11 +60,6 @@ def test_a_configuration_survives_json():
     import json
 
     assert LightConfig.from_json(json.loads(json.dumps(CONFIG.to_json()))) == CONFIG
-
-
-def test_dilations_reach_as_far_at_any_stride():
-    assert dilations_for(LightConfig.stride) == LightConfig.dilations
-    assert dilations_for(1) == (4, 8, 16, 4, 8, 16) and dilations_for(8) == (1, 1, 2, 1, 1, 2)
 
 
 def test_fields_of_other_versions_are_left_aside():
