@@ -27,6 +27,7 @@ from ..trainset.trainset import Fold
 from .work import Threads
 
 MOST = 2  # times the average number of candidates that one protein may have
+EVERY_FAMILY = -1e9  # a threshold that every peak passes
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20  # decoys of a length
 LONG = 50  # domains of a length
@@ -81,6 +82,8 @@ def choose_modes(
 ) -> dict[str, dict]:
     """The entries of `modes` in model.json.
 
+    If the model has no more families than candidates, every family is one: a threshold would only lose hits.
+
     Arguments:
         ranks, peaks, all_peaks: from `dev_ranks` and `peaks_of_all`.
         candidates: of a span on average, by default.
@@ -91,11 +94,14 @@ def choose_modes(
         "default": (candidates, recall),
         "sensitive": (4 * candidates, 1.0),
     }
-    modes = {}
+    families, modes = len(all_peaks[0][1]), {}
     for mode, (mean, wanted) in settings.items():
-        threshold = usual_threshold(all_peaks, mean)
-        if wanted < 1:  # a threshold that keeps every validation domain says little of other domains
-            threshold = max(threshold, recall_threshold(ranks, peaks, MOST * mean, wanted))
+        if families <= mean:
+            threshold = EVERY_FAMILY
+        else:
+            threshold = usual_threshold(all_peaks, mean)
+            if wanted < 1:  # a threshold that keeps every validation domain says little of other domains
+                threshold = max(threshold, recall_threshold(ranks, peaks, MOST * mean, wanted))
         modes[mode] = {"candidates": mean, "most": MOST * mean, "recall": wanted, "threshold": threshold}
     return modes
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pfamnet.build.calibration import (
     DECOY_LENGTHS,
+    EVERY_FAMILY,
     MOST,
     calibrate,
     choose_modes,
@@ -288,6 +289,9 @@ def test_a_model_of_few_families_tries_them_all():
     lowest = min(peaks[-1] for _, peaks in all_peaks)
     assert usual_threshold(all_peaks, FAMILIES) == pytest.approx(lowest)
     assert choose_modes(np.zeros(2), np.ones(2), all_peaks, 1, 0.995)["fast"]["candidates"] == 1
+    # a few validation rows with high peaks must not exclude a family
+    modes = choose_modes(np.zeros(2), np.full(2, 99.0), all_peaks, FAMILIES, 0.995)
+    assert modes["default"]["threshold"] == EVERY_FAMILY < lowest < modes["fast"]["threshold"]
 
 
 def test_peaks_are_the_same_in_any_number_of_threads():
