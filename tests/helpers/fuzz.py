@@ -199,7 +199,7 @@ def run_all(count, seed, first=0):
     start, end = first, first + count
     while start < end:
         numbers = range(start, min(start + batch, end))
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("spawn")  # torch may not be used after a fork
         reader, writer = context.Pipe(duplex=False)
         process = context.Process(target=run_batch, args=(numbers, seed, writer))
         process.start()
