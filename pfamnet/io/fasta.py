@@ -25,13 +25,7 @@ _TABLE = bytes(byte if byte in _LEGAL else _ILLEGAL for byte in bytes(range(256)
 
 
 def read_fasta(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[Record]:
-    """Yield the records of a FASTA file, each as soon as the next one begins.
-
-    Only one record and a read buffer are in memory at a time.
-
-    Arguments:
-        path: file name, or ``-`` to read `stdin`.
-        stdin: binary stream to read for ``-``; the process's own by default.
+    """Yield the records of a FASTA file, or of `stdin` for ``-``, each as soon as the next one begins.
 
     Raises:
         PfamnetError: the file cannot be read, is empty, is not FASTA, or a record has no name or an
@@ -64,7 +58,7 @@ def fasta_records(chunks: Iterable[bytes], path: str | Path) -> Iterator[Record]
 
 
 def _skip_to_first(chunks, path):
-    """Return what follows the first '>', or None if there is no record."""
+    """What follows the first '>', or None if there is no record."""
     line = 1
     for chunk in chunks:
         text = chunk.lstrip()
@@ -98,8 +92,7 @@ class _Builder:
         bad = part.find(_ILLEGAL)
         if bad >= 0:
             character = _quoted(piece.translate(None, _BLANKS)[bad : bad + 1])
-            position = self.length + bad + 1
-            self.refuse(f"illegal character {character} at position {position}")
+            self.refuse(f"illegal character {character} at position {self.length + bad + 1}")
         self.length += len(part)
         self.parts.append(part)
 
@@ -117,21 +110,16 @@ class _Builder:
         # Easel keeps C strings: a NUL ends the name or the description, and
         # ^A (between the entries of a merged record) ends the description.
         name = name.partition(b"\0")[0]
-        if b"\0" in description or b"\1" in description:
-            description = description.partition(b"\1")[0].partition(b"\0")[0]
+        description = description.partition(b"\1")[0].partition(b"\0")[0]
         if not name:
             self.refuse("no name after '>'")
-        self.name, self.description = _text(name), _text(description)
-        self.in_header = False
+        texts = (raw.decode("utf-8", "surrogateescape") for raw in (name, description))
+        (self.name, self.description), self.in_header = texts, False
 
     def refuse(self, what):
         """Raise PfamnetError that names the record."""
         name = f" '{shown(self.name)}'" if self.name else ""
         raise PfamnetError(f"{self.path}: record {self.number}{name}: {what}") from None
-
-
-def _text(raw):
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def _quoted(byte):

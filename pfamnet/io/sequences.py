@@ -25,24 +25,17 @@ SIGNS = ((b"# STOCKHOLM", "stockholm"), (b"ID   ", "embl"), (b"LOCUS   ", "genba
 NUCLEOTIDES = "ACGTUN"
 FRACTION, LEAST = 0.9, 50  # of nucleotides in so many residues: these are no proteins
 _ILLEGAL = re.compile("[^A-Z*._~]")
-_FAILURES = (
-    ValueError,
-    EOFError,
-    OSError,
-    SystemError,
-    PfamnetError,
-)  # pyhmmer's on files that it cannot parse
+# pyhmmer's on files that it cannot parse
+_FAILURES = ValueError, EOFError, OSError, SystemError, PfamnetError
 
 
 def read_sequences(
     path: str | Path, format: str | None = None, stdin: BinaryIO | None = None
 ) -> Iterator[Record]:
-    """Yield the records of a sequence file.
+    """Yield the records of a sequence file, or of `stdin` for ``-``.
 
     Arguments:
-        path: file name, or ``-`` to read `stdin`.
         format: one that hmmscan's `--qformat` takes; None to recognise it.
-        stdin: binary stream to read for ``-``; the process's own by default.
 
     Raises:
         PfamnetError: the file cannot be read or is not of the format; the message names the record.
@@ -67,9 +60,8 @@ def sniff(chunks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
         text = first.lstrip()
         if text and not any(sign.startswith(text) for sign, _ in SIGNS):
             break
-    text = first.lstrip()
-    named = [name for sign, name in SIGNS if text.startswith(sign)]
-    return (named or [FASTA])[0], itertools.chain((first,), chunks)
+    format = next((name for sign, name in SIGNS if first.lstrip().startswith(sign)), FASTA)
+    return format, itertools.chain((first,), chunks)
 
 
 def _easel_records(chunks, path, format):
@@ -81,8 +73,10 @@ def _easel_records(chunks, path, format):
                 record = Record(sequence.name, sequence.description or "", text, number, accession)
                 yield _checked(record, path)
     except _FAILURES as error:
-        if stream.failure is None:
-            raise PfamnetError(f"{path}: record {number + 1}: not {format}: {_reason(error)}") from None
+        if stream.failure is None:  # the message may quote the file, so it is shortened
+            text = " ".join(str(error.__cause__ or error).split()).rstrip(".")
+            text = shown(text.removeprefix("Could not parse file: "), 120) or type(error).__name__
+            raise PfamnetError(f"{path}: record {number + 1}: not {format}: {text}") from None
     if stream.failure is not None:
         raise stream.failure
 
@@ -91,18 +85,10 @@ def _checked(record, path):
     where = f"{path}: record {record.number}"
     if not record.name:
         raise PfamnetError(f"{where}: no name")
-    bad = _ILLEGAL.search(record.sequence)
-    if bad:
-        raise PfamnetError(
-            f"{where} '{shown(record.name)}': illegal character {bad[0]!r} at position {bad.start() + 1}"
-        )
+    if bad := _ILLEGAL.search(record.sequence):
+        where += f" '{shown(record.name)}'"
+        raise PfamnetError(f"{where}: illegal character {bad[0]!r} at position {bad.start() + 1}")
     return record
-
-
-def _reason(error):
-    """pyhmmer's message in one line; it may quote the file, so it is shortened."""
-    text = " ".join(str(error.__cause__ or error).split()).rstrip(".")
-    return shown(text.removeprefix("Could not parse file: "), 120) or type(error).__name__
 
 
 def no_nucleotides(
@@ -111,11 +97,9 @@ def no_nucleotides(
     """Yield the records, and warn of the first one that looks like nucleotides."""
     warned = False
     for record in records:
-        length = len(record.sequence)
-        if not warned and length >= LEAST:
-            fraction = sum(map(record.sequence.count, NUCLEOTIDES)) / length
-            if fraction >= FRACTION:
-                warned = True
+        if not warned and len(record.sequence) >= LEAST:
+            fraction = sum(map(record.sequence.count, NUCLEOTIDES)) / len(record.sequence)
+            if warned := fraction >= FRACTION:
                 warn(
                     f"warning: {path}: record {record.number} '{shown(record.name)}': {fraction:.0%} of it "
                     "is A, C, G, T, U or N: are these nucleotides? pfamnet expects proteins"

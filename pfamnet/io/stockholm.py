@@ -99,20 +99,17 @@ def read_stockholm(path: str | Path) -> Iterator[FamilyAlignment]:
 def _annotate(alignment, line):
     words = line.split(maxsplit=2)
     if words[0] == "#=GF" and len(words) == 3:
-        before = alignment.features.get(words[1])
-        text = words[2].strip()
-        alignment.features[words[1]] = f"{before} {text}" if before else text
+        before = alignment.features.get(words[1], "")
+        alignment.features[words[1]] = f"{before} {words[2]}".strip()
 
 
 def _finished(alignment, pieces):
     alignment.rows = {name: "".join(parts) for name, parts in pieces.items()}
-    if not alignment.rows:
+    if not pieces:
         raise PfamnetError(f"{alignment.where}: no rows")
     length = len(next(iter(alignment.rows.values())))
     for name, row in alignment.rows.items():
         if len(row) != length:
-            raise PfamnetError(
-                f"{alignment.where}: row '{name}' (line {alignment.row_lines[name]}) has {len(row)} columns, "
-                f"the first row {length}"
-            )
+            where = f"{alignment.where}: row '{name}' (line {alignment.row_lines[name]})"
+            raise PfamnetError(f"{where} has {len(row)} columns, the first row {length}")
     return alignment

@@ -30,11 +30,7 @@ def text_chunks(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[byt
     """Yield the bytes of a file, or of stdin for ``-``, in pieces; gzip is inflated.
 
     Plain text and gzip (bgzip and other files of several members too) are recognised by content.
-    A byte order mark is removed.
-
-    Arguments:
-        path: file name, or ``-`` to read `stdin`.
-        stdin: binary stream to read for ``-``; the process's own by default.
+    A byte order mark is removed. `stdin` is the process's own by default.
 
     Raises:
         PfamnetError: the file cannot be read or is empty.
@@ -133,26 +129,18 @@ def numbered_lines(path: str | Path, lenient: bool = False) -> Iterator[tuple[in
         PfamnetError: the file cannot be read or is empty, its gzip data are corrupt or truncated,
             or a line is not UTF-8.
     """
-    number, rest = 0, b""
+    number = 0
     try:
-        for chunk in file_chunks(path):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                number += 1
-                yield number, _decoded(line, f"{path}: line {number}", lenient)
+        for number, line in enumerate(io.BufferedReader(ChunkFile(file_chunks(path)), _CHUNK), 1):
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                if not lenient:
+                    raise PfamnetError(f"{path}: line {number}: not UTF-8 text") from None
+                text = line.decode("latin-1")
+            yield number, text.rstrip("\r\n")
     except BadGzip as error:
         raise PfamnetError(f"{error} after line {number}") from None
-    if rest:
-        yield number + 1, _decoded(rest, f"{path}: line {number + 1}", lenient)
-
-
-def _decoded(line, where, lenient):
-    try:
-        return line.decode().rstrip("\r\n")
-    except UnicodeDecodeError:
-        if not lenient:
-            raise PfamnetError(f"{where}: not UTF-8 text") from None
-        return line.decode("latin-1").rstrip("\r\n")
 
 
 def read_table(
@@ -163,10 +151,9 @@ def read_table(
     Arguments:
         path: of a tab-separated table, in which "-" is a missing value ("" here) and quotes are text, or
             of a CSV file. Blank lines are skipped.
-        columns: {our name: other names it may have}. Other columns of the file are ignored; those that
-            it lacks have "".
+        columns: {our name: other names it may have}; case, and a '#' before the first one, do not matter.
+            Other columns of the file are ignored; those that it lacks have "".
         required: those of our names that the header must have.
-        delimiter: a tab or a comma.
 
     Raises:
         PfamnetError: the file cannot be read, a required column is missing, or a row has another number
@@ -180,40 +167,22 @@ def read_table(
         header = next(rows, None)
         if header is None:
             raise PfamnetError(f"{path}: empty file")
-        found = find_columns(f"{path}: line {reader.line_num}", header, columns, required)
-        places = [(name, found.get(name, -1)) for name in columns]
+        given = [name.strip().lstrip("#").strip().lower() for name in header]
+        places = {
+            name: next((given.index(known) for known in (name, *others) if known in given), -1)
+            for name, others in columns.items()
+        }
+        for name in required:
+            if places[name] < 0:
+                raise PfamnetError(f"{path}: line {reader.line_num}: no column named '{name}' in the header")
         for fields in rows:
             if len(fields) != len(header):
                 count = f"{len(fields)} fields, the header has {len(header)}"
                 raise PfamnetError(f"{path}: line {reader.line_num}: {count}")
             fields.append("")  # what a column that the file lacks has
-            texts = {name: "" if (text := fields[i].strip()) == missing else text for name, i in places}
+            texts = {
+                name: "" if (text := fields[i].strip()) == missing else text for name, i in places.items()
+            }
             yield reader.line_num, texts
     except csv.Error as error:
         raise PfamnetError(f"{path}: line {reader.line_num}: {error}") from None
-
-
-def find_columns(
-    where: str, header: Iterable[str], wanted: dict[str, Iterable[str]], required: Iterable[str]
-) -> dict[str, int]:
-    """Map column names to their positions in a header line.
-
-    Arguments:
-        where: the beginning of a message.
-        header: names; case, and a '#' before the first one, do not matter.
-        wanted: {our name: other names it may have}; our own name comes first.
-        required: those of our names that must be found.
-
-    Raises:
-        PfamnetError: a required column is missing.
-    """
-    names = [name.strip().lstrip("#").strip().lower() for name in header]
-    columns = {}
-    for ours, others in wanted.items():
-        found = [name for name in (ours, *others) if name in names]
-        if found:
-            columns[ours] = names.index(found[0])
-    for ours in required:
-        if ours not in columns:
-            raise PfamnetError(f"{where}: no column named '{ours}' in the header")
-    return columns
