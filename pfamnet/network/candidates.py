@@ -50,11 +50,8 @@ def propose(
     """Propose the families whose peak reaches a threshold.
 
     Arguments:
-        logits: (blocks, F + 1), class 0 = no family.
-        block: residues per block.
-        length: residues of the protein.
-        most: families per span, at most.
-        called: families per span whose scores are computed, at most.
+        logits: (blocks, F + 1), class 0 = no family, of a protein of `length` residues.
+        most, called: families per span, and those whose scores are computed, at most.
     """
     peaks = best_blocks(logits)
     passed = np.flatnonzero(peaks >= threshold)

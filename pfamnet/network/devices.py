@@ -10,11 +10,7 @@ from ..errors import PfamnetError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name; `auto` is CUDA if available, else the CPU.
-
-    Raises:
-        PfamnetError: the device is not available.
-    """
+    """The device of a name, if available; `auto` is CUDA if possible, else the CPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -26,11 +22,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> tuple[AbstractContextManager, bool]:
-    """The autocast context for a device, and whether gradients need scaling.
-
-    Raises:
-        PfamnetError: the device does not have this precision.
-    """
+    """The autocast context for a device, if it has the precision, and whether gradients need scaling."""
     if precision == "auto":
         if device.type == "cuda":
             precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"

@@ -21,22 +21,15 @@ WEIGHT_DECAY = 0.01  # of matrices
 class EsmNetwork(nn.Module):
     """Family logits for each block of residues.
 
-    The encoder's residue vectors are averaged over each block. Layer norm, dropout and one linear layer
-    follow. The layer norm makes the head's learning rate independent of the encoder's size.
-
-    Arguments:
-        encoder: a `transformers.EsmModel`, pretrained or random.
-        families: F, the number of families.
-        block: residues per block.
-        dropout: fraction of the pooled features dropped in training.
+    The vectors of the encoder, a `transformers.EsmModel`, are averaged over each block. Layer norm, dropout
+    and one linear layer follow. The layer norm makes the head's learning rate independent of the encoder's
+    size.
     """
 
     def __init__(self, encoder: nn.Module, families: int, block: int = 16, dropout: float = 0.1):
         super().__init__()
         size = encoder.config.hidden_size
-        self.encoder = encoder
-        self.families = families
-        self.block = block
+        self.encoder, self.families, self.block = encoder, families, block
         self.head = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout), nn.Linear(size, families + 1))
         nn.init.normal_(self.head[-1].weight, std=0.02)
         nn.init.zeros_(self.head[-1].bias)
@@ -65,10 +58,8 @@ class EsmNetwork(nn.Module):
         super().__setstate__(state)
 
     def checkpoint_activations(self) -> None:
-        """In training, compute the encoder's activations again for the gradients, to save memory.
-
-        No layer draws anything at random, so no generator's state is kept.
-        """
+        """In training, compute the encoder's activations again for the gradients, to save memory."""
+        # no layer draws anything at random
         recompute = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
         self.encoder._set_gradient_checkpointing(gradient_checkpointing_func=recompute)
 
@@ -79,8 +70,7 @@ def embed(
     """Embed a padded batch of residues (B, L) of which `lengths` (B,) count in each row.
 
     Returns:
-        Vectors (B, L, H) and a bool mask (B, L) of the places that hold residues. Elsewhere vectors have no
-        meaning. A row's vectors do not depend on the padding.
+        Vectors (B, L, H), which do not depend on the padding, and a bool mask (B, L) of the residues.
     """
     framed, inside = add_ends(tokens, lengths)
     hidden = encoder(framed, attention_mask=framed != PAD).last_hidden_state
@@ -88,11 +78,7 @@ def embed(
 
 
 def add_ends(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Add start and end tokens to each row's residues.
-
-    Returns:
-        Tokens (B, L + 2), padded after the end token, and a bool mask (B, L) of the input's residues.
-    """
+    """Tokens (B, L + 2) with start and end tokens, and a bool mask (B, L) of the input's residues."""
     inside = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
     framed = F.pad(tokens.masked_fill(~inside, PAD), (1, 1), value=PAD)
     framed[:, 0] = CLS
@@ -101,10 +87,9 @@ def add_ends(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor,
 
 
 def pool_blocks(hidden: torch.Tensor, inside: torch.Tensor, block: int) -> torch.Tensor:
-    """Average vectors (B, L, H) over the places of each block where `inside` (B, L) is true.
+    """Mean vectors of the places `inside` (B, L) of each block: (B, L, H) -> (B, ceil(L / block), H) float32.
 
-    Returns:
-        (B, ceil(L / block), H), float32; zeros for a block without residues.
+    Those of a block without residues are 0.
     """
     missing = -hidden.shape[1] % block
     masked = hidden.float().masked_fill(~inside[..., None], 0.0)

@@ -51,20 +51,15 @@ def prepared(encoder: nn.Module) -> nn.Module:
     """
     encoder.contact_head = None
     for layer in encoder.encoder.layer:
-        parts = {"dense": layer.intermediate.dense, "gelu": nn.GELU()}
-        layer.intermediate = nn.Sequential(OrderedDict(parts))
+        layer.intermediate = nn.Sequential(OrderedDict(dense=layer.intermediate.dense, gelu=nn.GELU()))
     return encoder.eval()
 
 
 def load_encoder(base: str | Path) -> nn.Module:
     """Read an ESM-2 encoder as a `transformers.EsmModel`, in single precision and evaluation mode.
 
-    Arguments:
-        base: a directory in Hugging Face layout, or a name on the Hugging Face hub such as
-            ``facebook/esm2_t6_8M_UR50D``, which is downloaded once and then read from the hub's cache.
-
-    Raises:
-        PfamnetError: the files cannot be found or read, or are not those of an ESM-2.
+    `base` is a directory in Hugging Face layout, or a name on the hub (``facebook/esm2_t6_8M_UR50D``), which
+    is downloaded once. Raises PfamnetError if the files cannot be read or are not those of an ESM-2.
     """
     path = Path(base).expanduser()
     if not path.is_dir() and (str(base).startswith((".", "/", "~")) or str(base).count("/") != 1):
@@ -117,7 +112,7 @@ def save_encoder(encoder: nn.Module, directory: Path) -> None:
 
     The rotary frequencies are written once for each layer, as the published models have them.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     frequencies = tensors.pop(FREQUENCIES)
     for layer in range(encoder.config.num_hidden_layers):
         tensors[f"encoder.layer.{layer}.attention.self.{FREQUENCIES}"] = frequencies.clone()
@@ -131,7 +126,7 @@ def save_encoder(encoder: nn.Module, directory: Path) -> None:
 
 def save_head(network: EsmNetwork, path: Path) -> None:
     """Write the head's weights and the block size."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.head.state_dict().items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.head.state_dict().items()}
     save_file(tensors, path, {"block": str(network.block)})
 
 

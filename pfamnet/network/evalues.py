@@ -21,20 +21,14 @@ MOST = 1e9  # no number of a valid calibration exceeds it
 class Tail:
     """The distribution of scores on decoys of one length.
 
-    Arguments:
-        residues: length of the decoys.
-        scores: (k,) in nats, increasing.
-        log_p: (k,) natural logarithms of their P-values, decreasing.
-        scale: of the exponential tail, in nats.
-
     Raises:
         ValueError: no P-value can be computed from these.
     """
 
-    residues: float
-    scores: tuple[float, ...]
-    log_p: tuple[float, ...]
-    scale: float
+    residues: float  # length of the decoys
+    scores: tuple[float, ...]  # in nats, increasing
+    log_p: tuple[float, ...]  # natural logarithms of their P-values, decreasing
+    scale: float  # of the exponential tail, in nats
 
     def __post_init__(self):
         pairs = list(zip(self.scores, self.log_p, strict=True))
@@ -60,10 +54,7 @@ class Tail:
 
     @classmethod
     def fit(cls, residues: int, rows: np.ndarray, families: int) -> Tail:
-        """Fit to the best scores (decoys, n) of each decoy, in any order.
-
-        The tail's scale is the mean excess over the last known score, the maximum-likelihood estimate.
-        """
+        """Fit to the best scores (decoys, n) of each decoy, in any order."""
         ranked = np.sort(np.asarray(rows, float).ravel())[::-1]
         wanted = {max(int(calls * len(rows)), FEWEST) for calls in CALLS if calls <= families / 2}
         counts = [count for count in sorted(wanted, reverse=True) if count < len(ranked)]
@@ -72,6 +63,7 @@ class Tail:
             if not scores or ranked[count] > scores[-1]:
                 scores.append(float(ranked[count]))
                 log_p.append(float(np.log(max(count, 1) / (len(rows) * families))))
+                # the mean excess over the last known score, the maximum-likelihood estimate of the scale
                 excess = float((ranked[:count] - ranked[count]).mean()) if count else 0.0
         return cls(float(residues), tuple(scores), tuple(log_p), max(excess, 1e-3))
 
@@ -116,13 +108,9 @@ class Calibration:
 
     @classmethod
     def from_json(cls, rows: list[dict]) -> Calibration:
-        """A calibration as `to_json` writes it.
+        """Raises ValueError, KeyError or TypeError if `rows` are none that `to_json` writes."""
 
-        Raises:
-            ValueError, KeyError, TypeError: it is none.
-        """
-        return cls(tuple(tail_from_json(**row) for row in rows))
+        def tail(residues, scores, log_p, scale):
+            return Tail(float(residues), tuple(map(float, scores)), tuple(map(float, log_p)), float(scale))
 
-
-def tail_from_json(residues, scores, log_p, scale) -> Tail:
-    return Tail(float(residues), tuple(map(float, scores)), tuple(map(float, log_p)), float(scale))
+        return cls(tuple(tail(**row) for row in rows))

@@ -8,8 +8,7 @@ convolution and a linear head give a logit for each family and for "no family" (
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from dataclasses import fields as fields_of
+from dataclasses import asdict, dataclass, fields
 
 import torch
 from torch import nn
@@ -33,17 +32,13 @@ class LightConfig:
     context: int = 384
 
     def to_json(self) -> dict:
-        return asdict(self) | {"dilations": list(self.dilations)}
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: dict) -> LightConfig:
-        """The configuration of some fields, others left aside.
-
-        Raises:
-            KeyError: a field is missing.
-        """
-        values = {field.name: fields[field.name] for field in fields_of(cls)}
-        return cls(**values | {"dilations": tuple(values["dilations"])})
+    def from_json(cls, values: dict) -> LightConfig:
+        """The configuration of some values, others left aside; KeyError if one is missing."""
+        known = {field.name: values[field.name] for field in fields(cls)}
+        return cls(**known | {"dilations": tuple(known["dilations"])})
 
 
 def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1) -> nn.Sequential:
@@ -70,9 +65,7 @@ class LightNetwork(nn.Module):
 
     def __init__(self, config: LightConfig):
         super().__init__()
-        self.config = config
-        self.block = config.block
-        width = config.width
+        self.config, self.block, width = config, config.block, config.width
         self.embed = nn.Embedding(len(VOCABULARY), config.embedding, padding_idx=PAD)
         self.stem = convolution(config.embedding, width, config.stem_kernel, stride=config.stride)
         pairs = zip(config.dilations[::2], config.dilations[1::2])
@@ -82,14 +75,9 @@ class LightNetwork(nn.Module):
         self.head = nn.Linear(config.context, config.families + 1)
 
     def forward(self, tokens: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        """Classify every block of a padded batch.
+        """Logits (B, ceil(L / block), F + 1) of a batch of tokens (B, L) int64, padded to any length.
 
-        Arguments:
-            tokens: residues (B, L), int64, padded to any length.
-            lengths: not needed, as the network has learnt what padding means; for the common interface.
-
-        Returns:
-            Logits (B, ceil(L / block), F + 1).
+        `lengths` are not needed, as the network has learnt what padding means; for the common interface.
         """
         tokens = F.pad(tokens, (0, -tokens.shape[1] % self.block), value=PAD)
         return self.head(self.dropout(self.features(tokens)))

@@ -92,8 +92,8 @@ class OneProtein(nn.Module):
 def export_light(network: LightNetwork, path: Path, offsets: np.ndarray | None = None) -> None:
     """Write the graph in float32; `offsets` are those of `family_offsets`."""
     example = torch.full((1, 4 * network.block), PAD)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter that needs no further package
+    # the exporter that needs no further package warns of itself, and of shapes that are fixed here
+    with warnings.catch_warnings(action="ignore"):
         torch.onnx.export(
             OneProtein(network, offsets).eval(),
             (example,),
@@ -109,9 +109,8 @@ def export_light(network: LightNetwork, path: Path, offsets: np.ndarray | None =
 def quantize_light(path: Path, sequences: Iterable[str], block: int) -> None:
     """Replace a graph by one in 8-bit integers.
 
-    Weights are quantized per channel, activations by their ranges on `sequences`, which should resemble
-    those to be scanned. Weights take seven bits, so that sums cannot saturate and all processors give equal
-    results.
+    Activations are quantized by their ranges on `sequences`, which should resemble those to be scanned.
+    Weights take seven bits, so that sums cannot saturate and all processors give equal results.
     """
     import_onnxruntime()
     import onnx

@@ -39,9 +39,10 @@ def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tup
 
 def by_windows(run: Callable[[np.ndarray], np.ndarray], tokens: np.ndarray, block: int) -> np.ndarray:
     """Block logits (ceil(L / block), F + 1) of a protein's tokens (L,); `run` gives those of one window."""
-    parts = []
-    for start, end, first, last in windows(len(tokens)):
-        parts.append(run(tokens[start:end])[(first - start) // block : -(-(last - start) // block)])
+    parts = [
+        run(tokens[start:end])[(first - start) // block : -(-(last - start) // block)]
+        for start, end, first, last in windows(len(tokens))
+    ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -66,9 +67,7 @@ class LightRuntime:
         options.log_severity_level = 3
         self.block = block
         try:
-            self.session = onnxruntime.InferenceSession(
-                str(graph), options, providers=["CPUExecutionProvider"]
-            )
+            self.session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common base
             reason = str(error).splitlines()[0]
             raise PfamnetError(f"{graph}: cannot be opened as a network: {reason}") from None

@@ -10,25 +10,17 @@ VOCABULARY = ("<cls>", "<pad>", "<eos>", "<unk>", *RESIDUES, ".", "-", "<null_1>
 CLS, PAD, EOS, UNKNOWN, MASK = map(VOCABULARY.index, ("<cls>", "<pad>", "<eos>", "X", "<mask>"))
 
 
-def _translation() -> np.ndarray:
-    """The token id of each latin-1 character (256,)."""
-    table = np.full(256, UNKNOWN, dtype=np.uint8)
-    for letter in RESIDUES:
-        table[[ord(letter), ord(letter.lower())]] = VOCABULARY.index(letter)
-    return table
-
-
-_TABLE = _translation()
+# the token id of each latin-1 character (256,)
+_TABLE = np.full(256, UNKNOWN, dtype=np.uint8)
+for _letters in (RESIDUES, RESIDUES.lower()):
+    _TABLE[[*_letters.encode()]] = [*map(VOCABULARY.index, RESIDUES)]
 
 
 def encode(sequence: str) -> np.ndarray:
-    """Turn a protein sequence into token ids, one for each character.
+    """Turn a protein sequence into token ids (L,) uint8, one for each character.
 
     Letters of either case are residues. What ESM-2 has no residue for (``J``, ``*``, gaps, digits, letters of
-    other scripts) becomes X, so that token `i` is always character `i` of the sequence.
-
-    Returns:
-        (L,) uint8, in 4..28; without start, end or padding tokens.
+    other scripts) becomes X. Start, end and padding tokens are not added.
     """
     # "replace" writes one "?" for each character outside latin-1.
     return _TABLE[np.frombuffer(sequence.encode("latin-1", "replace"), dtype=np.uint8)]
