@@ -7,14 +7,9 @@ def reason(error: OSError) -> str:
 
 
 class PfamnetError(Exception):
-    """A mistake in what the user gave: reported as one line, exit status 1.
-
-    The message names the file and, where there is one, the record or line:
-    ``FILE: record 17 'name': illegal character '1' at position 203``.
-    """
+    """A mistake in what the user gave: one line that names the file and the record or line; exit status 1."""
 
 
 def os_reason(error: OSError) -> str:
     """What the system refused, and for which file if that is known."""
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{reason(error)}"
+    return f"{error.filename}: {reason(error)}" if error.filename else reason(error)

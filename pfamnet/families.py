@@ -1,8 +1,4 @@
-"""Protein families, and the table that holds them.
-
-The same reader takes the `families.tsv` of a model directory and users' tables (`--families`).
-It finds columns by their names in the header; only the accession is required.
-"""
+"""Protein families, and the table that holds them: a model's `families.tsv`, or a user's."""
 
 from __future__ import annotations
 
@@ -73,11 +69,7 @@ def families_by_key(families: Iterable[Family]) -> dict[str, tuple[int, Family]]
 
 
 def write_families(path: str | Path, families: Iterable[Family]) -> None:
-    """Write families as a tab-separated table with a header line.
-
-    `read_families` restores the same numbers; "-" stands for a missing value. White space
-    within a text becomes one blank.
-    """
+    """Write a table that `read_families` restores; white space within a text becomes one blank."""
     with open(path, "w", encoding="utf-8", newline="\n") as out:
         print(*COLUMNS, sep="\t", file=out)
         for family in families:
@@ -91,54 +83,37 @@ def write_families(path: str | Path, families: Iterable[Family]) -> None:
 def read_families(path: str | Path) -> list[Family]:
     """Read a table of families, gzipped or not.
 
-    The columns are `COLUMNS` or their `ALIASES`, in any order. A family without a
-    name is called by its accession.
+    The columns are `COLUMNS` or their `ALIASES`, in any order; only the accession is required, and stands
+    for a missing name.
 
     Raises:
-        PfamnetError: the header has no accession, a row has another number of fields than the header,
-            an accession is missing or occurs twice (versions do not count), a number is not one, or
-            there is no family. The message names file and line.
+        PfamnetError: as `read_table`; an accession is missing or occurs twice (versions do not count), a
+            number is not one, or there is no family. The message names file and line.
     """
     families, first = [], {}
     for line, texts in read_table(path, {name: ALIASES.get(name, ()) for name in COLUMNS}, ["accession"]):
-        family = _family(f"{path}: line {line}", texts)
-        before = first.setdefault(family.key, line)
+        where, accession = f"{path}: line {line}", texts["accession"]
+        if not accession:
+            raise PfamnetError(f"{where}: accession missing")
+        length, rows, offset = (_count(where, name, texts[name]) for name in ("length", "rows", "offset"))
+        pairs = (_pair(where, cutoff, texts[one], texts[other]) for cutoff, (one, other) in PAIRS.items())
+        about = texts["name"] or accession, length or 0, texts["clan"], texts["description"]
+        families.append(Family(accession, *about, *pairs, rows or 0, offset))
+        before = first.setdefault(families[-1].key, line)
         if before != line:
-            raise PfamnetError(f"{path}: line {line}: family {family.key} is already in line {before}")
-        families.append(family)
+            raise PfamnetError(f"{where}: family {families[-1].key} is already in line {before}")
     if not families:
         raise PfamnetError(f"{path}: no families below the header line")
     return families
 
 
-def _family(where, texts):
-    accession = texts["accession"]
-    if not accession:
-        raise PfamnetError(f"{where}: accession missing")
-    return Family(
-        accession,
-        texts["name"] or accession,
-        _count(where, texts, "length") or 0,
-        texts["clan"],
-        texts["description"],
-        *(_pair(where, texts, cutoff) for cutoff in PAIRS),
-        _count(where, texts, "rows") or 0,
-        _count(where, texts, "offset"),
-    )
-
-
-def _count(where, texts, column):
-    text = texts[column]
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()):
+def _count(where, column, text):
+    if text and not (text.isascii() and text.isdigit()):
         raise PfamnetError(f"{where}: {column} '{text}' is not a whole number")
-    return int(text)
+    return int(text) if text else None
 
 
-def _pair(where, texts, cutoff):
-    of_sequence, of_domain = PAIRS[cutoff]
-    first, second = texts[of_sequence], texts[of_domain]
+def _pair(where, cutoff, first, second):
     if not (first or second):
         return None
     try:

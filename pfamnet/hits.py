@@ -1,8 +1,4 @@
-"""What one family has on one query: the values behind every row of every table.
-
-The field names are ours; their meaning is that of hmmscan's tables. Coordinates are HMMER's: from 1,
-both ends included.
-"""
+"""What one family has on one query, as in hmmscan's tables. Coordinates are HMMER's: from 1, inclusive."""
 
 from __future__ import annotations
 
@@ -156,19 +152,14 @@ def network_domain(
     log_p: float | None = None,
     included: bool = True,
 ) -> Domain:
-    """A domain that the network alone calls.
-
-    The network does not distinguish conditional and independent E-values, nor alignment and envelope;
-    it has no bias.
+    """A domain that the network alone calls: both E-values are one, alignment and envelope too; no bias.
 
     Arguments:
         start, end: on the query, 0-based half-open.
         evalue, score: of this call, from the network's calibration.
-        hmm: first and last position of the profile that it covers, from 1; the complete profile if
-            nothing better is known.
+        hmm: first and last position of the profile that it covers, from 1.
         accuracy: 0 to 1, how sure the network is of the residues.
         log_p: natural logarithm of the P-value; by default from the score, which is -log2 P.
-        included: whether it passes the inclusion threshold.
     """
     log_p = -score * math.log(2) if log_p is None else log_p
     places = *hmm, start + 1, end, start + 1, end
@@ -182,37 +173,17 @@ def network_hit(
 
     Arguments:
         index: of the family in the model.
-        family, record: target and query.
-        domains: at least one, made by `network_domain`.
-        included: whether it passes the inclusion threshold.
-
-    Raises:
-        ValueError: there is no domain.
+        domains: at least one, made by `network_domain`; ValueError if there is none.
     """
-    domains = tuple(sorted(domains, key=lambda domain: (domain.env_from, domain.env_to)))
+    domains = tuple(sorted(domains, key=lambda domain: domain.envelope))
     if not domains:
         raise ValueError("a hit needs a domain")
-    best = max(range(len(domains)), key=lambda i: domains[i].score)
+    count, best = len(domains), max(range(len(domains)), key=lambda i: domains[i].score)
+    top = domains[best]
     return Hit(
-        family=index,
-        target_name=family.name,
-        target_accession=family.accession,
-        target_length=family.length,
-        target_description=family.description,
-        query_name=record.name,
-        query_accession=record.accession,
-        query_length=len(record.sequence),
-        query_description=record.description,
-        evalue=domains[best].i_evalue,
-        score=domains[best].score,
-        bias=0.0,
-        log_p=domains[best].log_p,
-        expected=float(len(domains)),
-        regions=len(domains),
-        clustered=0,
-        overlaps=0,
-        envelopes=len(domains),
-        best=best,
+        *(index, family.name, family.accession, family.length, family.description),
+        *(record.name, record.accession, len(record.sequence), record.description),
+        *(top.i_evalue, top.score, 0.0, top.log_p, float(count), count, 0, 0, count, best),
         domains=domains,
         source="network",
         included=included,

@@ -24,18 +24,12 @@ class Record(NamedTuple):
 
 
 def overlap(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many residues two ranges (start, end, ...), 0-based half-open, share.
-
-    >>> overlap((0, 10), (5, 25))
-    5
-    """
+    """How many residues two ranges (start, end, ...), 0-based half-open, share."""
     return max(0, min(one[1], other[1]) - max(one[0], other[0]))
 
 
 def shown(text: str, limit: int = 60) -> str:
     """Return a text fit for a one-line message: printable and not long."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in text[: limit + 1]
-    )
+    escaped = lambda c: c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
+    text = "".join(map(escaped, text[: limit + 1]))
     return text if len(text) <= limit else text[:limit] + "..."

@@ -12,19 +12,13 @@ class Terminated(BaseException):
 
 
 def stop_at_once() -> None:
-    """Let SIGINT and SIGTERM end the process at once, without a message.
-
-    This holds while libraries are loaded, because they swallow exceptions.
-    """
+    """Let SIGINT and SIGTERM end the process silently, while libraries load that swallow exceptions."""
     set_handlers(lambda number, _: os._exit(128 + number))
 
 
 @contextlib.contextmanager
 def stopping_in_order() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt or `Terminated`.
-
-    Unfinished tables are then closed as incomplete. The second signal ends the process.
-    """
+    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt or `Terminated`, the second end the process."""
 
     def stop(number, _):
         stop_at_once()
@@ -42,7 +36,5 @@ def set_handlers(handler: Callable) -> dict:
     """Set the handler of both signals unless they are ignored, and return the handlers before."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    usual = [
-        number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN
-    ]
+    usual = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
     return {number: signal.signal(number, handler) for number in usual}

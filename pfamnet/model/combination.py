@@ -2,12 +2,9 @@
 
     score = log-probability + profile * ln 2 * bits
 
-log-probability   the network's: log-softmax of its mean block logits over the
-                  region, without class 0
-bits              the score of the family's profile on the region
-
-With a weight of 1 a bit of the profile counts as much as one of the network. Both are overconfident,
-so `pfamnet-build` fits the weight on the validation set.
+The log-probability is the log-softmax of the network's mean block logits over the region, without class 0.
+The bits are the profile's score there. Both are overconfident, so `pfamnet-build` fits the weight `profile`
+on the validation set.
 """
 
 from __future__ import annotations

@@ -41,16 +41,11 @@ CARD = "README.md"
 
 @dataclass(frozen=True)
 class Mode:
-    """How a sensitivity selects candidates, the families whose profiles are searched.
+    """How a sensitivity selects candidates, the families whose profiles are searched."""
 
-    threshold    peak that a family needs to be a candidate
-    candidates   mean number for a span of blocks, on the validation set
-    most         largest number for a span
-    """
-
-    threshold: float
-    candidates: int
-    most: int
+    threshold: float  # peak that a family needs to be a candidate
+    candidates: int  # mean number for a span of blocks, on the validation set
+    most: int  # largest number for a span
 
     @classmethod
     def from_json(cls, fields: dict) -> Mode:
@@ -113,11 +108,7 @@ class Model:
 def open_model(path: str | Path, title: str = "") -> Model:
     """Open and check a model directory.
 
-    Arguments:
-        path: of the directory.
-        title: name of the model in outputs, instead of the directory's.
-    Raises:
-        PfamnetError: one line, if it is no model or of another format, or if a file is missing or corrupt.
+    Raises PfamnetError if it is no model or of another format, or if a file is missing or corrupt.
     """
     path = Path(path)
     description = read_description(path)
@@ -135,10 +126,8 @@ def _open(path: Path, description: dict) -> Model:
             families = read_families(path / "families.tsv")
         finally:
             checking.result()  # damage is reported first, whatever follows from it
-    if len(families) != description["families"]:
-        raise PfamnetError(
-            f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} {description['families']}"
-        )
+    if len(families) != (number := description["families"]):
+        raise PfamnetError(f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} {number}")
     store = ProfileStore.open(path / description["profiles"], [family.offset for family in families])
     networks = {name: NetworkInfo.from_json(fields) for name, fields in description["networks"].items()}
     if "light" not in networks:
@@ -173,10 +162,8 @@ def read_description(path: Path) -> dict:
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
     if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
-    if description.get("format") != FORMAT:
-        raise PfamnetError(
-            f"{path}: a model of format {description.get('format')}; this pfamnet reads format {FORMAT}"
-        )
+    if (format := description.get("format")) != FORMAT:
+        raise PfamnetError(f"{path}: a model of format {format}; this pfamnet reads format {FORMAT}")
     return description
 
 
@@ -197,10 +184,9 @@ def file_digest(path: Path) -> str:
 
 
 class ModelWriter:
-    """A model directory in the making; `finish` gives it its name.
+    """A model directory in the making; `finish` gives it its name, else it is removed on exit.
 
-    It is written in `within`, a directory of the same file system (default: that of `out`). As a
-    context manager it removes what was written unless `finish` was reached.
+    It is written in `within`, a directory of the same file system (default: that of `out`).
     """
 
     def __init__(self, out: str | Path, within: str | Path | None = None):
@@ -223,9 +209,8 @@ class ModelWriter:
             if file.is_file():
                 file.chmod(0o644)  # safetensors writes files for the owner alone
                 files[str(file.relative_to(self.folder))] = file_digest(file)
-        description = description | {"format": FORMAT, "files": files}
         # through JSON once, so that the digest is of what will be read
-        description = json.loads(json.dumps(description))
+        description = json.loads(json.dumps(description | {"format": FORMAT, "files": files}))
         complete = description | {"digest": description_digest(description)}
         (self.folder / DESCRIPTION).write_text(as_text(complete), encoding="utf-8")
         if self.out.exists():

@@ -15,8 +15,7 @@ from .directory import Model
 
 
 def find_database(path: Path) -> Path | None:
-    """The file of an HMM database, or None if `path` is no file. As for hmmscan, the `.h3m`
-    of a pressed database may be left out."""
+    """The file of an HMM database, or None; as for hmmscan, a pressed one's `.h3m` may be left out."""
     pressed = Path(f"{path}.h3m")
     if not path.exists() and pressed.is_file():
         return pressed
@@ -24,11 +23,7 @@ def find_database(path: Path) -> Path | None:
 
 
 def open_database(path: Path) -> Model:
-    """A `Model` without networks, of all profiles of a file.
-
-    Raises:
-        PfamnetError: one line; the file holds anything else, or two profiles of one name.
-    """
+    """A `Model` without networks; PfamnetError if the file holds anything but profiles, or a name twice."""
     hmms, families, numbers = [], [], {}
     try:
         for number, hmm in enumerate(read_hmms(str(path)), 1):
@@ -37,15 +32,10 @@ def open_database(path: Path) -> Model:
                 raise PfamnetError(f"{path}: profile {number} '{hmm.name}': has the name of profile {first}")
             if hmm.consensus is None:  # HMMER needs it for alignments
                 hmm.set_consensus()
+            accession, about, cut = hmm.accession or "", hmm.description or "", hmm.cutoffs
+            limits = {"ga": cut.gathering, "tc": cut.trusted, "nc": cut.noise}
+            families.append(Family(accession, hmm.name, hmm.M, description=about, **limits))
             hmms.append(hmm)
-            families.append(family_of(hmm))
     except UnicodeDecodeError:
         raise PfamnetError(f"{path}: profile {len(hmms) + 1}: not UTF-8 text") from None
     return Model(path, families, ProfileStore(hmms), {}, {})
-
-
-def family_of(hmm) -> Family:
-    """What a profile says of its family."""
-    accession, about, cut = hmm.accession or "", hmm.description or "", hmm.cutoffs
-    limits = {"ga": cut.gathering, "tc": cut.trusted, "nc": cut.noise}
-    return Family(accession, hmm.name, hmm.M, description=about, **limits)

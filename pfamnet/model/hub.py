@@ -36,13 +36,9 @@ class Fetched(NamedTuple):
 
 
 def fetch_model(name: str, say: Callable[[str], None]) -> Fetched:
-    """Download a model that the cache lacks.
+    """Download `hf:ORG/NAME[@REVISION]` unless the cache has it; `say` takes a line about what is done.
 
-    Arguments:
-        name: `hf:ORG/NAME[@REVISION]`.
-        say: takes a line about what is done.
-    Raises:
-        PfamnetError: one line, if the model does not exist, cannot be downloaded, or arrives corrupt.
+    Raises PfamnetError if the model does not exist, cannot be downloaded, or arrives corrupt.
     """
     repo, at, revision = name.removeprefix(PREFIX).partition("@")
     if not NAME.fullmatch(repo) or ".." in name or (at and not REVISION.fullmatch(revision)):
@@ -68,12 +64,9 @@ def fetch_model(name: str, say: Callable[[str], None]) -> Fetched:
 def download(client, name: str, repo: str, revision: str, say: Callable[[str], None]) -> Path:
     """The complete snapshot of a revision in the cache."""
     absent = why_absent(client, repo, revision)
+    first = {"revision": revision, "allow_patterns": DESCRIPTION, "local_files_only": bool(absent)}
     try:
-        path = Path(
-            client.snapshot_download(
-                repo, revision=revision, allow_patterns=DESCRIPTION, local_files_only=bool(absent)
-            )
-        )
+        path = Path(client.snapshot_download(repo, **first))
     except client.errors.LocalEntryNotFoundError:
         if not absent:
             raise
@@ -125,10 +118,8 @@ def status_of(error: Exception) -> int:
 
 def refusal(error: Exception) -> str:
     """What an error of the client means to the user."""
-    for kind in type(error).__mro__:
-        if kind.__name__ in REFUSALS:
-            return REFUSALS[kind.__name__]
-    return f"cannot be downloaded ({reason(error)})"
+    known = [REFUSALS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in REFUSALS]
+    return known[0] if known else f"cannot be downloaded ({reason(error)})"
 
 
 def reason(error: BaseException) -> str:
