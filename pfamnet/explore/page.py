@@ -31,14 +31,8 @@ th:first-child, td:first-child { text-align: left; }
 svg { width: 100%; height: auto; max-width: 760px; display: block; }
 @media (prefers-color-scheme: dark) { svg { filter: invert(1) hue-rotate(180deg); } }
 """
-TSV = {
-    "sep": "\t",
-    "index": False,
-    "lineterminator": "\n",
-    "quoting": csv.QUOTE_NONE,
-    "na_rep": "-",
-    "float_format": "%.6g",
-}
+TSV = {"sep": "\t", "index": False, "lineterminator": "\n", "quoting": csv.QUOTE_NONE}
+TSV |= {"na_rep": "-", "float_format": "%.6g"}
 SVG = {"svg.fonttype": "none", "svg.hashsalt": "pfamnet", "text.parse_math": False}
 NEAR_TEXT = (
     f"Near-duplicates share over {NEAR:.0%} of the 5-mers of the row with fewer, and at least {NEAR_KMERS}."
@@ -48,10 +42,10 @@ NOT_SEARCHED = f"Near-duplicates were not searched: the train set has over {NEAR
 
 def write_exploration(folder: str | Path, found: Exploration) -> None:
     """Write the page and its tables into an existing directory."""
-    every = tables(found)
+    folder, every = Path(folder), tables(found)
     for name, table in every.items():
-        table.to_csv(Path(folder) / name, **TSV)
-    (Path(folder) / PAGE).write_text(page(found, every), encoding="utf-8", newline="\n")
+        table.to_csv(folder / name, **TSV)
+    (folder / PAGE).write_text(page(found, every), encoding="utf-8", newline="\n")
 
 
 def page(found: Exploration, every: dict[str, pd.DataFrame]) -> str:

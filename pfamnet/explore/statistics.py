@@ -104,17 +104,17 @@ def read_folds(paths, book: FamilyBook, table, warnings: list[str]) -> tuple[lis
 def frames(entries: list[Entry], folds: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows and domains of an `Exploration`."""
     # a name in a table is one line of valid UTF-8, without tabs
-    names = [" ".join(e.name.encode("utf-8", "backslashreplace").decode().split()) for e in entries]
-    rows = pd.DataFrame(
-        {
-            "fold": pd.Categorical([entry.fold for entry in entries], folds, ordered=True),
-            "name": names,
-            "sequence": [entry.sequence for entry in entries],
-            "whole": [entry.whole for entry in entries],
-            "length": [len(entry.sequence) for entry in entries],
-            "families": [" ".join(dict.fromkeys(key for *_, key in e.labels)) or "-" for e in entries],
-        }
-    )
+    table = [
+        (
+            e.fold,
+            " ".join(e.name.encode("utf-8", "backslashreplace").decode().split()),
+            *(e.sequence, e.whole, len(e.sequence)),
+            " ".join(dict.fromkeys(key for *_, key in e.labels)) or "-",
+        )
+        for e in entries
+    ]
+    rows = pd.DataFrame(table, columns=["fold", "name", "sequence", "whole", "length", "families"])
+    rows["fold"] = pd.Categorical(rows["fold"], folds, ordered=True)
     labels = [(row, *label) for row, entry in enumerate(entries) for label in sorted(entry.labels)]
     domains = pd.DataFrame(labels, columns=["row", "start", "end", "family"])
     domains["fold"] = rows["fold"].array[domains["row"].to_numpy(int)]
@@ -131,10 +131,10 @@ def family_sizes(domains: pd.DataFrame, book: FamilyBook, folds: list[str]) -> p
 
 def described(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Pairs of rows: fold, name and families of both in place of the indices `one` and `other`."""
+    pairs = pairs.reset_index(drop=True)
     sides = [rows.loc[pairs[side], ["fold", "name", "families"]].reset_index(drop=True) for side in PAIR]
-    rest = pairs.drop(columns=["kind", *PAIR]).reset_index(drop=True)
-    kind = pairs["kind"].reset_index(drop=True)
-    return pd.concat([kind, sides[0], sides[1].add_prefix("other_"), rest], axis=1)
+    rest = pairs.drop(columns=["kind", *PAIR])
+    return pd.concat([pairs["kind"], sides[0], sides[1].add_prefix("other_"), rest], axis=1)
 
 
 def shared_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -158,11 +158,9 @@ def same_sequence(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def near_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows that are nearly the same, or one of them nearly part of the other.
+    """Each row with its nearest of each earlier fold, and each isolated domain with that of another family.
 
-    Returns:
-        Each row with its nearest of each earlier fold; and each isolated domain with its nearest
-        of another family. Identical rows do not count.
+    Identical rows do not count.
     """
     sequences, families = rows["sequence"].to_numpy(object), rows["families"].to_numpy(object)
     folds, isolated = rows["fold"].cat.codes.to_numpy(), ~rows["whole"].to_numpy(bool)

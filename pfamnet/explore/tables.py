@@ -77,9 +77,8 @@ def sizes(found: Exploration) -> pd.DataFrame:
 
 def lengths(found: Exploration) -> dict[str, pd.Series]:
     """Residues of the rows of each fold, of all, and of the domains if there are proteins."""
-    values = dict(list(found.rows.groupby("fold", observed=False)["length"])) | {
-        "total": found.rows["length"]
-    }
+    values = dict(list(found.rows.groupby("fold", observed=False)["length"]))
+    values["total"] = found.rows["length"]
     if found.rows["whole"].any():
         values["domains"] = found.domains["end"] - found.domains["start"]
     return values
