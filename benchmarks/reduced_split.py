@@ -15,7 +15,7 @@ import click
 import numpy as np
 import pandas
 
-from pfamnet.families import accession_key, families_by_key, read_families
+from pfamnet.families import accession_key, read_families
 
 FOLDS = ("train", "dev", "test")
 LEAST = 20  # training rows of a family that is left out or cut down
@@ -35,8 +35,8 @@ def main(out, data, families, leave_out, few, seed):
     """Write the reduced split OUT."""
     folds, rng = {fold: read(data / fold) for fold in FOLDS}, np.random.default_rng(seed)
     rows, tested = folds["train"].key.value_counts(), set(folds["test"].key)
-    table = families_by_key(read_families(families))
-    clan = {name: table[name][1].clan or name if name in table else name for name in rows.index}
+    table = {family.key: family for family in read_families(families)}
+    clan = {name: table[name].clan or name if name in table else name for name in rows.index}
     left = choose_left_out(rng, rows, clan, tested, leave_out)
     names = [
         name for name in sorted(rows.index) if name not in left and rows[name] >= LEAST and name in tested

@@ -63,11 +63,6 @@ def accession_version(accession: str) -> int:
     return -1 if key == accession else int(accession[len(key) + 1 :])
 
 
-def families_by_key(families: Iterable[Family]) -> dict[str, tuple[int, Family]]:
-    """Return {accession without version: (index, family)}."""
-    return {family.key: (i, family) for i, family in enumerate(families)}
-
-
 def write_families(path: str | Path, families: Iterable[Family]) -> None:
     """Write a table that `read_families` restores; white space within a text becomes one blank."""
     with open(path, "w", encoding="utf-8", newline="\n") as out:

@@ -7,14 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
-from pfamnet.families import (
-    Family,
-    accession_key,
-    accession_version,
-    families_by_key,
-    read_families,
-    write_families,
-)
+from pfamnet.families import Family, accession_key, accession_version, read_families, write_families
 
 GLOBIN = Family(
     "PF00042.25", "Globin", 110, "CL0090", "Globin family", (27.0, 24.9), None, (26.9, 24.1), 73, 9
@@ -36,10 +29,6 @@ GLOBIN = Family(
 def test_accession_parts(accession, key, version):
     assert accession_key(accession) == key
     assert accession_version(accession) == version
-
-
-def test_families_by_key():
-    assert families_by_key([GLOBIN]) == {"PF00042": (0, GLOBIN)}
 
 
 word = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(

@@ -1,16 +1,10 @@
 """The model directory: what `pfamnet-build` writes and `pfamnet-scan` reads.
 
-    model.json          format, networks, thresholds, calibration, provenance,
-                        and the SHA-256 of every other file and of itself
-    families.tsv        the families, in the order of the networks' classes
-    profiles.h3m[.gz]   their profile HMMs in HMMER's binary format
-    light.onnx, light.safetensors          the light network
-    encoder/, head.safetensors             the ESM-2 network, if the model has one
-    evaluation/, training.tsv              figures on the validation set, the log of the training
-    README.md           the model card
-
-A directory is written under a temporary name and renamed when complete. Digests are checked when it
-is opened, so a corrupt or incomplete one is refused.
+model.json          format, networks, thresholds, calibration, provenance, and SHA-256 of all files
+families.tsv        the families, in the order of the networks' classes
+profiles.h3m[.gz]   their profile HMMs in HMMER's binary format
+light.onnx, light.safetensors; encoder/, head.safetensors     the light, the ESM-2 network
+evaluation/, training.tsv, README.md     figures on the validation set, log of the training, model card
 """
 
 from __future__ import annotations
