@@ -39,11 +39,7 @@ class FamilyAlignment:
         return f"{self.path}: alignment {self.number}{f' {name!r}' if name else ''}"
 
     def cutoff(self, feature: str) -> tuple[float, float] | None:
-        """The two bit scores of GA, TC or NC, or None if it is missing.
-
-        Raises:
-            PfamnetError: it is not two numbers, as in "27.00 24.90;".
-        """
+        """The two bit scores of GA, TC or NC ("27.00 24.90;"), or None if it is missing."""
         text = self.features.get(feature)
         if text is None:
             return None
@@ -60,11 +56,7 @@ def read_stockholm(path: str | Path) -> Iterator[FamilyAlignment]:
     """Yield the alignments of a Stockholm file, gzipped or not, one after the other.
 
     Rows may be wrapped into blocks with blank lines between them. Only #=GF annotation is kept.
-
-    Raises:
-        PfamnetError: a line is outside an alignment, a row is not a name and residues, a name occurs
-            twice in one block, rows differ in length, an alignment has no rows or no `//`. The
-            message names file and line, or file and alignment.
+    Raises PfamnetError, with file and line or alignment, if the format is not kept.
     """
     alignment, number = None, 0
     for line_number, line in numbered_lines(path, lenient=True):

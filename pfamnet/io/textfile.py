@@ -124,10 +124,6 @@ def numbered_lines(path: str | Path, lenient: bool = False) -> Iterator[tuple[in
 
     Lines end in LF or CR LF. With `lenient`, lines that are not UTF-8 are read as Latin-1
     (Pfam-A.seed has such among its references).
-
-    Raises:
-        PfamnetError: the file cannot be read or is empty, its gzip data are corrupt or truncated,
-            or a line is not UTF-8.
     """
     number = 0
     try:

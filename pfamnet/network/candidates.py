@@ -1,12 +1,9 @@
 """From block logits to candidate families, their scores and regions.
 
-The log-odds of a family in a block are its logit minus that of "no family". A family on a protein has two
-figures:
-
-peak     the largest mean, in a block, of its log-odds and the logarithm of its probability. It ranks families
-         for proposal. By log-odds alone, a block that is surely of one family would propose all similar ones.
-score    the largest sum of log-odds over a run of blocks (Kadane's algorithm), as a local alignment's score
-         is a sum over its columns. The run is the network's region; `evalues` has its P-value.
+The log-odds of a family in a block are its logit minus that of "no family". A family's peak, which ranks it
+for proposal, is the largest mean, in a block, of its log-odds and the logarithm of its probability: by
+log-odds alone, a block that is surely of one family would propose all similar ones. Its score is the largest
+sum of log-odds over a run of blocks (Kadane's algorithm). The run is the network's region.
 """
 
 from __future__ import annotations
@@ -77,12 +74,9 @@ def best_blocks(logits: np.ndarray) -> np.ndarray:
 
 
 def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The run of rows with the largest sum, for each column of (n, m).
+    """Sum, first row and row after the last (m,) of the run with the largest sum in each column of (n, m).
 
     Of runs with equal sums the one that ends first is chosen, then the shortest.
-
-    Returns:
-        Sums (m,), first rows (m,) and rows after the last (m,).
 
     >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]))
     (array([4.]), array([1]), array([4]))

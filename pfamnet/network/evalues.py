@@ -1,9 +1,8 @@
 """P-values of a network's scores, from the scores of decoys.
 
-For several lengths of decoys a calibration has the scores that 32, 16, ... families per decoy reach, down to
-one in a hundred decoys. Between them the logarithm of P is interpolated. Beyond the last one an exponential
-tail follows, as for local alignment scores (Karlin & Altschul 1990). P is for one family on one protein; the
-E-value with F families is F * P.
+For several lengths of decoys a calibration has the scores that some numbers of families per decoy reach.
+Between them the logarithm of P is interpolated. Beyond them an exponential tail follows, as for local
+alignment scores (Karlin & Altschul 1990). P is for one family on one protein; the E-value is F * P.
 """
 
 from __future__ import annotations

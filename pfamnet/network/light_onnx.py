@@ -1,11 +1,7 @@
 """The light network as it scans: an ONNX graph, three times as fast in 8-bit integers as in float32.
 
 Some families' log-odds are high wherever one looks. The graph subtracts half of a family's common
-log-odds from its bias (`family_offsets`), so that fewer candidates are enough. The stored weights stay as
-they were trained.
-
-The graph's input is `tokens` (1, L) int64, L a multiple of the block. Its output is `logits`
-(L / block, F + 1).
+log-odds from its bias (`family_offsets`), so that fewer candidates are enough.
 """
 
 from __future__ import annotations
@@ -77,7 +73,7 @@ def as_input(sequence: str) -> np.ndarray:
 
 
 class OneProtein(nn.Module):
-    """The folded network on complete blocks of one protein: tokens (1, L) -> logits (L / block, F + 1)."""
+    """The folded network on complete blocks of one protein, as `export_light` writes it."""
 
     def __init__(self, network: LightNetwork, offsets: np.ndarray | None):
         super().__init__()
@@ -90,7 +86,10 @@ class OneProtein(nn.Module):
 
 
 def export_light(network: LightNetwork, path: Path, offsets: np.ndarray | None = None) -> None:
-    """Write the graph in float32; `offsets` are those of `family_offsets`."""
+    """Write the graph in float32; `offsets` are those of `family_offsets`.
+
+    From `tokens` (1, L) int64, L a multiple of the block, it computes `logits` (L / block, F + 1).
+    """
     example = torch.full((1, 4 * network.block), PAD)
     # the exporter that needs no further package warns of itself, and of shapes that are fixed here
     with warnings.catch_warnings(action="ignore"):

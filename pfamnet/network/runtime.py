@@ -23,8 +23,7 @@ OVERLAP = 512  # residues shared by two windows; more than twice what the light 
 def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tuple[int, int, int, int]]:
     """Windows over a protein: (start, end, first kept, end of kept), in residues.
 
-    The kept ranges tile the protein; their borders lie in the middle of the overlaps. `size` and `overlap`
-    are multiples of twice the block.
+    The kept ranges tile the protein. `size` and `overlap` are multiples of twice the block.
 
     >>> windows(10, 8, 4)
     [(0, 8, 0, 6), (4, 10, 6, 10)]
@@ -47,17 +46,22 @@ def by_windows(run: Callable[[np.ndarray], np.ndarray], tokens: np.ndarray, bloc
 
 
 def import_onnxruntime():
-    """Import onnxruntime with its telemetry disabled.
-
-    Otherwise 1.32 leaves a device number and a database of events, which it can send, in the user's cache.
-    """
+    """Import onnxruntime without its telemetry, for which 1.32 keeps a database in the user's cache."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     return onnxruntime
 
 
-class LightRuntime:
+class Runtime:
+    """What the networks' runtimes share: `run` and `block` are the network's own."""
+
+    def logits(self, sequence: str) -> np.ndarray:
+        """Block logits (ceil(L / block), F + 1) of a protein, float32."""
+        return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
+
+
+class LightRuntime(Runtime):
     """The light network of a model directory, run by onnxruntime on one CPU; threads may share it."""
 
     def __init__(self, graph: Path, block: int):
@@ -72,10 +76,6 @@ class LightRuntime:
             reason = str(error).splitlines()[0]
             raise PfamnetError(f"{graph}: cannot be opened as a network: {reason}") from None
 
-    def logits(self, sequence: str) -> np.ndarray:
-        """Block logits (ceil(L / block), F + 1) of a protein, float32."""
-        return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
-
     def run(self, tokens: np.ndarray) -> np.ndarray:
         """Block logits of one window's tokens (L,)."""
         padded = np.full((1, len(tokens) + -len(tokens) % self.block), PAD)
@@ -83,7 +83,7 @@ class LightRuntime:
         return self.session.run(["logits"], {"tokens": padded})[0]
 
 
-class EsmRuntime:
+class EsmRuntime(Runtime):
     """The fine-tuned ESM-2 of a model directory, run by torch; threads may share it."""
 
     def __init__(self, encoder: Path, head: Path, device: str = "cpu"):
@@ -99,10 +99,6 @@ class EsmRuntime:
             raise PfamnetError("the esm network needs torch: pip install 'pfamnet[build]'") from None
         torch.set_num_threads(1)  # several proteins run at once instead
         self.block = self.network.block
-
-    def logits(self, sequence: str) -> np.ndarray:
-        """Block logits (ceil(L / block), F + 1) of a protein, float32."""
-        return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
 
     def run(self, tokens: np.ndarray) -> np.ndarray:
         """Block logits of one window's tokens (L,)."""
