@@ -40,7 +40,7 @@ def provenance(
     base = options.base
     return {
         "options": asdict(options),
-        "plan": plan and plan.as_dict(),
+        "plan": plan and asdict(plan),
         "gathering": gathering,
         "base": base and ("local" if Path(base).expanduser().is_dir() else "hub"),
         "warnings": list(warnings),

@@ -1,7 +1,4 @@
-"""Recipes: which rows of a train set the networks learn from, under a name.
-
-`sampling` applies them. A recipe's rows are domains of the training set.
-"""
+"""Recipes, applied by `sampling`: which domains of the training set the networks learn from."""
 
 from __future__ import annotations
 
@@ -29,26 +26,15 @@ class Recipe:
     power: float = 0.6
 
 
+SPECIALIST = "the 1,000 largest families, at most 200 rows of each, and each family drawn equally often"
+GENERALIST = "70,000 rows of the 5,000 largest families in proportion to their size, at least 5 of each"
+LARGER = "200 rows of each of the 1,000 largest families, 50 of each of the next 4,000"
+FULL = "every row, families drawn in proportion to their size"
 _RECIPES = [
-    Recipe(
-        "specialist",
-        "the 1,000 largest families, at most 200 rows of each, and each family drawn equally often",
-        ((1000, 200),),
-        power=0.0,
-    ),
-    Recipe(
-        "generalist-70k",
-        "70,000 rows of the 5,000 largest families in proportion to their size, at least 5 of each",
-        ((5000, None),),
-        total=70_000,
-        least=5,
-    ),
-    Recipe(
-        "generalist-400k",
-        "200 rows of each of the 1,000 largest families, 50 of each of the next 4,000",
-        ((1000, 200), (4000, 50)),
-    ),
-    Recipe("full", "every row, families drawn in proportion to their size", ((None, None),), power=1.0),
+    Recipe("specialist", SPECIALIST, ((1000, 200),), power=0.0),
+    Recipe("generalist-70k", GENERALIST, ((5000, None),), total=70_000, least=5),
+    Recipe("generalist-400k", LARGER, ((1000, 200), (4000, 50))),
+    Recipe("full", FULL, ((None, None),), power=1.0),
 ]
 RECIPES = {recipe.name: recipe for recipe in _RECIPES}
 
@@ -56,8 +42,7 @@ RECIPES = {recipe.name: recipe for recipe in _RECIPES}
 def with_defaults(options: dict) -> dict:
     """Options of the command line, with the recipe's value for each that was not given (None).
 
-    `power` is the recipe's; `emit` is 0 with a recipe, because emitted sequences would change its
-    numbers of rows.
+    With a recipe nothing is emitted, because emitted sequences would change its numbers of rows.
     """
     recipe = RECIPES.get(options["recipe"])
     defaults = {"power": recipe.power if recipe else 0.6, "emit": 0 if recipe else 50}

@@ -9,7 +9,8 @@ taken goes; proteins without a domain stay, as background.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 
 import numpy as np
 
@@ -24,7 +25,7 @@ COLUMNS = "{:<18}{:>10}{:>14}{:>14}{:>18}".format  # of the printed plan
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recipe takes of a train set.
+    """What a recipe takes of a train set, as model.json stores it.
 
     strata    a dictionary each: its name, families, rows there and taken, the fewest and most of a family
     instead   what is taken in place of what the data do not have, one line each
@@ -41,10 +42,6 @@ class Plan:
     dev_rows_there: int
     strata: list[dict]
     instead: list[str]
-
-    def as_dict(self) -> dict:
-        """The plan as model.json stores it."""
-        return asdict(self)
 
     def lines(self) -> list[str]:
         """The plan as it is printed."""
@@ -73,44 +70,41 @@ def plan(
         them), how many rows to take of each family (F,), and the plan.
     """
     rows = _rows(trainset.train, len(trainset.families))
-    order = sorted(range(len(rows)), key=lambda i: (-rows[i], trainset.families[i].accession))
-    chosen, quotas, strata, instead = [], [], [], []
+    order = np.argsort(-rows, kind="stable")  # families are sorted by accession
+    quotas, strata, instead, first = np.zeros_like(rows), [], [], 0
     for number, most in recipe.strata:
-        first, last = len(chosen), len(rows) if number is None else len(chosen) + number
-        part = order[first:last]
+        part = order[first:][:number]
+        if not len(part):
+            continue
         sizes = rows[part]
         if recipe.total is not None:
             taken = allot(sizes, recipe.total, recipe.least)
         else:
             taken = sizes if most is None else np.minimum(sizes, most)
-        chosen += part
-        quotas.append(taken)
-        if not part:
-            continue
-        name = f"{first + 1:,} to {last:,}"
+        name = f"{first + 1:,} to {first + (number or len(part)):,}"
         figures = len(part), sizes.sum(), taken.sum(), taken.min(), taken.max()
         strata.append({"name": name} | {key: int(n) for key, n in zip(STRATUM, figures)})
-        if most is not None and sizes.min() < most:
-            short = int((sizes < most).sum())
+        if most is not None and (short := int((sizes < most).sum())):
             instead.append(f"families {name}: {short:,} have fewer rows than asked for: all are taken")
-    quotas = np.concatenate(quotas)
+        quotas[part] = taken
+        first += len(part)
     asked = sum(number or 0 for number, _ in recipe.strata)
-    if len(chosen) < asked:
-        instead.insert(0, f"{asked:,} families asked for, {len(chosen):,} there: all of them are taken")
+    if first < asked:
+        instead.insert(0, f"{asked:,} families asked for, {first:,} there: all of them are taken")
     if quotas.sum() < (recipe.total or 0):
         instead.append(f"{recipe.total:,} rows asked for, {quotas.sum():,} there: all of them are taken")
-    kept = np.argsort(chosen)
-    restricted = restrict(trainset, np.array(chosen, np.int64)[kept])
+    kept = np.sort(order[:first])
+    restricted = restrict(trainset, kept)
     made = Plan(
         recipe=recipe.name,
         says=recipe.says,
         seed=seed,
         power=recipe.power if power is None else power,
-        families=len(chosen),
+        families=first,
         families_there=len(rows),
         rows=int(quotas.sum()),
-        dev_rows=_known(restricted.dev),
-        dev_rows_there=_known(trainset.dev),
+        dev_rows=int(_rows(restricted.dev).sum()),
+        dev_rows_there=int(_rows(trainset.dev).sum()),
         strata=strata,
         instead=instead,
     )
@@ -137,14 +131,14 @@ def sample(trainset: TrainSet, quotas: np.ndarray, seed: int) -> TrainSet:
     """The train set with so many training rows of each family (F,)."""
     fold = trainset.train
     known = np.flatnonzero(fold.domains[:, 3] >= 0)
-    keys = {}
+    rows = []
     for row in known.tolist():
         index, start, end, family = fold.domains[row].tolist()
         text = f"recipe\n{fold.names[index]}\n{start}-{end}\n{fold.sequences[index]}"
-        keys.setdefault(family, []).append((draw_number(seed, text), text, row))
+        rows.append((family, draw_number(seed, text), text, row))
     taken = np.zeros(len(fold.domains), bool)
-    for family, rows in keys.items():
-        taken[[row for _, _, row in sorted(rows)[: quotas[family]]]] = True
+    for family, drawn in groupby(sorted(rows), key=lambda row: row[0]):
+        taken[[row for *_, row in islice(drawn, int(quotas[family]))]] = True
     gone = np.setdiff1d(fold.domains[known, 0], fold.domains[taken, 0])
     domains = fold.domains.copy()
     domains[known[~taken[known]], 3] = -1
@@ -190,9 +184,7 @@ def _without(fold: Fold, gone: np.ndarray) -> Fold:
     return Fold(sequences, names, domains, fold.whole[keep])
 
 
-def _rows(fold: Fold, families: int) -> np.ndarray:
-    return np.bincount(fold.domains[fold.domains[:, 3] >= 0, 3], minlength=families)
-
-
-def _known(fold: Fold | None) -> int:
-    return 0 if fold is None else int((fold.domains[:, 3] >= 0).sum())
+def _rows(fold: Fold | None, families: int = 0) -> np.ndarray:
+    """The number of domains of each family (F,)."""
+    labels = fold.domains[:, 3] if fold else np.zeros(0, np.int32)
+    return np.bincount(labels[labels >= 0], minlength=families)

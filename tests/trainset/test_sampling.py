@@ -1,6 +1,6 @@
 """Recipes applied to train sets: who is taken, what the plan says, what order does not change."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -184,7 +184,7 @@ def test_options_given_go_before_the_recipes():
 def test_a_plan_can_be_stored(read):
     import json
 
-    stored = json.loads(json.dumps(apply(SMALL, read())[1].as_dict()))
+    stored = json.loads(json.dumps(asdict(apply(SMALL, read())[1])))
     assert stored["recipe"] == "small" and stored["rows"] == 12 and stored["families"] == 4
     assert stored["strata"][0]["taken"] == 8
     assert replace(SMALL, power=0.2).power == 0.2
