@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import PfamnetError
@@ -37,6 +38,16 @@ class Entry:
     def where(self) -> str:
         """The beginning of a message about this entry."""
         return f"{self.source} {self.number}"
+
+    @property
+    def shown(self) -> str:
+        """The entry in a list of several."""
+        return f"{self.where} '{self.name}'"
+
+
+def count_rows(entries: Iterable[Entry]) -> Counter:
+    """{family key: domains} of the families with any."""
+    return Counter(key for entry in entries for *_, key in entry.labels)
 
 
 def cut_domains(entries: list[Entry]) -> list[Entry]:
@@ -74,8 +85,7 @@ class FamilyBook:
     def add(self, family: Family, where: str) -> str:
         """Note a family (a name of "" is not known) and return its key.
 
-        Raises PfamnetError, beginning with `where`, for white space in the accession, which no table
-        of hits could show.
+        Raises PfamnetError, beginning with `where`, for white space in the accession.
         """
         if len(family.accession.split()) != 1:
             raise PfamnetError(f"{where}: accession {family.accession!r} is not one word")
@@ -135,6 +145,12 @@ def clean_sequence(where: str, text: str, aligned: bool = False) -> str:
         if not (letter.isascii() and letter.isalpha()) and not (aligned and letter in GAPS):
             raise PfamnetError(f"{where}: illegal character {letter!r} at position {position}")
     raise PfamnetError(f"{where}: no residues")
+
+
+def warn(warnings: list[str], what: str, names: Sequence[str], then: str = "") -> None:
+    """Add a warning with the number and some of the names, if there are any."""
+    if names:
+        warnings.append(f"{what}: {len(names)} ({some(names)}){then}")
 
 
 def some(names: Iterable[str], limit: int = 3) -> str:

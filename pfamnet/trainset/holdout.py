@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
 
-from .entries import Entry
+from .entries import Entry, count_rows
 from .similarity import Clusters, relatives
 
 SIMILARITY = 0.05  # rows that share more than this fraction of their k-mers are held out together
@@ -48,36 +48,31 @@ def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float
 
 def _clusters(entries: list[Entry], similarity: float) -> tuple[list[int], np.ndarray]:
     """The cluster of each entry, and whether it is similar to an entry of the fold "dev"."""
-    clusters, near_dev = Clusters(len(entries)), np.zeros(len(entries), bool)
-    dev = np.array([entry.fold == "dev" for entry in entries], bool)
-    for index, others, _ in relatives([entry.sequence for entry in entries], similarity):
+    places: dict[str, int] = {}  # identical sequences are one; some are too short to share k-mers
+    which = [places.setdefault(entry.sequence, len(places)) for entry in entries]
+    clusters, dev = Clusters(len(places)), np.zeros(len(places), bool)
+    dev[[place for place, entry in zip(which, entries) if entry.fold == "dev"]] = True
+    near_dev = dev.copy()
+    for index, others, _ in relatives(list(places), similarity):
         clusters.join(index, others)
         near_dev[index] |= dev[others].any()
         near_dev[others] |= dev[index]
-    same = {}
-    for i, entry in enumerate(entries):
-        same.setdefault(entry.sequence, []).append(i)
-    for duplicates in same.values():  # some are too short to share k-mers
-        if len(duplicates) > 1:
-            clusters.join(duplicates[0], duplicates[1:])
-            near_dev[duplicates] |= dev[duplicates].any()
-    return clusters.labels().tolist(), near_dev
+    return clusters.labels()[which].tolist(), near_dev[which]
 
 
 def _hold_out(entries: list[Entry], clusters: list[list[Entry]], fraction: float, seed: int) -> None:
     """Put clusters of open entries into dev, as many as each of their families allows."""
-    rows = Counter(key for entry in entries if entry.fold == "train" for _, _, key in entry.labels)
-    wanted = Counter(key for there in clusters for entry in there for _, _, key in entry.labels)
-    left = {key: int(fraction * count + 0.5) for key, count in wanted.items()}
+    rows, left = count_rows(entry for entry in entries if entry.fold == "train"), count_rows(chain(*clusters))
+    for key, count in left.items():
+        left[key] = int(fraction * count + 0.5)
     drawn = [(min(draw_number(seed, entry.sequence) for entry in there), there) for there in clusters]
     for draw, there in sorted(drawn, key=lambda pair: pair[0]):
-        lost = Counter(key for entry in there for _, _, key in entry.labels)
+        lost = count_rows(there)
         fits = all(left[key] >= count < rows[key] for key, count in lost.items())
         # proteins without a domain count for no family
         if fits and (lost or draw < fraction):
             rows.subtract(lost)
-            for key, count in lost.items():
-                left[key] -= count
+            left.subtract(lost)
             for entry in there:
                 entry.fold = "dev"
 

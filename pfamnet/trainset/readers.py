@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import PfamnetError
-from ..families import Family
+from ..families import PAIRS, Family
 from ..io.fasta import read_fasta
 from ..io.stockholm import HEADER, read_stockholm
 from ..io.textfile import numbered_lines, read_table
@@ -113,15 +113,9 @@ def read_alignments(path: Path, book: FamilyBook) -> list[Entry]:
         features, where = alignment.features, alignment.where
         if not features.get("AC"):
             raise PfamnetError(f"{where}: accession missing (no #=GF AC)")
-        texts = [features.get(name, "") for name in ("ID", "CL", "DE")]
-        family = Family(
-            accession=features["AC"],
-            name=texts[0],
-            clan=texts[1],
-            description=texts[2],
-            **{cutoff.lower(): alignment.cutoff(cutoff) for cutoff in ("GA", "TC", "NC")},
-        )
-        key = book.add(family, where)
+        name, clan, description = (features.get(feature, "") for feature in ("ID", "CL", "DE"))
+        cutoffs = {cutoff: alignment.cutoff(cutoff.upper()) for cutoff in PAIRS}
+        key = book.add(Family(features["AC"], name, 0, clan, description, **cutoffs), where)
         if first.setdefault(key, alignment.number) != alignment.number:
             raise PfamnetError(f"{where}: alignment {first[key]} is of {key} too")
         for name, row in alignment.rows.items():

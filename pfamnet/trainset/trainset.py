@@ -26,17 +26,9 @@ import numpy as np
 
 from ..errors import PfamnetError
 from ..families import Family, accession_key, read_families
-from .checks import (
-    drop_duplicates,
-    drop_leaks,
-    drop_single_residues,
-    refuse_two_labels,
-    report_untrained,
-    settle_alignments,
-    training_rows,
-)
+from . import checks
 from .domains import DomainTable, read_domains
-from .entries import Entry, FamilyBook, cut_domains, some
+from .entries import Entry, FamilyBook, count_rows, cut_domains, some, warn
 from .holdout import SIMILARITY, hold_out
 from .readers import read_input
 
@@ -128,21 +120,26 @@ def read_trainset(
         book.fill(read_families(families))
     if cut:
         inputs = [cut_domains(entries) for entries in inputs]
-    settle_alignments(inputs, warnings)
-    entries = drop_single_residues([entry for one in inputs for entry in one], warnings)
-    refuse_two_labels(entries)
-    entries = drop_duplicates(entries, warnings)
+    checks.settle_alignments(inputs, warnings)
+    entries = checks.drop_single_residues([entry for one in inputs for entry in one], warnings)
+    checks.refuse_two_labels(entries)
+    entries = checks.drop_duplicates(entries, warnings)
     if table is not None:
         _report_unused(table, warnings)
     dropped = hold_out(entries, holdout, seed, similarity)
     if dropped:
         warnings.append(f"rows dropped, as they are similar to both training and validation rows: {dropped}")
-    entries = drop_leaks([entry for entry in entries if entry.fold != "none"], warnings)
-    rows = training_rows(entries)
+    entries = checks.drop_leaks([entry for entry in entries if entry.fold != "none"], warnings)
+    rows, dev = (count_rows(entry for entry in entries if entry.fold == fold) for fold in ("train", "dev"))
     if not rows:
         raise PfamnetError(f"{some(map(str, paths))}: no family has a training row")
     rows = dict.fromkeys(extra, 0) | rows
-    report_untrained(entries, rows, warnings)
+    lost = {key: count for key, count in dev.items() if key not in rows}
+    if lost:
+        warnings.append(
+            "validation domains dropped, as their families have no training rows: "
+            f"{sum(lost.values())} ({some(sorted(lost))})"
+        )
     return _assemble(entries, _chosen(rows, top, only, warnings), book, warnings)
 
 
@@ -170,13 +167,10 @@ def _chosen(
         others = sorted(rows.keys() - wanted)
         if not any(rows[key] for key in rows.keys() & wanted):
             raise PfamnetError(f"none of the train sets' families is wanted: {some(others)}")
-        if others:
-            warnings.append(f"families left out, as not wanted: {len(others)} ({some(others)})")
+        warn(warnings, "families left out, as not wanted", others)
         rows = {key: count for key, count in rows.items() if key in wanted}
     best = sorted(rows, key=lambda key: (-rows[key], key))[:top]
-    single = sorted(key for key in best if rows[key] == 1)
-    if single:
-        warnings.append(f"families with one training row: {len(single)} ({some(single)})")
+    warn(warnings, "families with one training row", sorted(key for key in best if rows[key] == 1))
     return {key: rows[key] for key in best}
 
 
