@@ -49,7 +49,8 @@ class DomainTable:
             return sorted(labels)
         kept = []
         for label in sorted(labels, key=lambda label: (-labels[label], label[0] - label[1], label)):
-            if not any(same_residues(label, other) for other in kept):
+            size = label[1] - label[0]
+            if all(2 * overlap(label, one) < max(size, one[1] - one[0]) for one in kept):
                 kept.append(label)
         self.beaten += len(labels) - len(kept)
         return sorted(kept)
@@ -59,17 +60,11 @@ class DomainTable:
         return [protein for protein in self.domains if protein not in self.used]
 
 
-def same_residues(one: tuple, other: tuple) -> bool:
-    """Whether two domains (start, end, ...) share at least half of the residues of each."""
-    return 2 * overlap(one, other) >= max(one[1] - one[0], other[1] - other[0])
-
-
 def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:
     """Read a tab-separated table of domains, gzipped or not.
 
-    Its header names the columns: protein, start, end, accession (or pfam_acc) and perhaps name (or
-    pfam_id) and score (or bits), in any order; others are ignored. Start and end count from 1 and
-    belong to the domain. Scores are read only with `rivals`.
+    Its header names the columns in any order; start and end count from 1 and belong to the domain. Scores are
+    read only with `rivals`.
 
     Raises:
         PfamnetError: with file and line, for what `read_table` refuses, a coordinate that is no whole

@@ -17,22 +17,17 @@ _NO_GAPS = str.maketrans("", "", GAPS)
 class Entry:
     """One sequence of the input.
 
-    sequence        residues, upper case
-    labels          (start, end, family key), 0-based half-open
-    whole           True for a full-length protein, False for an isolated domain
-    source, number  its place: a file with a unit, and the number of the unit ("seed.fa: record", 17)
-    aligned         its row of the family's alignment or ""
-    fold            "train", "dev", or "" if the input leaves that open
+    `source` and `number` are its place: a file with a unit, and the unit's number ("seed.fa: record", 17).
     """
 
     name: str
-    sequence: str
-    labels: list[tuple[int, int, str]]
-    whole: bool
+    sequence: str  # residues, upper case
+    labels: list[tuple[int, int, str]]  # (start, end, family key), 0-based half-open
+    whole: bool  # True for a full-length protein, False for an isolated domain
     source: str
     number: int
-    aligned: str = ""
-    fold: str = ""
+    aligned: str = ""  # its row of the family's alignment
+    fold: str = ""  # "train", "dev", or "" if the input leaves that open
 
     @property
     def where(self) -> str:
@@ -83,7 +78,7 @@ class FamilyBook:
         self._keys: dict[tuple[str, str], str] = {}
 
     def add(self, family: Family, where: str) -> str:
-        """Note a family (a name of "" is not known) and return its key.
+        """Note a family and return its key.
 
         Raises PfamnetError, beginning with `where`, for white space in the accession.
         """
@@ -107,22 +102,16 @@ class FamilyBook:
     def fill(self, families: Iterable[Family]) -> None:
         """Complete what the inputs left open from a user's table of families."""
         for family in families:
-            before = self._families.get(family.key)
-            if before:
+            if before := self._families.get(family.key):
                 name = "" if family.name == family.accession else family.name
-                unversioned = accession_version(before.accession) < 0
-                accession = family.accession if unversioned else before.accession
-                filled = _completed(before, replace(family, name=name))
-                self._families[family.key] = replace(filled, accession=accession)
+                if accession_version(before.accession) < 0:
+                    before = replace(before, accession=family.accession)
+                self._families[family.key] = _completed(before, replace(family, name=name))
 
     def family(self, key: str, rows: int) -> Family:
-        """The family of that key, with its number of training rows.
-
-        Its name is one word, as tables need it: blanks become underscores.
-        """
+        """A family with its number of training rows and, as tables need it, a name of one word."""
         family = self._families[key]
-        name = "_".join(family.name.split()) or family.accession
-        return replace(family, name=name, rows=rows)
+        return replace(family, name="_".join(family.name.split()) or family.accession, rows=rows)
 
 
 def _completed(family: Family, other: Family) -> Family:

@@ -16,9 +16,8 @@ SIMILARITY = 0.05  # rows that share more than this fraction of their k-mers are
 def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float = SIMILARITY) -> int:
     """Put every entry without a fold into "train" or "dev", similar ones into the same.
 
-    Entries are clustered by single linkage of `relatives`. A cluster becomes dev as a whole, while no
-    family has more than about `fraction` of its open rows in dev or loses its last training row. Which
-    clusters these are depends on `seed` and their residues.
+    A cluster (single linkage of `relatives`) becomes dev as a whole, while no family has more than about
+    `fraction` of its open rows in dev or loses its last training row. Seed and residues decide which.
 
     Existing folds are preserved: open entries go with the fold of their cluster. In a cluster with
     entries of both they become train, but those similar to a dev entry get the fold "none".

@@ -1,8 +1,4 @@
-"""Readers of train sets, one for each layout, and how a layout is recognised.
-
-Every reader returns a list of `Entry` and notes the families in a `FamilyBook`. A layout is
-recognised by its content, never by a file's name.
-"""
+"""Readers of train sets: each returns entries of one layout, and notes the families in a `FamilyBook`."""
 
 from __future__ import annotations
 
@@ -32,7 +28,7 @@ def read_input(
     warnings: list[str],
     folds: Sequence[str] = FOLDS,
 ) -> list[Entry]:
-    """Read one train set, whatever its layout; `folds` are those of a seed split that are opened.
+    """Read one train set; its content, not its name, shows the layout. Of a seed split `folds` are opened.
 
     Raises PfamnetError if the layout is not known or something in it is wrong.
     """
@@ -51,12 +47,8 @@ def read_input(
     raise PfamnetError(f"{path}: neither FASTA nor Stockholm nor a table of seed sequences")
 
 
-def read_split(
-    path: Path, book: FamilyBook, warnings: list[str], folds: Sequence[str] = FOLDS
-) -> list[Entry]:
-    """Read folds of a seed split; the others, as a rule test/, are not opened.
-
-    A directory with none of them but train/ leaves open what dev is to be.
+def read_split(path: Path, book: FamilyBook, warnings: list[str], folds: Sequence[str]) -> list[Entry]:
+    """Read folds of a seed split. If it has only train/, the fold of the rows is left open.
 
     Raises PfamnetError if there is no train/, a fold has no shards or no rows, and as `read_shard` does.
     """
@@ -136,22 +128,22 @@ def read_sequences(path: Path, book: FamilyBook, table: DomainTable | None) -> l
     sequence has a character that is no residue.
     """
     records = list(read_fasta(path))
-    labelled = table is None or all(len(record.description.split()) == 1 for record in records)
-    if not labelled and not any(record.name in table.domains for record in records):
+    if table is not None and all(len(record.description.split()) == 1 for record in records):
+        table = None
+    if table is not None and not any(record.name in table.domains for record in records):
         raise PfamnetError(f"{path}: none of its records is in {table.path} or has a label")
-    return [_entry(path, record, book, None if labelled else table) for record in records]
+    return [_entry(path, record, book, table) for record in records]
 
 
 def _entry(path: Path, record: Record, book: FamilyBook, table: DomainTable | None) -> Entry:
     where = f"{path}: record {record.number} '{record.name}'"
-    words = record.description.split()
-    if table is None and not words:
-        raise PfamnetError(f"{where}: family accession missing after the name")
-    if table is None and len(words) > 1:
-        raise PfamnetError(f"{where}: {len(words)} words after the name, not one accession")
-    sequence = clean_sequence(where, record.sequence)
-    if table is None:
-        labels = [(0, len(sequence), book.add_named(words[0], "", where))]
-    else:
+    sequence, words = clean_sequence(where, record.sequence), record.description.split()
+    if table is not None:
         labels = table.labels(record.name, len(sequence), book)
+    elif not words:
+        raise PfamnetError(f"{where}: family accession missing after the name")
+    elif len(words) > 1:
+        raise PfamnetError(f"{where}: {len(words)} words after the name, not one accession")
+    else:
+        labels = [(0, len(sequence), book.add_named(words[0], "", where))]
     return Entry(record.name, sequence, labels, table is not None, f"{path}: record", record.number)

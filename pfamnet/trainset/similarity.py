@@ -1,9 +1,7 @@
 """Which sequences are similar, by the k-mers that they share.
 
-Two sequences are relatives if they share at least `least` distinct k-mers and more than a fraction of the
-k-mers of the one with fewer. Every pair is counted; nothing is aligned. In Pfam families, pairs of 40
-to 50 % identity share 2.5 % of their 5-mers (median), pairs of 50 to 60 % 7.5 %, of 60 to 70 % 15 %,
-and pairs below 30 % almost none. The time grows with the square of the residues.
+In Pfam families, pairs of 40 to 50 % identity share 2.5 % of their 5-mers (median), pairs of 50 to 60 %
+7.5 %, of 60 to 70 % 15 %, and pairs below 30 % almost none. The time grows with the square of the residues.
 """
 
 from __future__ import annotations
@@ -47,11 +45,9 @@ class Kmers:
         mine = slice(self.first[index], self.first[index + 1])
         starts, counts = self.start[mine], self.place[mine] - self.start[mine]
         total = int(counts.sum())
-        if not total:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
         offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts)
         rows = self.rows[offsets + np.arange(total)]
-        if total < self.count // 8:
+        if total <= self.count // 8:
             return np.unique(rows, return_counts=True)
         tally = np.bincount(rows)
         others = np.flatnonzero(tally)
@@ -80,11 +76,8 @@ def relatives(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield the relatives of each sequence among those before it.
 
-    Arguments:
-        sequences: residues, upper case.
-        fraction: relatives share more than this fraction of the k-mers of the one with fewer.
-        k: residues in a k-mer.
-        least: relatives share at least so many k-mers.
+    They share at least `least` distinct k-mers and more than `fraction` of those of the one with fewer.
+
     Returns:
         (index, others, fractions shared), two arrays, for each sequence that has relatives.
     """

@@ -1,19 +1,16 @@
 """Train sets: everything `pfamnet-build` learns from, in any layout.
 
-`read_trainset` recognises each input by its content, merges all of them, holds out a validation set
-(the fold "dev") from inputs without one, and chooses families. Faulty input is
+`read_trainset` recognises each input by its content, merges all of them, holds out a validation set (the fold
+"dev") from inputs without one, and chooses families. Faulty input is
 
-refused, with one line that names file and line or record
-    a file that is missing, empty, truncated, or of no known layout; missing columns, a wrong number of
-    fields, a missing accession; characters that are no residues (all 26 letters are, in either case; a
-    '*' at the end is dropped); aligned rows of unequal length; the same name and sequence in two
-    families; two proteins of one name; a domain not within its protein; a fold without rows; no family
-dropped, with a warning
-    a sequence of one residue; a repeated row; a validation sequence that is also a training sequence;
-    validation domains of a family without training rows; domains of proteins that are not in the input
-kept, with a warning
-    a family with one training row; a second alignment of a family, from another input: its rows stay,
-    without being aligned
+- refused, with file and line or record: a file that is missing, empty, truncated, or of no known layout; a
+  missing column or accession, a wrong number of fields; a character that is no residue (all letters are; a
+  '*' at the end is dropped); aligned rows of unequal length; one name and sequence in two families; two
+  proteins of one name; a domain not within its protein; a fold without rows; no family;
+- dropped, with a warning: a sequence of one residue; a repeated row; a validation sequence that is also a
+  training sequence; validation domains of a family without training rows; domains of proteins that are not in
+  the input;
+- kept, with a warning: a family with one training row; rows of a second alignment of a family, unaligned.
 """
 
 from __future__ import annotations
@@ -37,13 +34,11 @@ from .readers import read_input
 class Fold:
     """Sequences with their domains.
 
-    sequences  N sequences, upper-case residues
-    names      N names
-    domains    int32 (M, 4): sequence index, start, end, family index; 0-based half-open, in the order
-               of the sequences. A family index of -1 marks residues of which nothing may be learnt:
-               they belong to a family that was left out, so they are not background either
-    whole      bool (N,): True for a full-length protein, whose residues without a domain are
-               background; False for an isolated domain
+    sequences, names  N residues in upper case, N names
+    domains           int32 (M, 4): sequence index, start, end, family index; 0-based half-open, by
+                      sequence. A family of -1 was left out: its residues are not background either
+    whole             bool (N,): True for a full-length protein, whose residues without a domain are
+                      background; False for an isolated domain
     """
 
     sequences: list[str]
@@ -85,21 +80,17 @@ def read_trainset(
     """Read train sets of any layout and merge them into one.
 
     Arguments:
-        paths: the inputs: directories in the layout of the Pfam seed split (or single shards), Stockholm
-            files, labelled FASTA, FASTA of full-length proteins; files may be gzipped.
-        domains: table of the proteins' domains (see `domains.read_domains`).
-        families: table of names, clans and so on (see `families.read_families`), for what the inputs
-            leave open.
-        holdout: fraction, 0 to below 1, of the rows of each family that is held out from inputs without
-            a validation set; similar rows together (see `holdout.hold_out`).
-        seed: another seed holds out others.
+        paths: directories in the layout of the Pfam seed split (or single shards), Stockholm files, labelled
+            FASTA, FASTA of full-length proteins; files may be gzipped.
+        domains: table of the proteins' domains.
+        families: table of names, clans and so on, for what the inputs leave open.
+        holdout: fraction, 0 to below 1, of each family's rows that is held out from inputs without a
+            validation set; rows that share more than `similarity` of their k-mers are held out together.
         top: keep only so many families, those with most training rows.
         only: keep only families with these accessions, versions aside.
         also: families that shall be in the train set even without a row.
-        cut: full-length proteins become isolated domains, named "protein/start-end". Of domains that
-            claim the same residues the best is cut (see `domains.DomainTable`); residues without a
-            domain are left out.
-        similarity: fraction of shared k-mers above which rows are held out together, 0 to below 1.
+        cut: replace full-length proteins by isolated domains, named "protein/start-end". Of domains that
+            claim the same residues the best is cut (see `domains.DomainTable`).
 
     Families are the same if their accessions are, versions aside; the latest version is kept. Isolated
     domains of families left out are dropped; within proteins their residues get the label -1.
@@ -145,17 +136,15 @@ def read_trainset(
 
 def _report_unused(table: DomainTable, warnings: list[str]) -> None:
     if table.beaten:
-        warnings.append(
-            f"{table.path}: {table.beaten} domains not cut, as better ones claim the same residues"
-        )
+        reason = "domains not cut, as better ones claim the same residues"
+        warnings.append(f"{table.path}: {table.beaten} {reason}")
     unused = table.unused()
     if len(unused) == len(table.domains):
         raise PfamnetError(f"{table.path}: none of its proteins is in the train sets")
     if unused:
         count = sum(len(table.domains[protein]) for protein in unused)
-        warnings.append(
-            f"{table.path}: {count} domains ignored, as no train set has their proteins ({some(unused)})"
-        )
+        reason = f"domains ignored, as no train set has their proteins ({some(unused)})"
+        warnings.append(f"{table.path}: {count} {reason}")
 
 
 def _chosen(
@@ -180,22 +169,12 @@ def _assemble(entries: list[Entry], rows: dict[str, int], book: FamilyBook, warn
     kept = [entry for entry in entries if entry.whole or entry.labels[0][2] in index]
     train, dev = ([entry for entry in kept if entry.fold == fold] for fold in ("train", "dev"))
     alignments = {}
-    for entry in train:
-        if entry.aligned:
-            family = index[entry.labels[0][2]]
-            alignments.setdefault(family, []).append((entry.name, entry.aligned))
+    for entry in filter(lambda entry: entry.aligned, train):
+        alignments.setdefault(index[entry.labels[0][2]], []).append((entry.name, entry.aligned))
     return TrainSet(families, _fold(train, index), _fold(dev, index) if dev else None, alignments, warnings)
 
 
 def _fold(entries: list[Entry], index: dict[str, int]) -> Fold:
-    rows = [
-        (i, start, end, index.get(key, -1))
-        for i, entry in enumerate(entries)
-        for start, end, key in entry.labels
-    ]
-    return Fold(
-        sequences=[entry.sequence for entry in entries],
-        names=[entry.name for entry in entries],
-        domains=np.array(rows, dtype=np.int32).reshape(-1, 4),
-        whole=np.array([entry.whole for entry in entries], dtype=bool),
-    )
+    rows = [(i, *place, index.get(key, -1)) for i, e in enumerate(entries) for *place, key in e.labels]
+    sequences, names, whole = ([getattr(e, name) for e in entries] for name in ("sequence", "name", "whole"))
+    return Fold(sequences, names, np.array(rows, np.int32).reshape(-1, 4), np.array(whole, bool))
