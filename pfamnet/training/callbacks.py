@@ -19,9 +19,8 @@ CHECKPOINT_SECONDS = 240.0  # between two checkpoints
 class Validation:
     """Measures the network at times, keeps its best weights, and stops a training that gains nothing.
 
-    Arguments:
-        measure: the accuracy of a network; called in the first process alone.
-        at_start: whether the network is worth keeping before its first step.
+    `measure`, the accuracy of a network, is called in the first process alone. `at_start`: the network is
+    worth keeping before its first step.
     """
 
     def __init__(self, measure: Callable | None, at_start: bool = False):

@@ -74,6 +74,4 @@ class Measure:
 
     def __call__(self, network) -> float:
         found = region_logits(network, self.regions)
-        return float(
-            np.mean([int(logits[1:].argmax()) in self.right[region.row] for region, logits in found])
-        )
+        return float(np.mean([int(row[1:].argmax()) in self.right[view.row] for view, row in found]))

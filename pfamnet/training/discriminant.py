@@ -52,8 +52,7 @@ def start_head(network, corpus: Corpus, context, progress=False, training: int |
     logits = vectors[other] @ weight.T + bias
     right = F.one_hot(labels[other], network.families + 1).bool()
     scale = min(SCALES, key=lambda scale: surprise(logits * scale, right)) if len(other) else 1.0
-    weight, bias = discriminant(vectors, labels, network.families + 1)
-    set_layer(network, weight * scale, bias * scale)
+    set_layer(network, *(scale * part for part in discriminant(vectors, labels, network.families + 1)))
 
 
 def finish_head(
@@ -61,10 +60,7 @@ def finish_head(
 ) -> str:
     """Add the discriminant to a trained network's head, weighted and scaled for the validation set.
 
-    Arguments:
-        measure: has the regions of the validation set.
-        context: the autocast context to run in.
-        trained: residues that the network was trained on.
+    `measure` has the regions of that set; `trained` is how many residues the network was trained on.
 
     Returns:
         A line about the result.
@@ -89,9 +85,7 @@ def finish_head(
 
 
 def set_layer(network, weight: torch.Tensor, bias: torch.Tensor) -> None:
-    with torch.no_grad():
-        network.head[-1].weight.copy_(weight)
-        network.head[-1].bias.copy_(bias)
+    network.head[-1].load_state_dict({"weight": weight, "bias": bias})
 
 
 def vectors_of(network, regions: list[Region], context, progress=False) -> tuple[list[Region], torch.Tensor]:
@@ -114,17 +108,12 @@ def vectors_of_each(network, corpus: Corpus, context, progress: bool, residues: 
 
 
 def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> tuple:
-    """Fisher's linear discriminant (Fisher 1936) with equal priors.
-
-    If no class has two vectors, the covariance of all replaces that within the classes.
+    """Fisher's linear discriminant (Fisher 1936) with equal priors: weights (classes, d), biases (classes,).
 
     Arguments:
-        vectors: (n, d), double precision.
+        vectors: (n, d), double precision. If no class has two, the covariance of all is used.
         labels: class of each, (n,).
         classes: their number; those without a vector get the mean of all.
-
-    Returns:
-        Weights (classes, d) and biases (classes,) of the logits.
     """
     counts = torch.bincount(labels, minlength=classes)
     means = torch.zeros(classes, vectors.shape[1], dtype=vectors.dtype).index_add_(0, labels, vectors)
@@ -134,9 +123,9 @@ def discriminant(vectors: torch.Tensor, labels: torch.Tensor, classes: int) -> t
     within = vectors - (means[labels] if several else vectors.mean(0))
     freedom = len(vectors) - (int((counts > 0).sum()) if several else 1)
     covariance = within.T @ within / max(freedom, 1)
-    identity = torch.eye(len(covariance), dtype=vectors.dtype)
-    level = covariance.trace() / len(covariance) + 1e-6
-    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * level * identity
+    level = covariance.diagonal().mean() + 1e-6
+    covariance *= 1 - SHRINKAGE
+    covariance.diagonal().add_(SHRINKAGE * level)
     weight = torch.linalg.solve(covariance, means.T).T
     bias = -(weight * means).sum(1) / 2
     # what all classes share changes nothing, and costs digits in half precision

@@ -24,13 +24,9 @@ TEMPERATURE = 2.0
 def soft_labels(
     network, corpus: Corpus, context, progress: bool = False, trained: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest classes (n, KEPT) of each domain, and their probabilities (n, KEPT).
+    """The likeliest classes (n, KEPT) of each domain, and their probabilities (n, KEPT), zero if unseen.
 
-    Probabilities are zero for domains that the teacher does not see.
-
-    Arguments:
-        context: the autocast context to run in.
-        trained: residues that the teacher was trained on.
+    `context` is the autocast context to run in, `trained` the residues that the teacher was trained on.
     """
     classes = np.zeros((len(corpus.domains), min(KEPT, network.families + 1)), np.int64)
     chances = np.zeros(classes.shape, np.float32)

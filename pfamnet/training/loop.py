@@ -79,15 +79,13 @@ class Training:
         return self.state
 
     def loop(self, draws: Iterator[list[Batch]]) -> None:
-        state, last = self.state, time.monotonic()
+        state, begun = self.state, time.monotonic() - self.state.seconds
         while not state.done:
             loss = self.step(next(draws))
-            now = time.monotonic()
             state.step += 1
             state.loss += loss
-            state.seconds += now - last
+            state.seconds = time.monotonic() - begun
             state.done = state.step >= self.settings.steps
-            last = now
             self.tell("stepped", loss)
 
     def tell(self, event: str, *values) -> None:
@@ -126,10 +124,8 @@ class Training:
         self.model.train()
         loss = self.group.mean(sum(self.backward(batch, batches) for batch in batches))
         if math.isnan(loss):
-            step = self.state.step + 1
-            raise PfamnetError(
-                f"{self.name}: the loss is not a number at step {step}; try lower learning rates"
-            )
+            where = f"{self.name}: the loss is not a number at step {self.state.step + 1}"
+            raise PfamnetError(f"{where}; try lower learning rates")
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.scaler.step(self.optimizer)

@@ -28,10 +28,7 @@ def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | No
 def batch_loss(logits: torch.Tensor, batch: Batch, block: int, weights=None, offsets=None) -> torch.Tensor:
     """Cross-entropy of the blocks, plus that of the examples that are exactly one domain.
 
-    Arguments:
-        logits: (B, blocks, F + 1).
-        block: residues of a block.
-        weights, offsets: what `class_weights` returned.
+    `logits` is (B, blocks, F + 1), `block` in residues; `weights` and `offsets` come from `class_weights`.
     """
     logits, device = logits.float(), logits.device
     if offsets is not None:

@@ -26,7 +26,7 @@ from ..families import Family, accession_key, read_families
 from . import checks
 from .domains import DomainTable, read_domains
 from .entries import Entry, FamilyBook, count_rows, cut_domains, some, warn
-from .holdout import SIMILARITY, hold_out
+from .holdout import hold_out
 from .readers import read_input
 
 
@@ -75,7 +75,6 @@ def read_trainset(
     only: Collection[str] | None = None,
     also: Iterable[Family] = (),
     cut: bool = False,
-    similarity: float = SIMILARITY,
 ) -> TrainSet:
     """Read train sets of any layout and merge them into one.
 
@@ -85,7 +84,7 @@ def read_trainset(
         domains: table of the proteins' domains.
         families: table of names, clans and so on, for what the inputs leave open.
         holdout: fraction, 0 to below 1, of each family's rows that is held out from inputs without a
-            validation set; rows that share more than `similarity` of their k-mers are held out together.
+            validation set (see `holdout.hold_out`).
         top: keep only so many families, those with most training rows.
         only: keep only families with these accessions, versions aside.
         also: families that shall be in the train set even without a row.
@@ -98,9 +97,8 @@ def read_trainset(
     Raises:
         PfamnetError: for the user's mistakes, which this module's text lists.
     """
-    for name, value in ("holdout", holdout), ("similarity", similarity):
-        if not 0 <= value < 1:
-            raise PfamnetError(f"{name} {value} is not a fraction from 0 to below 1")
+    if not 0 <= holdout < 1:
+        raise PfamnetError(f"holdout {holdout} is not a fraction from 0 to below 1")
     if top is not None and top < 1:
         raise PfamnetError(f"top {top}: at least one family must be kept")
     book, warnings = FamilyBook(), []
@@ -117,7 +115,7 @@ def read_trainset(
     entries = checks.drop_duplicates(entries, warnings)
     if table is not None:
         _report_unused(table, warnings)
-    dropped = hold_out(entries, holdout, seed, similarity)
+    dropped = hold_out(entries, holdout, seed)
     if dropped:
         warnings.append(f"rows dropped, as they are similar to both training and validation rows: {dropped}")
     entries = checks.drop_leaks([entry for entry in entries if entry.fold != "none"], warnings)

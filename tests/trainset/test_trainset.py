@@ -332,8 +332,6 @@ def test_rows_that_resemble_both_folds_are_dropped(tmp_path):
     one, other = "MKTAYIAKQRQISFVKSHFSRQ", "GWLEEHNPCDTMVFPSLQAYKD"
     folds = split(tmp_path / "split", [f"F,a,PF1,,{one}"], [f"F,b,PF1,,{other}"])
     rows = labelled(tmp_path / "rows.fa", ("both", "PF1", one[:15] + other[:15]), ("near", "PF1", one[3:]))
-    trainset = read_trainset([folds, rows], similarity=0.1)
+    trainset = read_trainset([folds, rows])
     assert trainset.train.names == ["a", "near"] and trainset.dev.names == ["b"]
     assert "similar to both training and validation rows: 1" in trainset.warnings[0]
-    with pytest.raises(PfamnetError, match="similarity 1 is not a fraction"):
-        read_trainset([folds], similarity=1)
