@@ -53,6 +53,5 @@ def restore_checkpoint(training: Training) -> None:
 
 def write_training_log(work: Path, path: Path) -> None:
     """Join the logs of all networks under a work directory into one table."""
-    logs = [log.read_text().splitlines() for log in sorted(Path(work).glob(f"*/{LOG}"))]
-    rows = [row for log in logs for row in log[1:]]
-    Path(path).write_text("\n".join(["\t".join(LOG_COLUMNS), *rows]) + "\n")
+    logs = [log.read_text().splitlines(True) for log in sorted(Path(work).glob(f"*/{LOG}"))]
+    Path(path).write_text("".join(["\t".join(LOG_COLUMNS) + "\n", *(row for log in logs for row in log[1:])]))

@@ -1,8 +1,7 @@
 """Training examples: crops of proteins with the families of each block. An example is one of
 
 - a crop of a full-length protein around a domain, or from anywhere (background);
-- an isolated domain, unchanged;
-- an isolated domain between flanks: shuffled residues of another sequence, or a second isolated domain.
+- an isolated domain, alone or between shuffled residues of another sequence and a second isolated domain.
 
 Several correct families of a block share its weight: sister families of a clan match the same residues, and
 domains nest. The loss ignores residues of a family that the model does not have (index -1).
@@ -11,7 +10,8 @@ domains nest. The loss ignores residues of a family that the model does not have
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,12 +22,11 @@ BACKGROUND_WEIGHT = 0.2
 NEIGHBOUR = 0.3  # fraction of the flanks that hold a second domain
 
 
-@dataclass
-class Example:
+class Example(NamedTuple):
     """Tokens of one crop, and the places of its domains: (start, end, row of `Corpus.domains`)."""
 
     tokens: np.ndarray
-    spans: list = field(default_factory=list)
+    spans: list
     alone: int = -1  # the row of the domain that fills the example, if one does
 
 
@@ -85,8 +84,7 @@ class Sampler:
         if count == 1:
             return [self.collate(examples, rng, self.settings.crop)]
         examples.sort(key=lambda example: len(example.tokens))
-        ends = np.cumsum([len(example.tokens) for example in examples])
-        places = np.arange(1, count)
+        ends, places = np.cumsum([len(example.tokens) for example in examples]), np.arange(1, count)
         cuts = np.searchsorted(ends, total * places / count) + 1
         # each batch gets an example, even if one is as long as a batch
         cuts = np.minimum(np.maximum.accumulate(cuts - places), len(examples) - count) + places
@@ -166,13 +164,8 @@ class Sampler:
         table = np.array(targets, np.float64).reshape(-1, 4)
         families = self.corpus.domains[:, 3]
         pooled = [(row, families[e.alone] + 1) for row, e in enumerate(examples) if e.alone >= 0]
-        return Batch(
-            tokens,
-            lengths,
-            table[:, :3].astype(np.int64),
-            table[:, 3].astype(np.float32),
-            np.array(pooled, np.int64).reshape(-1, 2),
-        )
+        blocks, weights = table[:, :3].astype(np.int64), table[:, 3].astype(np.float32)
+        return Batch(tokens, lengths, blocks, weights, np.array(pooled, np.int64).reshape(-1, 2))
 
     def disturb(self, tokens: np.ndarray, rng: np.random.Generator) -> None:
         """Substitute and mask a fraction of the residues, in place."""

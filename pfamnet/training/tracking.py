@@ -1,8 +1,4 @@
-"""Following a training in TensorBoard or Weights & Biases.
-
-A tracker that fails prints one warning, and the training continues without it. A resumed training continues
-the same log: a file in the work directory keeps the run's name and the last step of each series.
-"""
+"""Following a training in TensorBoard or Weights & Biases, which a resumed training continues."""
 
 from __future__ import annotations
 
@@ -39,11 +35,11 @@ def memory(device: torch.device) -> float:
 
 
 class Tracker:
-    """Callback that gives a backend what it does not have yet; by default there is no backend.
+    """Callback that gives a backend what it does not have yet, and gives it up with a warning if it fails.
 
     Arguments:
         backend: has the methods of `TensorBoard`.
-        state: the file that keeps the run's name and its last steps.
+        state: the file that keeps the run's name and the last step of each series.
         warn: prints a line.
         place: what `backend.open` needs besides the run's name.
     """
@@ -59,7 +55,7 @@ class Tracker:
             self.keep()
 
     def attempt(self, act: str, *values) -> None:
-        """Let the backend do something; give it up if it fails."""
+        """Let the backend do something."""
         try:
             if self.backend is not None:
                 getattr(self.backend, act)(*values)
@@ -86,9 +82,8 @@ class Tracker:
             self.losses, self.begun = [], now
 
     def validated(self, training, accuracy: float, loss: float) -> None:
-        if training.state.step:
-            values = {"dev_accuracy": accuracy, "loss_between_looks": loss}
-            self.log(training.name, training.state.step, values)
+        if step := training.state.step:
+            self.log(training.name, step, {"dev_accuracy": accuracy, "loss_between_looks": loss})
 
     def log(self, network: str, step: int, values: dict[str, float]) -> None:
         series = f"{network}/{next(iter(values))}"

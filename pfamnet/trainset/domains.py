@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,10 +88,8 @@ def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:
 
 
 def _score(where: str, text: str) -> float:
-    try:
+    with suppress(ValueError):
         score = float(text or 0)
-    except ValueError:
-        score = math.nan
-    if math.isnan(score):
-        raise PfamnetError(f"{where}: score '{text}' is not a number")
-    return score
+        if not math.isnan(score):
+            return score
+    raise PfamnetError(f"{where}: score '{text}' is not a number")

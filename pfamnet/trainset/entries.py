@@ -90,14 +90,10 @@ class FamilyBook:
         return family.key
 
     def add_named(self, accession: str, name: str, where: str) -> str:
-        """Note a family by accession and name alone and return its key, as `add` does.
-
-        Repeated pairs cost next to nothing: tables have hundreds of thousands.
-        """
-        key = self._keys.get((accession, name))
-        if key is None:
-            key = self._keys[accession, name] = self.add(Family(accession, name), where)
-        return key
+        """As `add`, by accession and name alone; a repeated pair, of hundreds of thousands, costs little."""
+        if (accession, name) not in self._keys:
+            self._keys[accession, name] = self.add(Family(accession, name), where)
+        return self._keys[accession, name]
 
     def fill(self, families: Iterable[Family]) -> None:
         """Complete what the inputs left open from a user's table of families."""
@@ -122,10 +118,8 @@ def _completed(family: Family, other: Family) -> Family:
 def clean_sequence(where: str, text: str, aligned: bool = False) -> str:
     """The residues of a text in upper case, without a '*' at its end or, if `aligned`, without gaps.
 
-    Every letter stands for a residue (B, J, O, U, X and Z too), nothing else does.
-
-    Raises PfamnetError, beginning with `where`, for another character, with its position (column) from 1,
-    or for no residue at all.
+    Raises PfamnetError, beginning with `where`, for a character that is no letter, with its position (column)
+    from 1, or for no residue at all.
     """
     sequence = text.translate(_NO_GAPS) if aligned else text.rstrip("*")
     if sequence.isascii() and sequence.isalpha():

@@ -95,19 +95,9 @@ def plan(
         instead.append(f"{recipe.total:,} rows asked for, {quotas.sum():,} there: all of them are taken")
     kept = np.sort(order[:first])
     restricted = restrict(trainset, kept)
-    made = Plan(
-        recipe=recipe.name,
-        says=recipe.says,
-        seed=seed,
-        power=recipe.power if power is None else power,
-        families=first,
-        families_there=len(rows),
-        rows=int(quotas.sum()),
-        dev_rows=int(_rows(restricted.dev).sum()),
-        dev_rows_there=int(_rows(trainset.dev).sum()),
-        strata=strata,
-        instead=instead,
-    )
+    power = recipe.power if power is None else power
+    sizes = [first, len(rows), *(int(n.sum()) for n in (quotas, _rows(restricted.dev), _rows(trainset.dev)))]
+    made = Plan(recipe.name, recipe.says, seed, power, *sizes, strata, instead)
     return restricted, quotas[kept], made
 
 
