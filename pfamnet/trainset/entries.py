@@ -90,7 +90,7 @@ class FamilyBook:
         return family.key
 
     def add_named(self, accession: str, name: str, where: str) -> str:
-        """As `add`, by accession and name alone; a repeated pair, of hundreds of thousands, costs little."""
+        """As `add`, by accession and name alone; repeated pairs cost next to nothing."""
         if (accession, name) not in self._keys:
             self._keys[accession, name] = self.add(Family(accession, name), where)
         return self._keys[accession, name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import PfamnetError
@@ -22,11 +22,7 @@ FOLDS = ("train", "dev")
 
 
 def read_input(
-    path: str | Path,
-    book: FamilyBook,
-    table: DomainTable | None,
-    warnings: list[str],
-    folds: Sequence[str] = FOLDS,
+    path: str | Path, book: FamilyBook, table: DomainTable | None, warnings: list[str], folds: tuple = FOLDS
 ) -> list[Entry]:
     """Read one train set; its content, not its name, shows the layout. Of a seed split `folds` are opened.
 
@@ -47,7 +43,7 @@ def read_input(
     raise PfamnetError(f"{path}: neither FASTA nor Stockholm nor a table of seed sequences")
 
 
-def read_split(path: Path, book: FamilyBook, warnings: list[str], folds: Sequence[str]) -> list[Entry]:
+def read_split(path: Path, book: FamilyBook, warnings: list[str], folds: tuple) -> list[Entry]:
     """Read folds of a seed split. If it has only train/, the fold of the rows is left open.
 
     Raises PfamnetError if there is no train/, a fold has no shards or no rows, and as `read_shard` does.

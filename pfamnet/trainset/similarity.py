@@ -16,46 +16,8 @@ CODES = np.full(256, NONE, np.uint8)
 CODES[list(LETTERS)] = range(len(LETTERS))
 
 
-class Kmers:
-    """The distinct k-mers of many sequences, and the sequences that have each.
-
-    K-mers with a letter other than the twenty amino acids are ignored.
-    """
-
-    def __init__(self, sequences: Sequence[str], k: int):
-        self.count = len(sequences)
-        rows, kmers = _distinct(sequences, k)
-        # (n + 1): where each sequence's k-mers begin
-        self.first = np.searchsorted(rows, np.arange(self.count + 1))
-        order = np.argsort(kmers, kind="stable")
-        self.rows = rows[order].astype(np.int32)
-        # for each k-mer of each sequence: where its sequences begin in `rows`, and its own place there
-        self.place = np.empty(len(order), np.int64)
-        self.place[order] = np.arange(len(order))
-        sizes = np.bincount(kmers, minlength=1)
-        self.start = (np.cumsum(sizes) - sizes)[kmers]
-
-    @property
-    def sizes(self) -> np.ndarray:
-        """The number of distinct k-mers of each sequence (n,)."""
-        return np.diff(self.first)
-
-    def shared(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The sequences before `index` that share k-mers with it, and how many each shares."""
-        mine = slice(self.first[index], self.first[index + 1])
-        starts, counts = self.start[mine], self.place[mine] - self.start[mine]
-        total = int(counts.sum())
-        offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts)
-        rows = self.rows[offsets + np.arange(total)]
-        if total <= self.count // 8:
-            return np.unique(rows, return_counts=True)
-        tally = np.bincount(rows)
-        others = np.flatnonzero(tally)
-        return others, tally[others]
-
-
-def _distinct(sequences: Sequence[str], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sequence index and number of every distinct k-mer, in the order of the sequences."""
+def distinct_kmers(sequences: Sequence[str], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sequence index and number of every distinct k-mer of amino acids, by sequence."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     codes = CODES[np.frombuffer("".join(sequences).encode("ascii", "replace"), np.uint8)]
     count = max(len(codes) - k + 1, 0)
@@ -81,10 +43,27 @@ def relatives(
     Returns:
         (index, others, fractions shared), two arrays, for each sequence that has relatives.
     """
-    kmers = Kmers(sequences, k)
-    sizes = kmers.sizes
+    rows, kmers = distinct_kmers(sequences, k)
+    sizes = np.bincount(rows, minlength=len(sequences))
+    first = np.cumsum(sizes) - sizes
+    order = np.argsort(kmers, kind="stable")
+    holders = rows[order].astype(np.int32)
+    # for each k-mer of each sequence: where the k-mer's sequences begin in `holders`, and its own place there
+    counts = np.bincount(kmers, minlength=1)
+    start = (np.cumsum(counts) - counts)[kmers]
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
     for index in range(len(sequences)):
-        others, shared = kmers.shared(index)
+        mine = slice(first[index], first[index] + sizes[index])
+        before = place[mine] - start[mine]
+        offsets = np.repeat(start[mine] - (np.cumsum(before) - before), before)
+        found = holders[offsets + np.arange(len(offsets))]
+        if len(found) <= len(sequences) // 8:
+            others, shared = np.unique(found, return_counts=True)
+        else:
+            tally = np.bincount(found)
+            others = np.flatnonzero(tally)
+            shared = tally[others]
         fractions = shared / np.minimum(sizes[index], sizes[others])
         related = (fractions > fraction) & (shared >= least)
         if related.any():

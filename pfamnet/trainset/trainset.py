@@ -32,35 +32,24 @@ from .readers import read_input
 
 @dataclass
 class Fold:
-    """Sequences with their domains.
+    """N sequences with their domains. A family of -1 was left out: its residues are not background either."""
 
-    sequences, names  N residues in upper case, N names
-    domains           int32 (M, 4): sequence index, start, end, family index; 0-based half-open, by
-                      sequence. A family of -1 was left out: its residues are not background either
-    whole             bool (N,): True for a full-length protein, whose residues without a domain are
-                      background; False for an isolated domain
-    """
-
-    sequences: list[str]
+    sequences: list[str]  # residues, upper case
     names: list[str]
-    domains: np.ndarray
-    whole: np.ndarray
+    domains: np.ndarray  # int32 (M, 4): sequence, start, end (0-based half-open), family; by sequence
+    whole: np.ndarray  # bool (N,): True for a full-length protein, False for an isolated domain
 
 
 @dataclass
 class TrainSet:
     """Families and the sequences to learn them from.
 
-    families    sorted by accession; a family's place here is its index elsewhere
-    train, dev  the training set and the validation set; dev is None if nothing was given or held out
-    alignments  {family index: [(name, aligned row), ...]}, training rows, all of one alignment and so
-                of one length; it may lack some of a family's rows
-    warnings    what the user should know, one line each
+    `alignments` are {family index: [(name, aligned row), ...]}: rows of one alignment, perhaps not all.
     """
 
-    families: list[Family]
+    families: list[Family]  # sorted by accession; a family's place here is its index elsewhere
     train: Fold
-    dev: Fold | None
+    dev: Fold | None  # None if nothing was given or held out
     alignments: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
