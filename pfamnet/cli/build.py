@@ -15,6 +15,8 @@ from .look import check_choices, explore_into, print_plan
 
 NATURAL, COUNT = click.IntRange(min=0), click.IntRange(min=1)
 POSITIVE = click.FloatRange(min=0, min_open=True)
+POWER, RECALL = click.FloatRange(0, 1), click.FloatRange(0.5, 1)
+PRECISIONS, BALANCES = ["auto", "fp32", "bf16", "fp16"], ["none", "inverse", "logit"]
 
 
 def one_line_only(context, parameter, value):
@@ -39,21 +41,15 @@ expert = options_of("Other expert options", BuildOptions)
 @basic("--resume", bool, "Continue an interrupted build with the same options.")
 @basic("--recipe", list(RECIPES), "Train on a choice of families and rows; its plan is printed and stored.")
 @basic("--plan", bool, "Print the plan of --recipe to stdout and stop; nothing is written.")
-@basic(
-    "--explore",
-    "<d>",
-    "Describe train sets (all arguments) by a page and tables in directory <d>; build nothing.",
-)
+@basic("--explore", "<d>", "Describe train sets (all arguments) by a page and tables in <d>; build nothing.")
 @inputs("--domains", "<f>", "Table of the domains of full-length proteins (protein, start, end, accession).")
-@inputs(
-    "--cut-domains", bool, "Cut the domains out of full-length proteins and use them as isolated domains."
-)
+@inputs("--cut-domains", bool, "Use isolated domains, cut out of the full-length proteins.")
 @inputs("--families", "<f>", "Table of names, clans and descriptions, for what the train sets lack.")
 @inputs("--max-families", COUNT, "Keep the <n> families with the most rows.")
 @inputs(
     "--holdout",
     click.FloatRange(0, 0.5, min_open=True),
-    "Fraction of the rows held out for validation, in clusters of similar rows, if a train set has no split.",
+    "Fraction of rows held out for validation, in clusters of similar rows, if there is no split.",
 )
 @profiles("--hmm", "<f>", "Take the profiles, and their GA cutoffs, from this file (HMMER ASCII or .h3m).")
 @profiles("--aligner", ["hmmalign", "famsa"], "How to align unaligned rows; famsa needs pfamnet[famsa].")
@@ -64,20 +60,12 @@ expert = options_of("Other expert options", BuildOptions)
     default=None,
 )
 @profiles("--compress", bool, "Write the profiles gzip-compressed.")
-@training(
-    "--base", "<s>", "ESM-2 to fine-tune: a directory or a Hugging Face name.  [train the light network only]"
-)
+@training("--base", "<s>", "ESM-2 to fine-tune: a directory or a Hugging Face name.  [light network only]")
 @training("--esm-residues", COUNT, "Residues that ESM-2 is fine-tuned on.")
-@training(
-    "--light-from",
-    "<s>",
-    "Start from the light network of this model; families that it lacks start at random.",
-)
+@training("--light-from", "<s>", "Start from the light network of this model; new families start at random.")
 @training("--light-width", click.IntRange(min=8), "Channels of a new light network.  [192]")
 @training(
-    "--light-residues",
-    NATURAL,
-    "Residues that the light network is trained on; 0 keeps that of --light-from.",
+    "--light-residues", NATURAL, "Residues to train the light network on; 0 keeps that of --light-from."
 )
 @training("--light-lr", POSITIVE, "Learning rate of the light network; use a lower one with --light-from.")
 @training("--lr", POSITIVE, "Learning rate of ESM-2's last layer; it decreases from layer to layer below.")
@@ -85,61 +73,32 @@ expert = options_of("Other expert options", BuildOptions)
 @training("--crop", click.IntRange(min=64), "Residues of an example of ESM-2, at most.")
 @training("--batch", click.IntRange(min=256), "Residues in a batch of ESM-2.")
 @training("--accumulate", COUNT, "Batches in a step of ESM-2 (gradient accumulation).")
-@training(
-    "--precision",
-    ["auto", "fp32", "bf16", "fp16"],
-    "Arithmetic of training; auto: bf16 if the device is fast in it.",
-)
+@training("--precision", PRECISIONS, "Arithmetic of training; auto: bf16 if the device is fast in it.")
 @training("--optim", ["adamw", "adamw8bit"], "Optimizer; adamw8bit needs CUDA and pfamnet[gpu].", "optimizer")
-@training(
-    "--lora", NATURAL, "Fine-tune ESM-2 by adapters of rank <n> of query and value (LoRA); 0: all weights."
-)
+@training("--lora", NATURAL, "Fine-tune adapters of rank <n> of query and value (LoRA); 0: all weights.")
 @training("--freeze", NATURAL, "Freeze ESM-2's embedding and its lowest <n> layers: faster steps.")
-@training(
-    "--checkpoint-activations",
-    bool,
-    "Recompute ESM-2's inner values for the gradients: less memory, more time.",
-)
-@training(
-    "--balance",
-    ["none", "inverse", "logit"],
-    "Weights of unbalanced families: inverse frequency, or logit adjustment.",
-)
+@training("--checkpoint-activations", bool, "Recompute ESM-2's inner values: less memory, more time.")
+@training("--balance", BALANCES, "Weights of unbalanced families: inverse frequency, or logit adjustment.")
 @training(
     "--power",
-    click.FloatRange(0, 1),
+    POWER,
     "Draw families as rows ** <x>; 0: all equally, 1: by size.  [0.6, or the recipe's]",
     default=None,
 )
-@training(
-    "--device",
-    "<s>",
-    "cpu, cuda, cuda:1 ...; auto: CUDA if there is a GPU.",
-    default="auto",
-    show_default=True,
-)
+@training("--device", "<s>", "cpu, cuda, cuda:1 ...; auto: CUDA if there is a GPU.  [auto]", default="auto")
 @training(
     "--track",
     ["none", "tensorboard", "wandb"],
     "Follow the training in <model_out>.track; needs pfamnet[tensorboard] or pfamnet[wandb].",
     default="none",
 )
-@reading(
-    "--recall",
-    click.FloatRange(0.5, 1),
-    "Fraction of validation domains whose family must become a candidate.",
-)
+@reading("--recall", RECALL, "Fraction of validation domains whose family must become a candidate.")
 @reading(
     "--candidates",
     COUNT,
     "Candidates per 1,024 residues on average; in one protein at most twice that; fast: half, sensitive: 4x",
 )
-@expert(
-    "--license",
-    "<s>",
-    "Licence for the model card: an SPDX name such as cc0-1.0, or another.",
-    callback=one_line_only,
-)
+@expert("--license", "<s>", "Licence of the model: an SPDX name or another.", callback=one_line_only)
 @expert("--seed", NATURAL, "Seed of everything random.")
 @expert("--cpu", NATURAL, "Number of threads.  [HMMER_NCPU, or all processors]")
 def build(model_out, trainsets, explore, plan, resume, device, cpu, track, **options):

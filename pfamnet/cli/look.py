@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from ..build.options import BuildOptions
-from ..errors import PfamnetError
+from ..errors import PfamnetError, reason
 
 # "cpu" and "device" have no effect, and do no harm
 EXPLORES = {"explore", "domains", "families", "model_out", "trainsets", "cpu", "device"}
@@ -90,4 +90,4 @@ def opened(folder: str) -> bool:
     except FileExistsError:
         raise PfamnetError(f"{folder}: exists and is no directory") from None
     except OSError as error:
-        raise PfamnetError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
+        raise PfamnetError(f"{folder}: {reason(error)}") from None
