@@ -106,24 +106,16 @@ def latency(runtime) -> list[tuple[int, float]]:
 def tables(families: list[Family], evaluations: dict[str, Evaluation]) -> Tables:
     """The tables of all networks, without their suffix."""
     kinds = {
-        "accuracy_by_family": (
-            ("accession", "name", "clan", "rows", "domains", "right", "accuracy"),
-            by_family,
-        ),
-        "accuracy_by_size": (
-            ("least_rows", "most_rows", "families", "domains", "right", "accuracy"),
-            by_size,
-        ),
-        "confusion_in_clans": (("clan", "family", "called", "times", "domains"), confusion),
-        "latency": (("residues", "milliseconds", "residues_per_second"), by_length),
+        "accuracy_by_family": ("accession name clan rows domains right accuracy", by_family),
+        "accuracy_by_size": ("least_rows most_rows families domains right accuracy", by_size),
+        "confusion_in_clans": ("clan family called times domains", confusion),
+        "latency": ("residues milliseconds residues_per_second", by_length),
     }
-    return {
-        table: (
-            ("network", *columns),
-            [(name, *map(str, row)) for name, made in evaluations.items() for row in rows(made, families)],
-        )
-        for table, (columns, rows) in kinds.items()
-    }
+    found = {}
+    for table, (columns, of) in kinds.items():
+        rows = [(name, *map(str, row)) for name, made in evaluations.items() for row in of(made, families)]
+        found[table] = ("network", *columns.split()), rows
+    return found
 
 
 def write_tables(folder: Path, tables: Tables) -> None:

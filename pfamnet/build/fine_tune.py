@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from ..errors import PfamnetError
-from ..network.esm import EsmNetwork, parameter_groups
+from ..network.esm import EsmNetwork
 from ..network.esm_files import load_encoder
 from ..training.corpus import Corpus
-from ..training.lora import add_adapters, merge_adapters
+from ..training.lora import add_adapters
 from ..training.sampler import Sampler, SamplerSettings
 from ..training.settings import TrainSettings
 from .options import BuildOptions
@@ -46,11 +46,6 @@ def esm_network(encoder: nn.Module, families: int, options: BuildOptions) -> Esm
     return network
 
 
-def esm_groups(network: EsmNetwork, options: BuildOptions) -> list[dict]:
-    """Parameter groups for the optimizer."""
-    return parameter_groups(network, options.lr, options.head_lr)
-
-
 def esm_settings(options: BuildOptions) -> TrainSettings:
     """The training loop's settings."""
     return TrainSettings(
@@ -67,13 +62,5 @@ def esm_settings(options: BuildOptions) -> TrainSettings:
 
 def esm_sampler(train: Corpus, families: int, block: int, options: BuildOptions) -> Sampler:
     """Batches of training proteins with masked and substituted residues."""
-    alone, noise = 0.8, 0.03
-    settings = SamplerSettings(options.crop, options.power, alone=alone, masked=noise, substitutions=noise)
+    settings = SamplerSettings(options.crop, options.power, alone=0.8, masked=0.03, substitutions=0.03)
     return Sampler(train, families, block, settings, options.seed)
-
-
-def plain(network: EsmNetwork, options: BuildOptions) -> EsmNetwork:
-    """The trained network without adapters, as it is written and run."""
-    if options.lora:
-        merge_adapters(network.encoder)
-    return network

@@ -28,14 +28,8 @@ def model_card(description: dict) -> str:
     made = description["provenance"]
     versions = {"pfamnet": description["pfamnet"], **made.get("versions", {}), "python": made.get("python")}
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    environment.filters |= {
-        "code": code,
-        "name": base_name,
-        "percent": "{:.2%}".format,
-        "plain": plain,
-        "short": "{:g}".format,
-        "shown": shown,
-    }
+    environment.filters |= {"code": code, "name": base_name, "plain": plain, "shown": shown}
+    environment.filters |= {"percent": "{:.2%}".format, "short": "{:g}".format}
     return environment.from_string(files(__package__).joinpath("model_card.md").read_text("utf-8")).render(
         description,
         options=made.get("options", {}),
@@ -82,14 +76,10 @@ def metrics(dev: dict) -> list[tuple[str, float, str]]:
     found = [
         ("accuracy", dev.get("accuracy"), "fraction of validation domains named correctly"),
         ("f1", dev.get("macro_f1"), "macro-F1 of validation domains"),
-    ] + [
-        (
-            "recall",
-            dev.get("recall", {}).get(rank),
-            f"fraction of validation domains whose family is among the first {rank}",
-        )
-        for rank in RANKS
     ]
+    for rank in RANKS:
+        what = f"fraction of validation domains whose family is among the first {rank}"
+        found.append(("recall", dev.get("recall", {}).get(rank), what))
     return [entry for entry in found if entry[1] is not None]
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file as load_tensors
 
 from ..errors import PfamnetError
 from ..network.devices import autocast, pick_device
-from ..network.esm import EsmNetwork
+from ..network.esm import EsmNetwork, parameter_groups
 from ..network.light import LightConfig, LightNetwork
 from ..training.callbacks import Bar, Checkpoints, LogFile, Validation
 from ..training.checkpoints import CHECKPOINT, save_tensors
@@ -28,12 +28,13 @@ from ..training.discriminant import finish_head, start_head
 from ..training.distillation import soft_labels
 from ..training.distributed import Group, own_device
 from ..training.loop import Training
+from ..training.lora import merge_adapters
 from ..training.sampler import Sampler, SamplerSettings
 from ..training.settings import TrainSettings, optimizer_class
 from ..training.tracking import STATE as TRACKED
 from ..training.tracking import Tracker, check_tracker, open_tracker
 from ..trainset.sampling import sample
-from .fine_tune import base_encoder, esm_groups, esm_network, esm_sampler, esm_settings, plain
+from .fine_tune import base_encoder, esm_network, esm_sampler, esm_settings
 from .gathering import set_gathering
 from .hmms import build_profiles
 from .inputs import describe, read_inputs, with_emitted
@@ -145,8 +146,10 @@ class Build:
         torch.manual_seed(options.seed)
         network = self.group.share(lambda: self.esm_network(train, families)).to(self.device)
         sampler = esm_sampler(train, families, network.block, options)
-        self.train("esm", network, esm_groups(network, options), sampler, esm_settings(options))
-        network = plain(network, options)
+        groups = parameter_groups(network, options.lr, options.head_lr)
+        self.train("esm", network, groups, sampler, esm_settings(options))
+        if options.lora:
+            merge_adapters(network.encoder)
         network.head[-1].load_state_dict(self.group.share(lambda: self.finished_head(network, train)))
         return network
 
@@ -200,11 +203,8 @@ class Build:
             optimizer=options.optimizer,
             balance=options.balance,
         )
-        group = {
-            "params": list(network.parameters()),
-            "lr": settings.lr,
-            "weight_decay": settings.weight_decay,
-        }
+        group = {"params": list(network.parameters())}
+        group |= {"lr": settings.lr, "weight_decay": settings.weight_decay}
         self.train("light", network, [group], sampler, settings)
         return network
 

@@ -100,12 +100,10 @@ class ModelOutput:
                 networks[name]["dev"] |= evaluations[name].summary()
             made = tables(families, evaluations)
             write_tables(folder / "evaluation", made)
-            figures = {
-                f"{name}_{key}": value
-                for name in runtimes
-                for key, value in evaluations[name].summary().items()
-            }
-            tracker.finish(figures, made)
+            summaries = {name: made.summary() for name, made in evaluations.items()}
+            tracker.finish(
+                {f"{n}_{key}": x for n, figures in summaries.items() for key, x in figures.items()}, made
+            )
             write_training_log(self.work.folder, folder / "training.tsv")
             description = {
                 "pfamnet": __version__,
