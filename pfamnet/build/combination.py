@@ -6,6 +6,8 @@ fitted on all of them; errors are counted on each half with the weight fitted on
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..model.combination import Combination, log_probabilities
@@ -24,14 +26,9 @@ PROFILES_ALONE = Combination(1e6)  # the network only breaks ties
 def fit_on_dev(
     runtime, appraiser: Appraiser, corpus: Corpus, fold: Fold, limit: int, threads: Threads
 ) -> dict:
-    """A network's entry of `combination` in model.json.
+    """A network's entry of `combination` in model.json, from at most `limit` validation domains.
 
-    Arguments:
-        runtime: of the network.
-        appraiser: as a scan's.
-        corpus, fold: the validation set in both forms.
-        limit: of the domains.
-        threads: the weight does not depend on their number.
+    The validation set comes in both forms: `corpus` and `fold`.
     """
     known = np.random.default_rng(0).permutation(np.flatnonzero(corpus.domains[:, 3] >= 0))
     rows = known[:limit].tolist()
@@ -42,20 +39,14 @@ def fit_on_dev(
         return appraiser.of(record, View(runtime.logits(record.sequence)))
 
     found = threads.map("combination", appraise, rows)
-    correct = [
-        np.isin(evidence.families, list(Measure.right_families(corpus, row)))
-        for evidence, row in zip(found, rows)
-    ]
+    right = [np.isin(e.families, list(Measure.right_families(corpus, row))) for e, row in zip(found, rows)]
     terms = Terms(
         padded([evidence.log_p for evidence in found], NEVER),
         padded([evidence.nats for evidence in found], 0.0),
-        padded(correct, False).astype(bool),
+        padded(right, False).astype(bool),
     )
-    errors = {
-        "network": terms.errors(Combination(0.0)),
-        "profiles": terms.errors(PROFILES_ALONE),
-        "both": crossed(terms),
-    }
+    network, profiles = terms.errors(Combination(0.0)), terms.errors(PROFILES_ALONE)
+    errors = {"network": network, "profiles": profiles, "both": crossed(terms)}
     return {"weights": terms.fit().to_json(), "domains": len(terms), "errors": errors}
 
 
@@ -67,14 +58,13 @@ def crossed(terms: Terms) -> int:
     return sum(half.errors(other.fit()) for half, other in (halves, halves[::-1]))
 
 
+@dataclass(frozen=True)
 class Terms:
-    """The terms of the score on n domains, for m families each; arrays (n, m).
+    """The terms of the score on n domains, for m families each; arrays (n, m)."""
 
-    `right` are, as bool, the families that are correct; a domain may have none among its own.
-    """
-
-    def __init__(self, log_p: np.ndarray, nats: np.ndarray, right: np.ndarray):
-        self.log_p, self.nats, self.right = log_p, nats, right
+    log_p: np.ndarray
+    nats: np.ndarray
+    right: np.ndarray  # bool: the correct families; a domain may have none among its own
 
     def __len__(self) -> int:
         return len(self.right)

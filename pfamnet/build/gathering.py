@@ -1,7 +1,7 @@
 """Gathering cutoffs (GA) for profiles that have none, so that `--cut_ga` works with every model.
 
-Pfam's curators set two bit scores for each family, one for the sequence and one for a domain,
-above what they know to be false. Here they are set from what each profile scores on three sets:
+Each family has two bit scores, one for the sequence and one for a domain. They are set from what
+its profile scores on three sets:
 
 known    validation domains of the family; searched without filters
 train    training domains too, if there are fewer than `FEW` known ones. The profile was made from
@@ -71,27 +71,21 @@ def set_gathering(trainset: TrainSet, hmms: list[HMM], seed: int, work: Work, th
         trainset: with every row that the profiles were made from, and none emitted.
         hmms: profiles of its families, in their order; changed in place.
         seed: draws the sequences that are searched.
-        work: keeps the cutoffs.
-        threads: the cutoffs do not depend on their number.
 
     Returns:
         What model.json says of it: how many were made, and by which numbers.
     """
     # nothing can be searched with a profile without statistics
-    lacking = [
-        index
-        for index, hmm in enumerate(hmms)
-        if hmm.cutoffs.gathering is None and hmm.evalue_parameters.f_tau is not None
-    ]
+    fit = [hmm.cutoffs.gathering is None and hmm.evalue_parameters.f_tau is not None for hmm in hmms]
+    lacking = np.flatnonzero(fit).tolist()
     summary = {"made": len(lacking), "of": len(hmms)}
     if not lacking:
         return summary
 
     def make() -> list[tuple[float, float]]:
         material = Material(trainset, seed)
-        return threads.map(
-            "GA cutoffs", lambda i: gathering(material.scores(i, hmms[i]), hmms[i], len(hmms)), lacking
-        )
+        cutoffs = lambda i: gathering(material.scores(i, hmms[i]), hmms[i], len(hmms))
+        return threads.map("GA cutoffs", cutoffs, lacking)
 
     for index, pair in zip(lacking, work.step(KEPT, make, load_json, save_json)):
         hmms[index].cutoffs.gathering = tuple(pair)
@@ -152,14 +146,15 @@ class Material:
     @staticmethod
     def sample(groups: list[list[Piece]], residues: int) -> list[Piece]:
         """The first of each family, the second of each, and so on, until there are so many residues."""
-        chosen, depth = [], 0
-        while residues > 0 and (layer := [group[depth] for group in groups if len(group) > depth]):
+        chosen = []
+        for depth in range(max(map(len, groups), default=0)):
+            layer = [group[depth] for group in groups if len(group) > depth]
             # of the last layer only a part is taken: not always the same families
             for piece in sorted(layer, key=lambda piece: draw_number(depth, piece.sequence)):
-                if residues > 0:
-                    chosen.append(piece)
-                    residues -= len(piece.sequence)
-            depth += 1
+                if residues <= 0:
+                    return chosen
+                chosen.append(piece)
+                residues -= len(piece.sequence)
         return chosen
 
     def scores(self, index: int, hmm: HMM) -> Scores:

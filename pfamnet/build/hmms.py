@@ -36,16 +36,9 @@ AMINO = Alphabet.amino()
 
 
 def build_profiles(trainset: TrainSet, aligner: str, work: Work, threads: Threads) -> list[HMM]:
-    """Build the profiles of all families of a train set, in its order.
+    """Build the profiles of all families of a train set, in its order, as `build_profile` does.
 
-    Arguments:
-        trainset: its train fold gives the sequences, its alignments the rows.
-        aligner: one of ALIGNERS.
-        work: keeps each profile.
-        threads: the profiles do not depend on their number.
-
-    Raises:
-        PfamnetError: as `build_profile` does.
+    Its train fold gives the sequences, its alignments the rows.
     """
     sequences: list[list[str]] = [[] for _ in trainset.families]
     for number, start, end, index in trainset.train.domains.tolist():
@@ -165,10 +158,8 @@ def medoid(sequences: Sequence[str], k: int = 3, most: int = 400) -> int:
     """
     indices = spread(range(len(sequences)), most)
     median = sorted(len(sequences[i]) for i in indices)[len(indices) // 2]
-    kmers = {
-        i: {text[j : j + k] for j in range(max(1, len(text) - k + 1))}
-        for i, text in ((i, sequences[i]) for i in indices)
-    }
+    starts = {i: range(max(1, len(sequences[i]) - k + 1)) for i in indices}
+    kmers = {i: {sequences[i][j : j + k] for j in starts[i]} for i in indices}
     shared = Counter(kmer for group in kmers.values() for kmer in group)
     usual = [i for i in indices if 0.75 <= len(sequences[i]) / median <= 1.25]
     return max(usual, key=lambda i: (sum(shared[kmer] for kmer in kmers[i]) / len(kmers[i]), -i))
@@ -181,9 +172,8 @@ def famsa_rows(family: Family, sequences: list[str]) -> list[str]:
     except ImportError as error:
         raise PfamnetError("the famsa aligner needs the extra pfamnet[famsa]") from error
     known = str.maketrans("JOU", "XXX")  # letters that FAMSA does not know
-    named = [
-        pyfamsa.Sequence(str(i).encode(), text.translate(known).encode()) for i, text in enumerate(sequences)
-    ]
+    texts = [text.translate(known).encode() for text in sequences]
+    named = [pyfamsa.Sequence(str(i).encode(), text) for i, text in enumerate(texts)]
     try:
         msa = pyfamsa.Aligner(threads=1).align(named)
     except (RuntimeError, ValueError) as error:
@@ -200,10 +190,8 @@ def clean_rows(family: Family, rows: Sequence[str]) -> list[str]:
     """Rows in upper case with "-" for gaps, without those that are only gaps."""
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
-            raise PfamnetError(
-                f"family '{family.name}': aligned row {number} has {len(row)} columns, "
-                f"the first has {len(rows[0])}"
-            )
+            wrong = f"aligned row {number} has {len(row)} columns, the first has {len(rows[0])}"
+            raise PfamnetError(f"family '{family.name}': {wrong}")
     tidy = ("-".join(map(clean, row.translate(GAPS).split("-"))) for row in rows)
     return [row for row in tidy if row.strip("-")]
 

@@ -21,19 +21,12 @@ EMITTED = "emitted:"  # begins the names of emitted sequences
 
 
 class Inputs(NamedTuple):
-    """What a build learns from.
+    """What a build learns from."""
 
-    Arguments:
-        trainset: with a validation set; of a recipe's families only.
-        hmms: the given profiles of its families, in their order.
-        quotas: how many rows of each family the recipe takes, int (F,).
-        plan: of the recipe.
-    """
-
-    trainset: TrainSet
-    hmms: list[HMM]
-    quotas: np.ndarray | None = None
-    plan: Plan | None = None
+    trainset: TrainSet  # with a validation set; of a recipe's families only
+    hmms: list[HMM]  # the given profiles of its families, in their order
+    quotas: np.ndarray | None = None  # how many rows of each family the recipe takes, int (F,)
+    plan: Plan | None = None  # of the recipe
 
 
 def read_inputs(options: BuildOptions) -> Inputs:
@@ -87,11 +80,9 @@ def with_dev(trainset: TrainSet, seed: int) -> TrainSet:
     domains = train.domains[np.isin(train.domains[:, 0], chosen)]
     domains[:, 0] = np.searchsorted(chosen, domains[:, 0])
     sequences, names = ([part[i] for i in chosen] for part in (train.sequences, train.names))
-    warning = (
-        f"no validation set: {len(chosen)} training sequences stand in for it, "
-        "so that accuracy and recall are overestimated"
-    )
     dev = Fold(sequences, names, domains, np.asarray(train.whole)[chosen])
+    warning = f"no validation set: {len(chosen)} training sequences stand in for it, "
+    warning += "so that accuracy and recall are overestimated"
     return replace(trainset, dev=dev, warnings=[*trainset.warnings, warning])
 
 
