@@ -1,18 +1,13 @@
 """How a finished network is to be read: candidates and P-values, by the runtime that scans.
 
-Candidates. Proteins differ in how many families they resemble. So the average number of
-candidates is given, and one threshold on the peaks of all proteins: it finds more than an equal
-number for each would. If fewer candidates reach the wanted recall, the threshold is higher.
+One threshold on the peaks of all proteins gives the wanted average number of candidates. If fewer
+candidates reach the wanted recall, it is higher.
 
 P-values come from decoys of several lengths and two kinds; the stricter kind counts:
 
 order    windows of validation sequences, half of them shuffled, half reversed
-others   validation domains, with their own families and the clans of these masked: a network
-         makes of an unknown family what it makes of a known one that is masked
-
-Others are stricter if domains are long: an unknown family resembles known ones, a shuffled
-sequence does not. But a network trained to be sure of a family lowers all others there: a light
-network called unseen families as often as the E-value says, a fine-tuned ESM-2 twice as often.
+others   validation domains, with their own families and the clans of these masked, so that they
+         stand for domains of unknown families
 """
 
 from __future__ import annotations
@@ -80,14 +75,10 @@ def choose_modes(
     candidates: int,
     recall: float,
 ) -> dict[str, dict]:
-    """The entries of `modes` in model.json.
+    """The entries of `modes` in model.json; by default `candidates` of a span on average, and `recall`.
 
     If the model has no more families than candidates, every family is one: a threshold would only lose hits.
-
-    Arguments:
-        ranks, peaks, all_peaks: from `dev_ranks` and `peaks_of_all`.
-        candidates: of a span on average, by default.
-        recall: that the default must reach.
+    The arrays are those of `dev_ranks` and `peaks_of_all`.
     """
     settings = {
         "fast": (max(candidates // 2, 1), 1 - 3 * (1 - recall)),

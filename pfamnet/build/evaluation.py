@@ -57,10 +57,9 @@ class Evaluation:
         return domains, np.bincount(self.family[self.right], minlength=len(domains))
 
     def macro_f1(self) -> float:
-        """Mean over families of the harmonic mean of precision and recall.
+        """Mean over families of the harmonic mean of precision and recall, as in scikit-learn.
 
-        Over families that are there or predicted, as in scikit-learn; a sister family that
-        is there too counts as the family itself.
+        A sister family that is there too counts as the family itself.
         """
         called = np.where(self.right, self.family, self.called)
         domains, right = self.counts(int(called.max()) + 1)

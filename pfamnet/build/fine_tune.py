@@ -17,11 +17,7 @@ EVALUATE = 800_000  # residues between two evaluations on the validation set
 
 
 def base_encoder(options: BuildOptions) -> nn.Module | None:
-    """The encoder to begin with, or None if ESM-2 is not to be fine-tuned.
-
-    Raises:
-        PfamnetError: it cannot be read, is too narrow for the adapters, or has too few layers to freeze.
-    """
+    """The encoder to begin with, or None if ESM-2 is not to be fine-tuned."""
     if not options.base:
         return None
     encoder = load_encoder(options.base)

@@ -9,15 +9,10 @@ train    training domains too, if there are fewer than `FEW` known ones. The pro
 others   a sample of domains of other families and clans, and the same reversed and shuffled;
          searched with the filters, which pass what is strong
 
-Residues without a label are not used, for nobody may have labelled a domain there; nor are domains
-that overlap families that were left out.
-
 A cutoff is the quarter bit above the score with the fewest errors (known domains lost, others
 accepted), but at most `MOST_LOST` of the known ones may be lost. It is never below the score whose
 P-value, by the profile's own statistics, times the number of families is `E_VALUE`, nor below what
-passes the filters by chance.
-
-Cost: 50 to 60 ms a family, about 20 minutes of one core for 20,000 families.
+passes the filters by chance. This takes 50 to 60 ms a family.
 """
 
 from __future__ import annotations

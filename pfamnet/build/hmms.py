@@ -66,7 +66,7 @@ def build_profile(
         family: gives the profile its name, accession, description and cutoffs.
         sequences: unaligned, letters of any case; what is no letter counts as X.
         rows: aligned, gaps "-", ".", "_" or "~"; residues of a sequence may be missing.
-        aligner: one of ALIGNERS. The profile of a family of one sequence comes from BLOSUM62.
+        aligner: one of ALIGNERS.
 
     Raises:
         PfamnetError: if the family has no residues, rows differ in length, or pyfamsa is
@@ -137,9 +137,8 @@ def block(sequences: list[str]) -> DigitalSequenceBlock:
 def choose_columns(msa: DigitalMSA) -> None:
     """Mark as match columns those in which half of the rows have a residue.
 
-    The Builder's own choice fails here. hmmalign sets insertions side by side, which
-    makes the alignment long; the Builder then takes every sequence for a fragment, does
-    not count its gaps, and makes match columns of the insertions.
+    The Builder's own choice fails here: hmmalign's insertions make the alignment so long that
+    it takes every sequence for a fragment, and makes match columns of the insertions.
     """
     codes = np.array([np.frombuffer(row, dtype=np.uint8) for row in msa.alignment])
     # a gap has the code K; above are degenerate residues and, last, "*" and "~"

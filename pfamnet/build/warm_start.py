@@ -41,11 +41,7 @@ class Stored:
             raise PfamnetError(f"{path}: no weights of a light network") from None
 
     def network(self, families: list[Family], tokens: torch.Tensor) -> LightNetwork:
-        """A network for `families`; those that the stored one lacks begin with random weights.
-
-        Arguments:
-            tokens: (B, L) int64, of ordinary examples.
-        """
+        """A network for `families`, settled by examples (B, L) int64; new families begin at random."""
         network = LightNetwork(LightConfig(**vars(self.config) | {"families": len(families)}))
         with torch.no_grad():
             network.embed.weight.copy_(self.tensors["embed"])
@@ -85,8 +81,7 @@ def settle(network: LightNetwork, tokens: torch.Tensor) -> None:
         norm.bias.add_(norm.running_mean)
 
     hooks = [norm.register_forward_pre_hook(undo) for _, (_, norm) in named_convolutions(network)]
-    was_training = network.training
     network.eval()(tokens)
-    network.train(was_training)
+    network.train()
     for hook in hooks:
         hook.remove()

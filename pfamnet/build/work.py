@@ -68,16 +68,9 @@ class Work:
                 raise PfamnetError(f"{file}: changed since {self.folder} was begun; delete that directory")
 
     def step(self, name: str, make: Callable, load: Callable, save: Callable):
-        """Do one step of the build, unless its result is here already.
+        """The result of one step, which file `name` keeps: `make()`, `save(result, path)`, `load(path)`.
 
-        Arguments:
-            name: of the file that keeps the result.
-            make: does the step, without arguments.
-            load: reads the result from a path.
-            save: writes the result (first argument) to a path (second argument).
-
-        Returns:
-            What `load` reads: a resumed build sees the same as an uninterrupted one.
+        It is what `load` reads: a resumed build sees the same as an uninterrupted one.
         """
         path = self / name
         if not path.exists():

@@ -87,9 +87,8 @@ class ModelOutput:
                 save_encoder(esm.encoder, folder / ENCODER)
                 save_head(esm, folder / HEAD)
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
-            appraiser = Appraiser(
-                ProfileStore.open(folder / profiles, offsets), families, self.options.candidates
-            )
+            store = ProfileStore.open(folder / profiles, offsets)
+            appraiser = Appraiser(store, families, self.options.candidates)
             dev = Corpus(trainset.dev)
             networks, combination, evaluations = {}, {}, {}
             for name, runtime in runtimes.items():

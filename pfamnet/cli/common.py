@@ -46,17 +46,9 @@ class GroupedCommand(click.Command):
 
 
 def complete(args: list[str], params) -> list[str]:
-    """The arguments with abbreviated long options written out.
-
-    Raises:
-        click.UsageError: an abbreviation fits several options, or an option is given twice.
-    """
-    options = {
-        name: param
-        for param in params
-        if isinstance(param, click.Option)
-        for name in (*param.opts, *param.secondary_opts)
-    }
+    """The arguments with abbreviated long options written out; each may be given once."""
+    options = [param for param in params if isinstance(param, click.Option)]
+    options = {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
     given, whole, rest = set(), [], list(args)
     while rest:
         word = rest.pop(0)
@@ -148,11 +140,7 @@ def threads_of(cpu: int | None) -> int:
 
 
 def default_cpus() -> int:
-    """The processors that this process may use, or HMMER_NCPU, as in HMMER.
-
-    Raises:
-        click.UsageError: HMMER_NCPU is not a whole number.
-    """
+    """The processors that this process may use, or HMMER_NCPU, as in HMMER."""
     asked = os.environ.get("HMMER_NCPU")
     if asked is None:
         return len(os.sched_getaffinity(0))

@@ -47,12 +47,7 @@ def print_plan(options: BuildOptions) -> None:
 
 
 def explore_into(folder: str, trainsets: tuple[str, ...], options: dict) -> None:
-    """Write a page and tables about train sets to a directory.
-
-    Raises:
-        click.UsageError: for an option that only a build has.
-        PfamnetError: if the directory is not writable, or for faulty input.
-    """
+    """Write a page and tables about train sets to a directory; refuse options that only a build has."""
     from ..explore.page import PAGE, write_exploration
     from ..explore.statistics import explore
 
@@ -77,11 +72,7 @@ def explore_into(folder: str, trainsets: tuple[str, ...], options: dict) -> None
 
 
 def opened(folder: str) -> bool:
-    """Make a directory if there is none, and return whether it was made.
-
-    Raises:
-        PfamnetError: if it is a file or not writable.
-    """
+    """Make a directory if there is none, and return whether it was made; it must be writable."""
     try:
         made = not os.path.isdir(folder)
         os.makedirs(folder, exist_ok=True)

@@ -61,10 +61,7 @@ expert = options_of("Other expert options")
 @output("--json-lines", "<f>", "Save the hits as JSON, one line per query, to file <f>.")
 @output("--report", ["tsv", "text", "html"], "Main output: table, text report or web page.", default="tsv")
 @output(
-    "--clan-overlaps",
-    ["all", "best"],
-    "Report all overlapping domains of a clan, or the best.",
-    default="all",
+    "--clan-overlaps", ["all", "best"], "Report overlapping domains of a clan: all or best.", default="all"
 )
 @output("--top", bool, "One row per query: its most likely family, whatever the E-value.")
 @output("--header/--no-header", bool, "Begin the main table with column names, or not.", default=True)
