@@ -29,6 +29,7 @@ LONG = 50  # domains of a length
 KINDS = ("shuffled", "reversed", "others")
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+Peaks = list[tuple[int, np.ndarray]]  # spans, and peaks of all families, falling
 
 # -- candidates
 
@@ -57,8 +58,8 @@ def recall_by_rank(ranks: np.ndarray) -> dict[str, float]:
     return {str(n): round(float((ranks < n).mean()), 5) for n in RANKS}
 
 
-def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads) -> list[tuple[int, np.ndarray]]:
-    """(spans, peaks of all families, falling) of at most `limit` sequences of a fold."""
+def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads) -> Peaks:
+    """The peaks of at most `limit` sequences of a fold."""
 
     def look(index: int) -> tuple[int, np.ndarray]:
         logits = runtime.logits(fold.sequences[index])
@@ -69,11 +70,7 @@ def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads) -> list[tupl
 
 
 def choose_modes(
-    ranks: np.ndarray,
-    peaks: np.ndarray,
-    all_peaks: list[tuple[int, np.ndarray]],
-    candidates: int,
-    recall: float,
+    ranks: np.ndarray, peaks: np.ndarray, all_peaks: Peaks, candidates: int, recall: float
 ) -> dict[str, dict]:
     """The entries of `modes` in model.json; by default `candidates` of a span on average, and `recall`.
 
@@ -97,7 +94,7 @@ def choose_modes(
     return modes
 
 
-def usual_threshold(all_peaks: list[tuple[int, np.ndarray]], mean: int) -> float:
+def usual_threshold(all_peaks: Peaks, mean: int) -> float:
     """The threshold that `mean` candidates of a span pass on average, at most `MOST` times that in one."""
     passing = np.sort(np.concatenate([peaks[: MOST * mean * count] for count, peaks in all_peaks]))[::-1]
     wanted = mean * sum(count for count, _ in all_peaks)
