@@ -89,7 +89,7 @@ def test_biopython_reads_every_row(tmp_path):
     # SearchIO.index fails on hmmscan's own tables: it takes the trailer for rows.
     for kind, parser in (("domtblout", "hmmscan3-domtab"), ("tblout", "hmmer3-tab")):
         path = tmp_path / kind
-        path.write_bytes(written(lambda out: writer(kind, "default", out)))
+        path.write_bytes(written(lambda out, kind=kind: writer(kind, "default", out)))
         results = list(SearchIO.parse(path, parser))
         rows = [line for line in path.read_text().splitlines() if not line.startswith("#")]
         per_hit = sum(len(result) for result in results)
@@ -117,7 +117,7 @@ def test_network_rows_are_marked_and_finite():
     tsv = written(TsvWriter, case).decode().splitlines()[1].split("\t")
     assert tsv[23] == "network" and not tsv[22].startswith("[network]")
     for kind, columns in (("domtblout", 22), ("tblout", 18)):
-        text = written(lambda out: writer(kind, "default", out), case).decode()
+        text = written(lambda out, kind=kind: writer(kind, "default", out), case).decode()
         (row,) = [line for line in text.splitlines() if not line.startswith("#")]
         fields = row.split(None, columns)
         assert fields[columns] == "[network] " + golden.families()[3].description
@@ -138,7 +138,7 @@ def test_domains_by_score_and_ties_by_name():
         (False, ["A", hit.target_name] + [hit.target_name]),
         (True, [hit.target_name, "A", hit.target_name]),
     ):
-        text = written(lambda out: PfamtblWriter(out, trailer, by_score), [(record, hits)])
+        text = written(lambda out, by_score=by_score: PfamtblWriter(out, trailer, by_score), [(record, hits)])
         rows = text.decode().split("# Domain scores")[1].splitlines()
         assert [row.split()[0] for row in rows if row and row[0] != "#"] == order
 
@@ -149,7 +149,7 @@ def test_names_that_are_no_utf8_and_long_ones_keep_their_bytes():
     record = Record(name.decode("utf-8", "surrogateescape"), "", record.sequence, 1)
     hit = replace(hit, query_name=record.name, query_accession="", target_accession="")
     for kind in ("domtblout", "tblout"):
-        text = written(lambda out: writer(kind, "default", out), [(record, [hit])])
+        text = written(lambda out, kind=kind: writer(kind, "default", out), [(record, [hit])])
         groups, names, rules, row = text.splitlines()[:4]
         assert name in row
         # The columns line up, counted in bytes.
@@ -168,7 +168,7 @@ def test_unreported_hits_have_no_rows_but_widths():
     record, (hit,) = network_only()
     hidden = replace(hit, target_name="x" * 30, reported=False)
     for kind in KINDS:
-        text = written(lambda out: writer(kind, "default", out), [(record, [hit, hidden])])
+        text = written(lambda out, kind=kind: writer(kind, "default", out), [(record, [hit, hidden])])
         assert b"x" * 30 not in text and hit.target_name.encode().ljust(31) in text
     assert len(written(TsvWriter, [(record, [hidden])]).splitlines()) == 1
 
