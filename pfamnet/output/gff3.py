@@ -1,7 +1,6 @@
 """GFF3 (specification 1.26, `##gff-version 3.1.26`): one feature for each domain.
 
-The attributes have the names that InterProScan gives them: ID, Name,
-signature_desc, Target, status, date; those in lower case that it has not are
+ID, Name, signature_desc, Target, status and date are InterProScan's attributes; the others are
 ours. Start and end are the alignment's; the score is the independent E-value.
 """
 
@@ -19,9 +18,7 @@ _ATTRIBUTE = re.compile(rb"[\x00-\x1f%;=&,\x7f]")
 class Gff3Writer(Writer):
     """Features of every reported domain, under a `##sequence-region` of each query.
 
-    Arguments:
-        out: as for every table.
-        date: "22-11-2026", or None to leave the attribute out.
+    `date` is like "22-11-2026", or None to omit the attribute.
     """
 
     def __init__(self, out, date: str | None = None) -> None:
@@ -32,13 +29,9 @@ class Gff3Writer(Writer):
         domains = [(hit, domain) for hit in hits if hit.reported for domain in hit.reported_domains]
         if not domains:
             return b""
-        name = escaped(record.name, _SEQID)
-        lines = [b"##sequence-region %s 1 %d\n" % (name, len(record.sequence))]
-        lines += [
-            self._feature(name, f"match${record.number}_{k}", hit, domain)
-            for k, (hit, domain) in enumerate(domains, 1)
-        ]
-        return b"".join(lines)
+        name, match = escaped(record.name, _SEQID), f"match${record.number}"
+        lines = [self._feature(name, f"{match}_{k}", *found) for k, found in enumerate(domains, 1)]
+        return b"##sequence-region %s 1 %d\n" % (name, len(record.sequence)) + b"".join(lines)
 
     def _feature(self, name, identity, hit, domain):
         known = accession_key(hit.target_accession) or hit.target_name
@@ -57,13 +50,8 @@ class Gff3Writer(Writer):
         ]
         attributes = [as_bytes(key) + b"=" + escaped(text, _ATTRIBUTE) for key, text in pairs if text]
         attributes.insert(2, b"Target=" + target)
-        return b"%s\tpfamnet\tprotein_match\t%d\t%d\t%.2g\t+\t.\t%s\n" % (
-            name,
-            domain.ali_from,
-            domain.ali_to,
-            domain.i_evalue,
-            b";".join(attributes),
-        )
+        fields = name, domain.ali_from, domain.ali_to, domain.i_evalue, b";".join(attributes)
+        return b"%s\tpfamnet\tprotein_match\t%d\t%d\t%.2g\t+\t.\t%s\n" % fields
 
 
 def escaped(text: str, pattern: re.Pattern) -> bytes:

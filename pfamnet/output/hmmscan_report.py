@@ -1,7 +1,7 @@
 """hmmscan's human-readable report: scores, domains and alignments of each query.
 
-The lines are hmmscan 3.4's to the byte, but for the head of the file, for the
-times that hmmscan adds to each query, and for what the network alone calls.
+The lines are hmmscan 3.4's to the byte, except for the head of the file, the times that hmmscan
+adds to each query, and what the network alone calls.
 """
 
 from typing import BinaryIO
@@ -30,6 +30,7 @@ _NO_TARGETS = b"\n   [No targets detected that satisfy reporting thresholds]\n"
 _NO_DOMAINS = (
     b"   [No individual domains that satisfy reporting thresholds (although complete target did)]\n\n"
 )
+_Z = (0, "actual number of targets")
 _LEAST = 40  # columns in a block, however narrow the lines shall be
 _FILTERS = (("MSV", "msv", "F1"), ("bias", "bias", "F1"), ("Vit", "vit", "F2"), ("Fwd", "fwd", "F3"))
 
@@ -39,23 +40,16 @@ class ReportWriter(Writer):
 
     Arguments:
         out: as for every table.
-        head: (what, value) pairs that the head of the file shall name.
+        head: (what, value) pairs for the head of the file.
         thresholds: of the search.
-        accessions: show families' accessions where they have one (`--acc`).
+        Z: number of comparisons, and what it is.
+        accessions: show families' accessions if they have one (`--acc`).
         alignments: show alignments.
         width: of lines; 0 for no limit.
-        Z: number of comparisons, and what it is.
     """
 
     def __init__(
-        self,
-        out: str | BinaryIO,
-        head,
-        thresholds,
-        Z=(0, "actual number of targets"),
-        accessions=False,
-        alignments=True,
-        width=WIDTH,
+        self, out: str | BinaryIO, head, thresholds, Z=_Z, accessions=False, alignments=True, width=WIDTH
     ) -> None:
         named = b"".join(b"# %-33s%s\n" % (as_bytes(what + ":"), as_bytes(value)) for what, value in head)
         head = (
@@ -72,15 +66,8 @@ class ReportWriter(Writer):
         for label, text in (("Accession", record.accession), ("Description", record.description)):
             if text:
                 lines.append(b"%-13s%s\n" % (as_bytes(label + ":"), as_bytes(text)))
-        lines += [
-            *self._scores(hits, reported),
-            b"\n\n",
-            *self._domains(reported),
-            b"\n\n",
-            *self._summary(record, hits, len(reported)),
-            b"//\n",
-        ]
-        return b"".join(lines)
+        lines += [*self._scores(hits, reported), b"\n\n", *self._domains(reported), b"\n\n"]
+        return b"".join([*lines, *self._summary(record, hits, len(reported)), b"//\n"])
 
     def _end(self):
         return b"[ok]\n"
@@ -104,19 +91,9 @@ class ReportWriter(Writer):
                 included = False
                 yield b"  ------ inclusion threshold ------\n"
             best = hit.best_domain
-            yield _SCORE % (
-                hit.evalue,
-                hit.score,
-                hit.bias,
-                best.i_evalue,
-                best.score,
-                best.bias,
-                hit.expected,
-                hit.n_reported,
-                width,
-                self._shown(hit),
-                self._described(hit, width + 61),
-            )
+            numbers = hit.evalue, hit.score, hit.bias, best.i_evalue, best.score, best.bias
+            names = width, self._shown(hit), self._described(hit, width + 61)
+            yield _SCORE % (*numbers, hit.expected, hit.n_reported, *names)
         if not reported:
             yield _NO_HITS
 
@@ -141,16 +118,12 @@ class ReportWriter(Writer):
             yield _NO_TARGETS
 
     def _alignment(self, hit, domain, rank):
-        head = b"  == domain %d  score: %.1f bits;  conditional E-value: %.2g\n" % (
-            rank,
-            domain.score,
-            domain.c_evalue,
-        )
+        numbers = rank, domain.score, domain.c_evalue
+        head = b"  == domain %d  score: %.1f bits;  conditional E-value: %.2g\n" % numbers
         if domain.alignment is None:
             return head + b"  [called by the network alone: no alignment]\n\n"
-        return (
-            head + alignment_blocks(self._shown(hit), as_bytes(hit.query_name), domain, self._width) + b"\n"
-        )
+        names = self._shown(hit), as_bytes(hit.query_name)
+        return head + alignment_blocks(*names, domain, self._width) + b"\n"
 
     def _summary(self, record, hits, reported):
         """hmmscan's counts of what passed its filters, where profiles were tried."""
@@ -163,20 +136,13 @@ class ReportWriter(Writer):
         yield _count("Target model(s)", models, f"({counts['nnodes']} nodes)")
         for name, key, limit in _FILTERS:
             passed, share = counts[f"n_past_{key}"], getattr(self._thresholds, limit)
-            yield _count(
-                f"Passed {name} filter",
-                passed,
-                f"({passed / models if models else 0:.6g}); expected {models * share:.1f} ({share:.6g})",
-            )
+            rest = f"({passed / models if models else 0:.6g}); expected {models * share:.1f} ({share:.6g})"
+            yield _count(f"Passed {name} filter", passed, rest)
         domZ = self._thresholds.domZ
         yield _count("Initial search space (Z)", self._Z[0], f"[{self._Z[1]}]")
-        yield _count(
-            "Domain search space  (domZ)",
-            reported if domZ is None else domZ,
-            "[number of targets reported over threshold]"
-            if domZ is None
-            else "[as set by --domZ on cmdline]",
-        )
+        counted = reported, "[number of targets reported over threshold]"
+        given = domZ, "[as set by --domZ on cmdline]"
+        yield _count("Domain search space  (domZ)", *(counted if domZ is None else given))
 
 
 def _count(label, number, rest):
@@ -203,21 +169,12 @@ def _domain_row(hit, domain, rank):
 
 
 def alignment_blocks(target: bytes, query: bytes, domain: Domain, width: int) -> bytes:
-    """hmmscan's lines for the alignment of a domain.
-
-    Arguments:
-        target, query: the names to show.
-        domain: with its alignment.
-        width: of lines; 0 for one block.
-    """
+    """hmmscan's lines, of at most `width` (0: any), for the alignment of a domain under these names."""
     lines = domain.alignment
     names = max(len(target), len(query))
-    ends = (domain.hmm_from, domain.hmm_to, domain.ali_from, domain.ali_to)
-    digits = max(len(str(end)) for end in ends)
-    length = len(lines.model)
-    columns = max(width - names - 2 * digits - 5, _LEAST) if width else length
-    if width and width - names - 2 * digits - 5 >= length:
-        columns = length
+    digits = len(str(max(domain.hmm_from, domain.hmm_to, domain.ali_from, domain.ali_to)))
+    length, room = len(lines.model), width - names - 2 * digits - 5
+    columns = max(room, _LEAST) if width and room < length else length
     indent = b" " * (names + digits + 3)
     blocks, k, i = [], domain.hmm_from, domain.ali_from
     for start in range(0, length, columns):
@@ -226,21 +183,21 @@ def alignment_blocks(target: bytes, query: bytes, domain: Domain, width: int) ->
         states, residues = len(model) - model.count("."), len(sequence) - sequence.count("-")
         block = [
             _annotation(indent, text[part], label)
-            for text, label in ((lines.structure, b"CS"), (lines.reference, b"RF"), (lines.mask, b"MM"))
+            for text, label in ((lines.structure, b" CS"), (lines.reference, b" RF"), (lines.mask, b" MM"))
         ]
         block += [
             _row(target, names, k, k + states - 1, digits, model),
-            indent + b" " + as_bytes(lines.match[part]) + b"\n",
+            _annotation(indent, lines.match[part]),
             _row(query, names, i, i + residues - 1, digits, sequence),
-            _annotation(indent, lines.posterior[part], b"PP"),
+            _annotation(indent, lines.posterior[part], b" PP"),
         ]
         blocks.append(b"".join(block))
         k, i = k + states, i + residues
     return b"\n".join(blocks)
 
 
-def _annotation(indent, text, label):
-    return indent + b" " + as_bytes(text) + b" " + label + b"\n" if text else b""
+def _annotation(indent, text, label=b""):
+    return indent + b" " + as_bytes(text) + label + b"\n" if text else b""
 
 
 def _row(name, width, first, last, digits, text):

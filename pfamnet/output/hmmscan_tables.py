@@ -8,7 +8,7 @@ formatted as bytes, because C counts names in bytes when it pads them.
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from operator import attrgetter
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from ..hits import Domain, Hit
 from ..records import Record
@@ -16,19 +16,19 @@ from .tsv import domain_fields
 from .writer import Writer, as_bytes
 
 _DOMAIN_HEADER = (
-    b"#%*s  --- full sequence --- -------------- this domain -------------   hmm coord   ali coord"
-    b"   env coord\n",
-    b"#%-*s %-*s  tlen %-*s %-*s  qlen   E-value  score  bias   #  of  c-Evalue  i-Evalue  score  bias"
-    b"  from    to  from    to  from    to  acc description of target\n",
-    b"#%*s %*s ----- %*s %*s ----- --------- ------ ----- --- --- --------- --------- ------ -----"
-    b" ----- ----- ----- ----- ----- ----- ---- ---------------------\n",
+    b"#%s  --- full sequence --- -------------- this domain -------------   hmm coord   ali coord"
+    b"   env coord\n"
+    b"#%s %s  tlen %s %s  qlen   E-value  score  bias   #  of  c-Evalue  i-Evalue  score  bias"
+    b"  from    to  from    to  from    to  acc description of target\n"
+    b"#%s %s ----- %s %s ----- --------- ------ ----- --- --- --------- --------- ------ -----"
+    b" ----- ----- ----- ----- ----- ----- ---- ---------------------\n"
 )
 _TARGET_HEADER = (
-    b"#%*s --- full sequence ---- --- best 1 domain ---- --- domain number estimation ----\n",
-    b"#%-*s %-*s %-*s %-*s   E-value  score  bias   E-value  score  bias   exp reg clu  ov env dom rep inc"
-    b" description of target\n",
-    b"#%*s %*s %*s %*s --------- ------ ----- --------- ------ -----   --- --- --- --- --- --- --- ---"
-    b" ---------------------\n",
+    b"#%s --- full sequence ---- --- best 1 domain ---- --- domain number estimation ----\n"
+    b"#%s %s %s %s   E-value  score  bias   E-value  score  bias   exp reg clu  ov env dom rep inc"
+    b" description of target\n"
+    b"#%s %s %s %s --------- ------ ----- --------- ------ -----   --- --- --- --- --- --- --- ---"
+    b" ---------------------\n"
 )
 _PFAM_TARGETS = (
     b"# Sequence scores\n# ---------------\n#\n"
@@ -44,12 +44,10 @@ _PFAM_DOMAINS = (
 _NAMES = (b" target name", b"accession", b"query name", b"accession")
 _RULES = tuple(b"-" * size for size in (19, 10, 20, 10))
 _DOMAIN_ROW = (
-    b"%-*s %-*s %5d %-*s %-*s %5d %9.2g %6.1f %5.1f %3d %3d %9.2g %9.2g "
+    b"%s %s %5d %s %s %5d %9.2g %6.1f %5.1f %3d %3d %9.2g %9.2g "
     b"%6.1f %5.1f %5d %5d %5d %5d %5d %5d %4.2f %s\n"
 )
-_TARGET_ROW = (
-    b"%-*s %-*s %-*s %-*s %9.2g %6.1f %5.1f %9.2g %6.1f %5.1f %5.1f %3d %3d %3d %3d %3d %3d %3d %s\n"
-)
+_TARGET_ROW = b"%s %s %s %s %9.2g %6.1f %5.1f %9.2g %6.1f %5.1f %5.1f %3d %3d %3d %3d %3d %3d %3d %s\n"
 _PFAM_TARGET_ROW = b"%-*s  %6.1f %9.2g %3d %5.1f %5.1f    %s\n"
 _PFAM_DOMAIN_ROW = b"%-*s  %6.1f %9.2g %5d %5.1f %6d %6d %6d %6d %6d %6d     %s\n"
 _SEQUENCE = attrgetter(
@@ -66,8 +64,7 @@ class Trailer:
     program, version  of the program that ran
     query, target     the sequence file and the database as the user gave them
     options           the command line
-    directory, date   where and when (as C's ctime has it); None leaves the
-                      line out, so that equal results make equal files
+    directory, date   where and when (as C's ctime has it); None omits the line
     """
 
     program: str
@@ -83,12 +80,9 @@ class Trailer:
         program, version, *others = astuple(self)
         names = "Program", "Version", "Pipeline mode", "Query file", "Target file", "Option settings"
         fields = zip((*names, "Current dir", "Date"), (program, version, mode, *others))
-        # A line end in a file name must not make a line of its own.
-        text = "".join(
-            f"# {name + ':':<16} {' '.join(value.splitlines())}\n"
-            for name, value in fields
-            if value is not None
-        )
+        # a line end in a file name must not make a line of its own
+        known = [(f"{name}:", " ".join(value.splitlines())) for name, value in fields if value is not None]
+        text = "".join(f"# {name:<16} {value}\n" for name, value in known)
         return as_bytes(f"#\n{text}# [ok]\n")
 
 
@@ -116,10 +110,10 @@ class DomtblWriter(_HmmscanWriter):
         rows = [_header(_DOMAIN_HEADER, widths, 14)] if self._queries == 1 else []
         for hit in hits:
             for rank, domain in enumerate(hit.reported_domains, 1) if hit.reported else ():
-                target, accession, length, query, query_accession, *rest = domain_fields(hit, domain, rank)
-                names = widths.target, target, widths.accession, accession, length
-                names += widths.query, query, widths.query_accession, query_accession
-                rows.append(_DOMAIN_ROW % (*names, *rest, _description(hit)))
+                fields = list(domain_fields(hit, domain, rank))
+                for place, width in zip((0, 1, 3, 4), widths):
+                    fields[place] = fields[place].ljust(width)
+                rows.append(_DOMAIN_ROW % (*fields, _description(hit)))
         return b"".join(rows)
 
 
@@ -131,14 +125,14 @@ class TblWriter(_HmmscanWriter):
         rows = [_header(_TARGET_HEADER, widths, 2)] if self._queries == 1 else []
         for hit in hits:
             if hit.reported:
-                texts = (
+                names = (
                     hit.target_name,
                     hit.target_accession or "-",
                     hit.query_name,
                     hit.query_accession or "-",
                 )
-                names = _padded(widths, map(as_bytes, texts))
-                rows.append(_TARGET_ROW % (*names, *_SEQUENCE(hit), _description(hit)))
+                texts = map(bytes.ljust, map(as_bytes, names), widths)
+                rows.append(_TARGET_ROW % (*texts, *_SEQUENCE(hit), _description(hit)))
         return b"".join(rows)
 
 
@@ -156,7 +150,7 @@ class PfamtblWriter(_HmmscanWriter):
         self._by_score = by_score
 
     def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
-        width = _widths(record, hits).target
+        width = _widths(record, hits)[0]
         hits = [hit for hit in hits if hit.reported]
         rows = [_PFAM_TARGETS % (width - 1, b"name", width - 1, _RULES[0])]
         for hit in hits:
@@ -176,37 +170,18 @@ class PfamtblWriter(_HmmscanWriter):
         return worth, as_bytes(hit.target_name), backward, domain.ali_from
 
 
-class _Widths(NamedTuple):
-    target: int
-    accession: int
-    query: int
-    query_accession: int
+def _widths(record: Record, hits: Sequence[Hit]) -> list[int]:
+    """Widths of the target's name and accession and the query's: of all its hits, the unreported ones too."""
+    names, accessions = [hit.target_name for hit in hits], [hit.target_accession for hit in hits]
+    columns = (20, names), (10, accessions), (20, [record.name]), (10, [record.accession])
+    return [max(least, *(len(as_bytes(text)) for text in texts), 0) for least, texts in columns]
 
 
-def _widths(record: Record, hits: Sequence[Hit]) -> _Widths:
-    """Column widths for a query: of all its hits, the unreported ones too."""
-    return _Widths(
-        target=max(20, *(len(as_bytes(hit.target_name)) for hit in hits), 0),
-        accession=max(10, *(len(as_bytes(hit.target_accession)) for hit in hits), 0),
-        query=max(20, len(as_bytes(record.name))),
-        query_accession=max(10, len(as_bytes(record.accession))),
-    )
-
-
-def _padded(widths, texts) -> list:
-    """Each width with its text, as printf takes them."""
-    return [field for pair in zip(widths, texts) for field in pair]
-
-
-def _header(lines: tuple[bytes, bytes, bytes], widths: _Widths, more: int) -> bytes:
+def _header(lines: bytes, widths: list[int], more: int) -> bytes:
     """The three header lines; the first column gives one place to the #, groups begin after `more` places."""
-    columns = widths._replace(target=widths.target - 1)
-    groups, names, rules = lines
-    return (
-        groups % (sum(widths) + more, b"")
-        + names % tuple(_padded(columns, _NAMES))
-        + rules % tuple(_padded(columns, _RULES))
-    )
+    columns = [widths[0] - 1, *widths[1:]]
+    names, rules = map(bytes.ljust, _NAMES, columns), map(bytes.rjust, _RULES, columns)
+    return lines % (b" " * (sum(widths) + more), *names, *rules)
 
 
 def _description(hit: Hit) -> bytes:

@@ -1,11 +1,9 @@
 """One self-contained web page of a scan: a picture of each protein, a table of the hits.
 
-The page is written as a stream. Its head (`page/`) holds all styles and scripts;
-then comes one line of JSON for each protein, which the scripts draw when it is
-looked at. Nothing is loaded from anywhere, and nothing that a sequence file says
-becomes markup: in the data every `<`, `>` and `&` and all that is not ASCII is a
-JSON escape, the scripts put it into the page as text, and a content security
-policy lets no other script run than the one whose digest it names.
+The page is a stream: a head (`page/`) with all styles and scripts, then one line of JSON for each
+protein, which the scripts draw when it is looked at. Nothing is loaded, and no text of a sequence
+file becomes markup: `<`, `>`, `&` and all that is not ASCII are JSON escapes, and a content
+security policy permits only the script whose digest it names.
 """
 
 import base64
@@ -31,15 +29,9 @@ _INERT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "
 class HtmlWriter(Writer):
     """The page.
 
-    Arguments:
-        out: as for every table.
-        title: what was scanned.
-        about: (what, value) pairs for the head of the page.
-        clans: accession of the clan of each of the model's families, "" where
-            there is none; a hit's `family` is its place.
-
-    A page that is not whole says so in red at its top: its data lack their last
-    line, however it came to that, or have one that gives the reason.
+    `title` says what was scanned, `about` has (what, value) pairs for the head, `clans` each family's
+    clan accession or "". An incomplete page says so in red at its top: its data lack their last line
+    or have one that gives the reason.
     """
 
     def __init__(self, out: str | BinaryIO, title: str, about, clans) -> None:
@@ -50,10 +42,8 @@ class HtmlWriter(Writer):
     def _rows(self, record, hits):
         shown = [hit for hit in hits if hit.reported]
         lines = [self._family(hit) for hit in shown if hit.family not in self._known]
-        lines.append(
-            line("p", record.name, record.description, len(record.sequence), [_hit(hit) for hit in shown])
-        )
-        return b"".join(lines)
+        protein = record.name, record.description, len(record.sequence), [_hit(hit) for hit in shown]
+        return b"".join(lines) + line("p", *protein)
 
     def _family(self, hit):
         """What the page has to know of a family, the first time it is found."""

@@ -1,7 +1,6 @@
 """JSON Lines: one object for each query, with its hits and their domains.
 
-Numbers are unrounded. Queries without hits have a line too, so that the last
-line tells how far a run came.
+Numbers are unrounded. Queries without hits have a line too.
 """
 
 import json
@@ -40,9 +39,8 @@ def _hit(hit):
         "length": hit.target_length,
     }
     fields |= {name: getattr(hit, name) for name in _HIT}
-    return fields | {
-        "domains": [{name: getattr(domain, name) for name in _DOMAIN} for domain in hit.reported_domains]
-    }
+    domains = [{name: getattr(domain, name) for name in _DOMAIN} for domain in hit.reported_domains]
+    return fields | {"domains": domains}
 
 
 def _line(fields):

@@ -70,16 +70,14 @@ class Outputs:
 
     def main_writer(self) -> Writer:
         """What writes the main output."""
-        if self.options.out is None and sys.stdout is None:
-            raise PfamnetError("stdout is closed: the main output needs a file")
-        out = "-" if self.options.out is None else self.options.out
-        if self.options.report == "tsv":
-            return TsvWriter(out, header=self.options.header)
-        return self.page(out) if self.options.report == "html" else self.report(out)
-
-    def report(self, out: str) -> Writer:
-        """hmmscan's text report."""
         options, Z = self.options, self.thresholds.Z
+        if options.out is None and sys.stdout is None:
+            raise PfamnetError("stdout is closed: the main output needs a file")
+        out = "-" if options.out is None else options.out
+        if options.report == "tsv":
+            return TsvWriter(out, options.header)
+        if options.report == "html":
+            return self.page(out)
         head = [
             ("query sequence file", options.query),
             ("target HMM database", self.target),
@@ -112,7 +110,8 @@ class Outputs:
             return Gff3Writer(path, today() if self.options.date else None)
         if kind in ("tsv", "json_lines"):
             return TsvWriter(path) if kind == "tsv" else JsonLinesWriter(path)
-        options, date = self.options, time.ctime() if self.options.date else None
+        options = self.options
+        date = time.ctime() if options.date else None
         run = options.query, self.target, options.command, options.directory, date
         trailer = Trailer("pfamnet-scan", __version__, *run)
         if kind == "pfamtblout":
@@ -141,19 +140,13 @@ class Outputs:
             raise
 
     def abandon(self, error: BaseException) -> None:
-        """Close all outputs as incomplete, with the reason."""
+        """Close all outputs as incomplete, with the reason in a few words."""
+        name = type(error).__name__
+        why = "interrupted" if name in ("KeyboardInterrupt", "GeneratorExit") else name.lower()
+        if isinstance(error, OSError | PfamnetError):
+            why = os_reason(error) if isinstance(error, OSError) else str(error)
         for writer in self.writers:
-            writer.abandon(reason(error))
-
-
-def reason(error: BaseException) -> str:
-    """Why a run ended, in a few words."""
-    if isinstance(error, OSError):
-        return os_reason(error)
-    if isinstance(error, PfamnetError):
-        return str(error)
-    name = type(error).__name__
-    return "interrupted" if name in ("KeyboardInterrupt", "GeneratorExit") else name.lower()
+            writer.abandon(why)
 
 
 def is_live(stream) -> bool:

@@ -25,28 +25,18 @@ _DOMAIN = attrgetter(
 
 
 class TsvWriter(Writer):
-    """Writes the table; numbers are printed as in domtblout, without its padding.
-
-    Arguments:
-        out: as of every table.
-        header: begin with the names of the columns.
-    """
+    """Writes the table, its column names first (`header`); numbers as in domtblout, without padding."""
 
     def __init__(self, out: str | BinaryIO, header: bool = True) -> None:
         super().__init__(out, _HEADER if header else b"")
 
     def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
-        return b"".join(
-            _ROW
-            % (
-                *domain_fields(hit, domain, rank),
-                as_bytes(hit.target_description.replace("\t", " ") or "-"),
-                hit.source.encode(),
-            )
-            for hit in hits
-            if hit.reported
-            for rank, domain in enumerate(hit.reported_domains, 1)
-        )
+        rows = []
+        for hit in hits:
+            last = as_bytes(hit.target_description.replace("\t", " ") or "-"), hit.source.encode()
+            for rank, domain in enumerate(hit.reported_domains, 1) if hit.reported else ():
+                rows.append(_ROW % (*domain_fields(hit, domain, rank), *last))
+        return b"".join(rows)
 
 
 def domain_fields(hit: Hit, domain: Domain, rank: int) -> tuple:

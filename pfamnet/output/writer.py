@@ -1,7 +1,7 @@
-"""A table under way, and what becomes of it when a run fails.
+"""A table under way, and what becomes of it if a run fails.
 
-A table that is not whole must never look whole: one with a trailer lacks it,
-and one without ends in a line that says so, even where the disk was full.
+An incomplete table never looks complete: it lacks its trailer or, if its format has none, ends in
+a line that says so, even if the disk was full.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from ..errors import PfamnetError
+from ..errors import PfamnetError, reason
 from ..hits import Hit
 from ..records import Record
 
@@ -25,13 +25,9 @@ def as_bytes(text: str) -> bytes:
 class Writer:
     """A table under way: `write` once per query, then `close`.
 
-    Arguments:
-        out: file name, ``-`` for stdout, or a binary stream (left open).
-        head: what comes before the rows of the first query, or else before the end.
-
-    A query's rows go out in one piece. Once a write has failed nothing more
-    is written: an unfinished table never ends like a finished one. As a
-    context manager, `close` runs only where the block ended well.
+    `out` is a file name, ``-`` for stdout, or a binary stream, which is left open; `head` precedes
+    the rows of the first query. A query's rows go out in one piece. After a failed write nothing
+    more is written. As a context manager it is closed, or abandoned if the block raised.
 
     Raises:
         PfamnetError: the file cannot be opened.
@@ -39,39 +35,27 @@ class Writer:
     """
 
     def __init__(self, out: str | BinaryIO, head: bytes = b"") -> None:
-        self._head = head
-        self._owned = not hasattr(out, "write") and out != "-"
-        self._broken = False
-        self._queries = 0
+        self._head, self._broken, self._queries = head, False, 0
         self._whole_at = None  # where the end of the table begins, once it is written
-        self._path = out if self._owned else None
-        if not self._owned:
+        self._path = None if out == "-" or hasattr(out, "write") else out
+        if self._path is None:
             self._out = sys.stdout.buffer if out == "-" else out
             return
         try:
-            self._out = open(out, "wb")  # noqa: SIM115
+            self._out = open(out, "wb")  # noqa: SIM115 - `finish` or `abandon` closes it
         except OSError as error:
-            raise PfamnetError(f"{out}: cannot write: {error.strerror.lower()}") from None
-
-    @property
-    def path(self) -> str | None:
-        """The name of the file, where one was opened here."""
-        return self._path
+            raise PfamnetError(f"{out}: cannot write: {reason(error)}") from None
 
     def __enter__(self) -> "Writer":
         return self
 
     def __exit__(self, kind, *_: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
+        (self.abandon if kind else self.close)()
 
     def write(self, record: Record, hits: Sequence[Hit]) -> None:
-        """Write the rows of one query; hits in the order they shall have."""
+        """Write the rows of one query; hits in the order that they shall have."""
         self._queries += 1
-        rows = self._rows(record, hits)
-        self._put(self._start() + rows)
+        self._put(self._rows(record, hits))
 
     def flush(self) -> None:
         """Hand everything written so far to the system."""
@@ -84,25 +68,22 @@ class Writer:
 
     def end(self) -> None:
         """Write what ends the table; `abandon` can still take it back."""
-        if self._owned and self._out.seekable():
+        if self._path is not None and self._out.seekable():
             self._whole_at = self._out.tell()
-        self._put(self._start() + self._end())
+        self._put(self._end())
         self.flush()
 
     def finish(self) -> None:
         """Close the file if it was opened here."""
-        if self._owned:
+        if self._path is not None:
             self._guarded(self._out.close)
 
     def abandon(self, reason: str = "") -> None:
-        """Close the file as one that is not whole, for this reason.
-
-        What `end` wrote is taken back where the file allows it.
-        """
+        """Close the file as incomplete, for this reason; what `end` wrote is taken back if possible."""
         broken, self._broken = self._broken, True
-        # With its head still to come, an empty table looks like none.
+        # if its head is still to come, an empty table looks like none
         mark = b"" if self._head else self._mark(" ".join(reason.split()))
-        if not self._owned:
+        if self._path is None:
             if not broken and mark:
                 _quietly(self._out.write, mark)
                 _quietly(self._out.flush)
@@ -113,12 +94,9 @@ class Writer:
             _quietly(self._out.close)
         _quietly(_mark_file, self._path, self._whole_at, mark)
 
-    def _start(self) -> bytes:
-        """The head, the first time."""
-        head, self._head = self._head, b""
-        return head
-
     def _put(self, data):
+        """Write, the first time after the head."""
+        data, self._head = self._head + data, b""
         if data:
             self._guarded(self._out.write, data)
 
@@ -152,8 +130,7 @@ def _quietly(action, *args):
 
 
 def _mark_file(path, whole_at, mark):
-    """Cut the end off a file and put a mark there, or over its last rows
-    where a full disk has no room for more."""
+    """Cut the end off a file and add a mark, over its last rows if a full disk has no room for more."""
     with open(path, "r+b", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return
