@@ -1,19 +1,19 @@
 """Profile HMMs on disk: read any, write those of a model.
 
-A model's are in HMMER's own binary format (``.h3m``), one profile after another, so that
-HMMER's programs read them too. A file that ends in ``.gz`` holds one gzip member per profile:
-``gunzip -c`` gives the plain file, and one profile can be read alone at its byte offset.
+A model's are in HMMER's own binary format (``.h3m``), one after another; in a ``.gz`` file each is
+a gzip member, so that one profile can be read alone at its byte offset.
 """
 
 import contextlib
 import gzip
 import io
+import itertools
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 
 import numpy
-from pyhmmer.easel import Alphabet, Randomness
+from pyhmmer.easel import Randomness
 from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
 from pyhmmer.plan7 import HMM, HMMFile
 
@@ -21,21 +21,19 @@ from ..errors import PfamnetError
 from .hmm_guard import WatchedStream
 
 GZIP_MAGIC = b"\x1f\x8b"
-# What pyhmmer and gzip raise on bytes that are no profiles, or half of one.
+# what pyhmmer and gzip raise on bytes that are no profiles, or half of one
 FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, OSError)
 
 
 def read_hmms(path: str | os.PathLike) -> Iterator[HMM]:
     """Read the protein profiles of a file, one at a time.
 
-    Arguments:
-        path: HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain or gzip; the bytes, not the name,
-            tell the format. HMMER itself does not open the file: it would silently read a
-            ``path.h3m`` that lies beside instead.
+    The file is HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain or gzip, whatever its name. HMMER itself
+    does not open it: it would silently read a ``path.h3m`` that lies beside instead.
 
     Raises:
-        PfamnetError: the file is missing, empty, no profile file, cut short, damaged, or
-            holds profiles of nucleotides. The message has the file and the number of the profile.
+        PfamnetError: the file cannot be read or a profile is damaged or of nucleotides; the message
+            has the file and the number of the profile.
     """
     number, watched = 0, None
     with contextlib.ExitStack() as stack:
@@ -44,7 +42,7 @@ def read_hmms(path: str | os.PathLike) -> Iterator[HMM]:
             # pyhmmer asks the stream that it reads for more in a way that hides gzip's own
             # complaints; a buffer prevents that.
             zipped = raw.peek(2)[:2] == GZIP_MAGIC
-            unzipped = gzip.open(raw) if zipped else raw  # noqa: SIM115
+            unzipped = gzip.open(raw) if zipped else raw  # noqa: SIM115 - `raw` is closed
             watched = WatchedStream(io.BufferedReader(unzipped, 1 << 20) if zipped else raw)
             reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))
         except OSError as error:
@@ -97,13 +95,8 @@ def _check(hmm: HMM, where: str) -> None:
 def write_profiles(path: str | os.PathLike, hmms: Iterable[HMM]) -> list[int]:
     """Write profiles one after another, in HMMER's own binary format.
 
-    Arguments:
-        path: the file to write, ``.h3m``. If it ends in ``.gz``, each profile is a gzip member
-            without time or name, so that equal profiles give equal bytes.
-        hmms: the profiles; taken one at a time.
-
-    Returns:
-        The byte offset of each profile in the file, for `ProfileStore`.
+    If `path` ends in ``.gz``, each profile is a gzip member without time or name, so that equal
+    profiles give equal bytes. Returns the byte offset of each profile, for `ProfileStore`.
     """
     offsets = []
     with open(path, "wb") as library:
@@ -126,11 +119,5 @@ def emit_sequences(hmm: HMM, n: int, seed: int) -> list[str]:
     # Easel takes a seed of 0 as "arbitrary" and has 32 bits of it.
     mixed = zlib.crc32(str(hmm.name).encode()) ^ seed * 0x9E3779B1
     random = Randomness(mixed % (2**32 - 1) + 1)
-    alphabet: Alphabet = hmm.alphabet
-    sequences = []
-    while len(sequences) < n:
-        sequence = alphabet.decode(hmm.emit_sequence(random).sequence)
-        # A very short profile can take deletions only.
-        if sequence:
-            sequences.append(sequence)
-    return sequences
+    drawn = (hmm.alphabet.decode(hmm.emit_sequence(random).sequence) for _ in itertools.count())
+    return list(itertools.islice(filter(None, drawn), n))  # a very short profile can take deletions only

@@ -1,8 +1,8 @@
 """A check of profiles before HMMER reads them.
 
-HMMER ends or crashes the process if a binary profile has an alphabet that it does not know,
-or an ASCII profile has none at all. So the head of each profile is checked before HMMER sees
-it. The binary layout is that of HMMER 3.4's own files (``3/f``); others are let through.
+HMMER ends or crashes the process if it does not know a binary profile's alphabet, or an ASCII
+profile has none. So each head is checked first. The binary layout is HMMER 3.4's (``3/f``);
+others are let through.
 """
 
 import io
@@ -86,13 +86,7 @@ def _ascii_parts(stream: io.BufferedIOBase) -> Iterator[bytes]:
 
 
 class WatchedStream(io.RawIOBase):
-    """Bytes of profiles as they are, up to what HMMER must not see.
-
-    There they end, and `failure` is the reason.
-
-    Arguments:
-        stream: a binary stream with `peek`.
-    """
+    """Bytes of profiles up to what HMMER must not see: there they end, and `failure` is the reason."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         parts = _ascii_parts if stream.peek(5).startswith(b"HMMER") else _binary_parts

@@ -6,8 +6,7 @@ from math import exp
 from ..hits import Alignment, Domain, Hit
 from ..records import Record
 
-# HMMER's serialization of hits and domains (p7_hit.c, p7_domain.c): the only
-# way at the values that pyhmmer has no property for. Big-endian, no padding.
+# HMMER's serialization (p7_hit.c, p7_domain.c) has the values that pyhmmer has no property for
 _HIT_STATE = struct.Struct(">16xf8xd16xf5i12xi")
 _DOMAIN_STATE = struct.Struct(">4x2q40x3fd2i")
 _ALIGNMENT_LINES = 44  # where the byte stands that says which lines an alignment has
@@ -17,16 +16,8 @@ _LOG2R = 1.44269504088896341  # Easel's eslCONST_LOG2R: nats to bits
 def to_hit(hit, family: int, profile, record: Record, Z: float, domZ: float, alignments: bool = False) -> Hit:
     """A `Hit` with every value of a pyhmmer hit, of a profile or of a sequence.
 
-    Arguments:
-        hit: the `pyhmmer.plan7.Hit`.
-        family: index of the family in the model.
-        profile: the family's `OptimizedProfile`.
-        record: the query.
-        Z, domZ: numbers of comparisons for E-values.
-        alignments: whether the domains have theirs.
-
-    Raises:
-        RuntimeError: this pyhmmer lays its hits out in another way.
+    `family` is its index in the model, `profile` its `OptimizedProfile`, `record` the query; Z and
+    domZ are numbers of comparisons for E-values. Raises RuntimeError if pyhmmer's layout is another.
     """
     state = _HIT_STATE.unpack_from(memoryview(hit.__getstate__()))
     score, log_p, expected, regions, clustered, overlaps, envelopes, n_domains, best = state

@@ -1,9 +1,8 @@
 """Sequences longer than HMMER takes: windows, and the hits of windows made one.
 
-HMMER's pipeline ends at 100,000 residues, and so does hmmscan. A longer sequence is
-searched in overlapping windows, as if each were a sequence. The overlap is ten times the
-longest Pfam family, so each domain lies complete, with its surroundings, in the window
-that owns its middle.
+HMMER's pipeline ends at 100,000 residues. A longer sequence is searched in overlapping windows,
+as if each were a sequence. The overlap is ten times the longest Pfam family, so each domain lies
+complete in the window that owns its middle.
 """
 
 from collections.abc import Sequence
@@ -11,40 +10,29 @@ from dataclasses import replace
 from math import exp, log
 
 from ..hits import Domain, Hit
-from ..records import Record
+from ..records import Record, overlap
 from .thresholds import Thresholds, passes, with_domZ
 
 OVERLAP = 20_000
 
 
-def windows(length: int, size: int, overlap: int = OVERLAP) -> list[tuple[int, int]]:
-    """Cut a sequence into windows of `size` residues, the last one ending with the sequence.
-
-    Returns:
-        (start, end) pairs, 0-based half-open; neighbours share at least `overlap` residues.
-    """
+def windows(length: int, size: int, shared: int = OVERLAP) -> list[tuple[int, int]]:
+    """Cut a sequence into (start, end) of `size` residues, 0-based half-open; neighbours share `shared`."""
     if length <= size:
         return [(0, length)]
-    starts = [*range(0, length - size, size - overlap), length - size]
+    starts = [*range(0, length - size, size - shared), length - size]
     return [(start, start + size) for start in starts]
 
 
 def merge_windows(
     record: Record, found: Sequence[tuple[int, int, list[Hit]]], thresholds: Thresholds, Z: float
 ) -> list[Hit]:
-    """Make the hits of windows into hits of the sequence.
+    """Make (start, end, hits) of each window, in order, into hits of the sequence, best first.
 
-    Arguments:
-        record: the complete sequence.
-        found: (start, end, hits) of each window, in order.
-        thresholds, Z: of the search.
-
-    Returns:
-        Hits, best first, with coordinates on the sequence. The domains are those of all
-        windows, each once. In HMMER's length model a domain costs log2(length) bits, so
-        scores and P-values are converted from a window's length to the sequence's. The score
-        of the sequence is its best window's, an estimate from below; exp, reg, clu and ov are
-        sums over the windows in proportion to the domains kept.
+    The domains are those of all windows, each once. In HMMER's length model a domain costs
+    log2(length) bits, so scores and P-values are converted from a window's length to the sequence's.
+    The score of the sequence is its best window's, an estimate from below; exp, reg, clu and ov are
+    sums over the windows in proportion to the domains kept.
     """
     by_family = {}
     for k, (start, end, hits) in enumerate(found):
@@ -86,8 +74,7 @@ def _merge(parts: list[tuple[tuple[float, float], Hit]], record: Record) -> Hit:
     # Two windows may see a domain at the border between them differently, and none own what it sees.
     for (_, hit), mine in zip(parts, kept):
         for domain in hit.domains:
-            others = (other for others in kept for other in others)
-            if not any(domain.env_from <= o.env_to and o.env_from <= domain.env_to for o in others):
+            if not any(overlap(domain.envelope, other.envelope) for others in kept for other in others):
                 mine.append(domain)
     domains = sorted((d for mine in kept for d in mine), key=lambda d: (d.env_from, d.env_to))
     fractions = [(hit, len(mine) / len(hit.domains)) for (_, hit), mine in zip(parts, kept)]

@@ -1,12 +1,12 @@
 """The profiles of a model, and one cache of their search profiles for all threads.
 
-A search writes the length of its sequence into the search profile. So each search
-profile is lent to one thread at a time.
+A search writes the length of its sequence into the search profile: it is lent to one thread at a time.
 """
 
 import io
 import os
 import threading
+import weakref
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,13 @@ from ..errors import PfamnetError
 from .files import FORMAT_ERRORS, GZIP_MAGIC, reason
 
 KEEP = 32_768  # search profiles; 280 bytes per match state, about 50 kB each
-# The length for which hmmpress configures profiles. Every search sets its own
-# length later; with this one the stored filters are hmmpress's bytes.
-_PRESS_LENGTH = 400
+_PRESS_LENGTH = 400  # for which hmmpress configures profiles; every search sets its own length later
 
 
 def optimize(hmm: HMM) -> OptimizedProfile:
-    """The search profile of an HMM, as hmmpress stores it for hmmscan.
-
-    Multi-hit local, and equal to hmmpress's in every score (its ``.h3p`` part
-    byte for byte), so that a search gives hmmscan's numbers.
-    """
-    profile = hmm.to_profile(Background(hmm.alphabet), L=_PRESS_LENGTH, multihit=True, local=True)
-    return profile.to_optimized()
+    """The search profile of an HMM, in every score equal to that of hmmpress."""
+    background = Background(hmm.alphabet)
+    return hmm.to_profile(background, L=_PRESS_LENGTH, multihit=True, local=True).to_optimized()
 
 
 class ProfileFile:
@@ -48,7 +42,8 @@ class ProfileFile:
     def __init__(self, path: str | os.PathLike, offsets: Sequence[int]) -> None:
         self.path = path
         try:
-            self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed with the last reference
+            weakref.finalize(self, self._file.close)
             size = self._file.seek(0, os.SEEK_END)
         except OSError as error:
             raise PfamnetError(f"{path}: {error.strerror or error}") from error
@@ -60,12 +55,7 @@ class ProfileFile:
         return len(self._bounds) - 1
 
     def __getitem__(self, index: int) -> HMM:
-        """Read one profile.
-
-        Raises:
-            IndexError: there is no such profile.
-            PfamnetError: its bytes are no profile.
-        """
+        """Read one profile; raises PfamnetError if its bytes are no profile."""
         if not 0 <= index < len(self):
             raise IndexError(f"profile {index} of {len(self)}")
         start, end = self._bounds[index : index + 2]
@@ -83,18 +73,14 @@ class ProfileFile:
 
 
 class ProfileStore:
-    """Profiles, and their search profiles: made when first asked for, the last used ones kept.
+    """Profiles, a list or a `ProfileFile`, and the `keep` search profiles used last.
 
     All methods may be called from any thread.
-
-    Arguments:
-        hmms: the profiles, a list or a `ProfileFile`.
-        keep: number of search profiles kept ready.
     """
 
     def __init__(self, hmms: Sequence[HMM], keep: int = KEEP) -> None:
         self._hmms, self._keep, self._size = hmms, keep, 0
-        # Of a family that several threads need at once there are several.
+        # several of a family that several threads needed at once
         self._free: OrderedDict[int, list[OptimizedProfile]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -112,12 +98,11 @@ class ProfileStore:
 
     @contextmanager
     def borrowed(self, indices: Sequence[int]) -> Iterator[list[OptimizedProfile]]:
-        """Lend search profiles to this thread alone.
-
-        If the block raises, they may be in any state and are dropped.
-        """
+        """Lend search profiles to this thread alone; if the block raises, they are dropped."""
         with self._lock:
-            ready = [self._take(index) for index in indices]
+            free = [self._free.get(index) for index in indices]
+            ready = [profiles.pop() if profiles else None for profiles in free]
+            self._size -= sum(profile is not None for profile in ready)
         profiles = [profile or optimize(self._hmms[index]) for index, profile in zip(indices, ready)]
         yield profiles
         self._put(indices, profiles)
@@ -130,15 +115,7 @@ class ProfileStore:
                 self._put([index], [optimize(self._hmms[index])])
 
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(make, indices):
-                pass
-
-    def _take(self, index: int) -> OptimizedProfile | None:
-        ready = self._free.get(index)
-        if not ready:
-            return None
-        self._size -= 1
-        return ready.pop()
+            list(pool.map(make, indices))
 
     def _put(self, indices: Sequence[int], profiles: Sequence[OptimizedProfile]) -> None:
         with self._lock:
