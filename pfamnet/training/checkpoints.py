@@ -1,13 +1,19 @@
-"""What a training leaves on disk: checkpoints, the best weights, and a log."""
+"""What a training leaves on disk: checkpoints, the best weights, and a log.
+
+A checkpoint is one safetensors file with tensors `network.*` and `optimizer.<parameter>.*`. Its metadata
+holds, as JSON, everything else that the training needs to continue.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from ..errors import PfamnetError
 from ..io.replacing import replacing
@@ -16,39 +22,56 @@ from .settings import State
 if TYPE_CHECKING:
     from .loop import Training
 
-CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.safetensors", "log.tsv"
+CHECKPOINT, BEST, LOG = "checkpoint.safetensors", "best.safetensors", "log.tsv"
 LOG_COLUMNS = ("network", "step", "residues", "seconds", "loss", "dev_accuracy", "lr", "residues_per_second")
 
 
-def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> None:
     """Write a safetensors file completely or not at all."""
     with replacing(path) as partial:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
 
 
 def save_checkpoint(training: Training) -> None:
     """Write all that a training needs to continue."""
-    parts = ("network", training.network), ("optimizer", training.optimizer), ("scaler", training.scaler)
-    saved = {name: part.state_dict() for name, part in parts}
-    saved |= {name: asdict(getattr(training, name)) for name in ("settings", "state")}
-    with replacing(training.folder / CHECKPOINT) as partial:
-        torch.save(saved, partial)
+    tensors = {f"network.{name}": tensor for name, tensor in training.network.state_dict().items()}
+    for index, moments in training.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+    meta = {name: asdict(getattr(training, name)) for name in ("settings", "state")}
+    meta["scaler"] = training.scaler.state_dict()
+    save_tensors(tensors, training.folder / CHECKPOINT, {"meta": json.dumps(meta)})
 
 
 def restore_checkpoint(training: Training) -> None:
     """Continue from the checkpoint of the first process, if there is one."""
     path = training.folder / CHECKPOINT
-    load = lambda: torch.load(path, "cpu", weights_only=True) if path.exists() else None
-    saved = training.group.share(load)
-    if saved is None:
+    tensors, meta = training.group.share(lambda: read_checkpoint(path))
+    if not tensors:
         return
-    if saved["settings"] != asdict(training.settings):
+    if meta["settings"] != asdict(training.settings):
         raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
-    training.network.load_state_dict(saved["network"])
-    moments = {"state": saved["optimizer"]["state"]}
-    training.optimizer.load_state_dict(training.optimizer.state_dict() | moments)
-    training.scaler.load_state_dict(saved["scaler"])
-    training.state = State(**saved["state"])
+    weights: dict[str, torch.Tensor] = {}
+    states: dict[int, dict] = {}
+    for name, tensor in tensors.items():
+        part, rest = name.split(".", 1)
+        if part == "network":
+            weights[rest] = tensor
+        else:
+            index, key = rest.split(".", 1)
+            counts = tensor.ndim == 0 and not tensor.is_floating_point()  # an int was stored as a tensor
+            states.setdefault(int(index), {})[key] = tensor.item() if counts else tensor
+    training.network.load_state_dict(weights)
+    training.optimizer.load_state_dict(training.optimizer.state_dict() | {"state": states})
+    training.scaler.load_state_dict(meta["scaler"])
+    training.state = State(**meta["state"])
+
+
+def read_checkpoint(path: Path) -> tuple[dict, dict]:
+    """The tensors of a checkpoint, on the CPU, and its metadata; nothing if there is none."""
+    if not path.exists():
+        return {}, {}
+    with safe_open(path, "pt") as file:
+        return load_file(path), json.loads(file.metadata()["meta"])
 
 
 def write_training_log(work: Path, path: Path) -> None:

@@ -1,13 +1,15 @@
 """Trainings of the smallest network, on made-up batches; and what a build has trained so far."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 from torch.nn import functional as F
 
 from pfamnet.training.callbacks import Checkpoints, LogFile, Validation
-from pfamnet.training.checkpoints import CHECKPOINT
 from pfamnet.training.loop import Training
 from pfamnet.training.sampler import Batch
 from pfamnet.training.settings import TrainSettings
@@ -124,22 +126,14 @@ def accuracy(network):
     return 1 / (1 + float(network.head.weight.detach().abs().sum()))
 
 
-def saved_tensors(folder):
-    """All tensors of a checkpoint: network.* and optimizer.<parameter>.*."""
-    saved = torch.load(folder / CHECKPOINT, weights_only=True)
-    tensors = {f"network.{name}": tensor for name, tensor in saved["network"].items()}
-    for index, moments in saved["optimizer"]["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    return tensors
-
-
 COMMON = {"steps": 40, "evaluate": 8, "pool": 4, "measure": accuracy}
 
 
 def step_of(work, network):
     """The step of the last checkpoint of an unfinished training; -1 if there is none to read now."""
     try:
-        state = torch.load(work / network / CHECKPOINT, weights_only=True)["state"]
+        with safe_open(work / network / "checkpoint.safetensors", "pt") as file:
+            state = json.loads(file.metadata()["meta"])["state"]
     except (OSError, RuntimeError):
         return -1
     assert not state["done"]

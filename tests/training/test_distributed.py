@@ -14,7 +14,8 @@ import parallel_worker
 import pytest
 import torch
 from conftest import environment
-from trainings import saved_tensors, step_of
+from safetensors.torch import load_file
+from trainings import step_of
 
 from pfamnet.errors import PfamnetError
 from pfamnet.model.directory import open_model
@@ -64,7 +65,7 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize("case", parallel_worker.CASES)
 def test_two_processes_train_on_the_mean_of_what_each_draws(trained, case):
     """Weights, and moments of the optimizer. Statistics of normalisation are those of the first process."""
-    one, other = (saved_tensors(folder / case) for folder in trained)
+    one, other = (load_file(folder / case / "checkpoint.safetensors") for folder in trained)
     assert sorted(one) == sorted(other)
     for name, tensor in one.items():
         if "running_" in name or "num_batches" in name:
@@ -85,7 +86,7 @@ def test_two_processes_train_on_the_mean_of_what_each_draws(trained, case):
 @pytest.mark.parametrize("case, learning", [("adapters", ("down", "up")), ("frozen", ("layer.1.",))])
 def test_two_processes_leave_what_is_frozen_as_it_was(trained, case, learning):
     begun = parallel_worker.network_of(case).state_dict()
-    ended = saved_tensors(trained[1] / case)
+    ended = load_file(trained[1] / case / "checkpoint.safetensors")
     changed = {
         name
         for name in begun

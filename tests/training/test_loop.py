@@ -18,7 +18,6 @@ from trainings import (
     equal,
     killed_at,
     rows,
-    saved_tensors,
     settings,
     training,
     weights,
@@ -241,8 +240,8 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, step):
     assert equal(whole.network.state_dict(), resumed.network.state_dict())
     assert logged(tmp_path / "whole") == logged(tmp_path / "cut")
     assert resumed.state.best == whole.state.best
-    for load in (saved_tensors, lambda folder: load_file(folder / "best.safetensors")):
-        one, other = load(tmp_path / "whole"), load(tmp_path / "cut")
+    for name in ("checkpoint", "best"):
+        one, other = (load_file(tmp_path / run / f"{name}.safetensors") for run in ("whole", "cut"))
         assert equal(one, other) and one.keys() == other.keys()
 
 
@@ -257,10 +256,10 @@ def test_what_was_logged_after_the_checkpoint_is_dropped(tmp_path):
     whole.run()
     cut = tmp_path / "cut"
     killed_at(3, cut, **COMMON)
-    early = (cut / "checkpoint.pt").read_bytes()
+    early = (cut / "checkpoint.safetensors").read_bytes()
     resumed = training(cut, network=Network(dropout=0.3), **COMMON)
     resumed.run()
-    (cut / "checkpoint.pt").write_bytes(early)
+    (cut / "checkpoint.safetensors").write_bytes(early)
     again = training(cut, network=Network(dropout=0.3), **COMMON)
     again.run()
     assert (cut / "log.tsv").read_text().startswith("network\tstep\t")
@@ -348,7 +347,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
     network.head.weight.data[0, 0] = math.nan
     with pytest.raises(PfamnetError, match="made: the loss is not a number at step 1"):
         training(tmp_path, network=network).run()
-    assert not (tmp_path / "checkpoint.pt").exists()
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_eight_bit_adamw_is_refused_on_a_cpu(tmp_path):

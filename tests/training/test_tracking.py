@@ -82,7 +82,7 @@ def test_a_resumed_training_goes_on_in_the_same_log(tmp_path):
         tracked(early, Tracker(), Killer(15), seconds=0).run()
     with pytest.raises(Killed):
         tracked(tmp_path, begin(), Killer(45)).run()
-    (early / "made" / "checkpoint.pt").rename(tmp_path / "made" / "checkpoint.pt")
+    (early / "made" / "checkpoint.safetensors").rename(tmp_path / "made" / "checkpoint.safetensors")
     assert [step for _, step, values in kept if "loss" in values] == [20, 40]
     tracked(tmp_path, begin()).run()
     assert [step for _, step, values in kept if "loss" in values] == [20, 40]
@@ -210,7 +210,7 @@ def test_wandb_offline_needs_neither_account_nor_network(tmp_path, monkeypatch):
     assert not warnings
     runs = sorted(tmp_path.glob("made.track/wandb/offline-run-*/run-*.wandb"))
     assert runs and {path.name for path in runs} == {
-        f"run-{json.loads((tmp_path / 'track.json').read_text())[0]}.wandb"
+        f"run-{json.loads((tmp_path / 'track.json').read_text())['run']}.wandb"
     }
     found = [line for path in runs for line in history(path)]
     assert [(line["light/step"], line["light/loss"]) for line in found if "light/loss" in line] == [
