@@ -1,12 +1,10 @@
 """The profile stage: hmmscan's own pipeline, on the candidate families of each sequence.
 
-pyhmmer runs HMMER's code. With the number of comparisons Z given, a profile's
-numbers do not depend on the other profiles, except for what hmmscan derives from
-the hits of the query: the conditional E-value of a domain counts the families that
-are reported. So many sequences are searched family by family. A profile that meets
-one sequence after another stays in the processor's cache, and HMMER's filters run
-faster by half. pyhmmer then gives the counts of hmmscan's summary for all sequences
-together. If those of each are wanted, each sequence meets some profiles at once.
+With the number of comparisons Z given, a profile's numbers do not depend on the other profiles,
+except that the conditional E-value of a domain counts the families that are reported. So many
+sequences are searched family by family: a profile stays in the processor's cache, and HMMER's
+filters run faster by half. pyhmmer then counts what passed the filters for all sequences together.
+If the counts of each are wanted, each sequence meets some profiles at once.
 """
 
 import itertools
@@ -26,8 +24,7 @@ from .long_sequences import merge_windows, windows
 from .store import ProfileStore
 from .thresholds import Thresholds, check_cutoffs, passes, with_domZ, with_Z
 
-# HMMER's pipeline refuses sequences of more residues than that.
-MAX_RESIDUES = 100_000
+MAX_RESIDUES = 100_000  # HMMER's pipeline refuses longer sequences
 _PASSED = ("n_past_msv", "n_past_bias", "n_past_vit", "n_past_fwd")
 _AT_ONCE = 64  # profiles for each query in turn, few enough for the processor's cache
 _GOLDEN = 0.618034
@@ -43,11 +40,7 @@ def to_digital(text: str, name: str = "") -> DigitalSequence:
 
 
 class SearchedHits(list[Hit]):
-    """The hits of one sequence.
-
-    `counts` are those of hmmscan's summary, or None: nmodels, nnodes, n_past_msv,
-    n_past_bias, n_past_vit, n_past_fwd.
-    """
+    """The hits of one sequence; `counts`, or None, are nmodels, nnodes and those of `_PASSED`."""
 
     def __init__(self, hits: Iterable[Hit] = (), counts: dict[str, int] | None = None) -> None:
         super().__init__(hits)
@@ -70,18 +63,11 @@ class _Query:
 
 
 class ProfileSearch:
-    """Searches sequences with some of the profiles of a model.
+    """Searches sequences with some of the profiles of a model, whose `families` are in the store's order.
 
-    `search` may be called from several threads. What it finds in a sequence does
-    not depend on the others.
-
-    Arguments:
-        store: the profiles.
-        families: of the model, in the store's order.
-        thresholds: a `Thresholds`.
-        alignments: whether domains have their alignments, and sequences the counts of
-            hmmscan's summary.
-        threads: prepare the profiles of the first search.
+    With `alignments`, domains have theirs, and sequences the counts of hmmscan's summary. `threads`
+    prepare the profiles of the first search. `search` may be called from several threads; what it
+    finds in a sequence does not depend on the others.
 
     Raises:
         PfamnetError: bit cutoffs are asked for and a family has none.
@@ -105,15 +91,11 @@ class ProfileSearch:
     def search(
         self, records: Sequence[Record], candidates: Sequence[Sequence[int]], unreported: bool = False
     ) -> list[SearchedHits]:
-        """The hits of each sequence with its own candidates, in hmmscan's order.
+        """The hits of each sequence with its own candidates (indices of families), in hmmscan's order.
 
-        Arguments:
-            records: the sequences, of any length.
-            candidates: for each, indices of families, each once.
-            unreported: also return hits below the reporting thresholds that hmmscan
-                keeps: its column widths depend on their names. Without -Z, hmmscan
-                counts the comparisons as it goes, and so keeps a hit that is
-                significant among the families before it.
+        With `unreported`, also hits below the reporting thresholds that hmmscan keeps: its column
+        widths depend on their names. Without a given Z it counts the comparisons as it goes, and so
+        keeps a hit that is significant among the families before it.
         """
         queries, spans = [], []
         for record, families in zip(records, candidates, strict=True):

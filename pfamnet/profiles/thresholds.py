@@ -17,11 +17,9 @@ class Thresholds:
 
     E, T, domE, domT          reporting; a score (T) goes before an E-value
     incE, incT, incdomE, incdomT   inclusion
-    bit_cutoffs               None, 'gathering', 'trusted' or 'noise': take
-                              both from the profile
-    Z, domZ                   comparisons, and significant families, counted
-                              for E-values; None: all families, and those
-                              reported for the query
+    bit_cutoffs               None, 'gathering', 'trusted' or 'noise': take both from the profile
+    Z, domZ                   comparisons, and significant families, counted for E-values;
+                              None: all families, and those reported for the query
     seed                      0 for an arbitrary one
     F1, F2, F3, bias_filter   the filters; `--max` is 1, 1, 1, False
     null2                     correct scores for composition
@@ -63,10 +61,8 @@ def check_cutoffs(families: Sequence[Family], bit_cutoffs: str | None) -> None:
     lacking = [family for family in families if getattr(family, field) is None]
     if lacking:
         others = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        first = lacking[0]
-        raise PfamnetError(
-            f"family {first.accession} {first.name}{others}: no {label} bit thresholds in the model"
-        )
+        first = f"family {lacking[0].accession} {lacking[0].name}{others}"
+        raise PfamnetError(f"{first}: no {label} bit thresholds in the model")
 
 
 def with_Z(hit: Hit, thresholds: Thresholds) -> Hit:
@@ -79,9 +75,8 @@ def with_Z(hit: Hit, thresholds: Thresholds) -> Hit:
 def with_domZ(hit: Hit, domZ: float, thresholds: Thresholds) -> Hit:
     """The hit with conditional E-values that count `domZ` families, and what still passes with these.
 
-    hmmscan counts the families that it reports for the query. If a query is searched
-    in parts, that number is known at the end. The hit must come from a search with a
-    `domZ` of at most that.
+    hmmscan counts the families that it reports for the query, which are known at the end. The hit
+    must come from a search with a `domZ` of at most that.
     """
     domains = []
     for domain in hit.domains:

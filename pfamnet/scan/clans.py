@@ -2,10 +2,8 @@
 
 Families of a clan descend from one ancestor, and so find the same domain. If domains of one clan
 overlap in their alignments, that of the lowest E-value stays. A domain opposite an insertion of
-another one's alignment is nested and stays too.
-
-The combined score (`pfamnet.model.combination`) would be no better: on the validation set the
-lowest E-value is correct for 63 of 64 such domains.
+another one's alignment is nested and stays too. The combined score would be no better: on the
+validation set the lowest E-value is correct for 63 of 64 such domains.
 """
 
 from __future__ import annotations

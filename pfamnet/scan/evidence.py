@@ -27,17 +27,13 @@ UNFILTERED = 16  # candidates that are searched without filters in any case
 
 
 class Evidence(NamedTuple):
-    """The terms of the combined score of m families: the network's likeliest, and others that were found.
+    """The terms of the combined score of m families: the network's likeliest, and others that were found."""
 
-    `families` (m,), `log_p` (m,) of the network, `nats` (m,) of the profiles; the `hits` of profiles
-    that reported something, by family, and the filters' `counts`.
-    """
-
-    families: np.ndarray
-    log_p: np.ndarray
-    nats: np.ndarray
-    hits: dict[int, Hit]
-    counts: dict | None = None
+    families: np.ndarray  # (m,)
+    log_p: np.ndarray  # (m,) of the network
+    nats: np.ndarray  # (m,) of the profiles
+    hits: dict[int, Hit]  # of profiles that reported something, by family
+    counts: dict | None = None  # of what passed the filters
 
     def best(self, combination: Combination) -> int:
         """The family of the largest combined score."""
@@ -62,20 +58,15 @@ class View(NamedTuple):
 class Appraiser:
     """Collects the evidence of the network and of the profiles of at most `most` candidates.
 
-    All that a profile finds is reported, whatever the thresholds say. `of` may be called from
+    All that a profile finds is reported, whatever the `thresholds` say. `of` may be called from
     several threads.
     """
 
     def __init__(
-        self,
-        store,
-        families: Sequence[Family],
-        most: int,
-        thresholds: Thresholds | None = None,
-        alignments: bool = False,
+        self, store, families: Sequence[Family], most: int, thresholds=None, alignments: bool = False
     ):
-        # one family is reported for each query: domZ is 1
         limits = {"E": np.inf, "T": None, "domE": np.inf, "domT": None, "bit_cutoffs": None}
+        # one family is reported for each query: domZ is 1
         thresholds = thresholds or Thresholds()
         everything = replace(thresholds, **limits, domZ=thresholds.domZ or 1.0)
         self.most = most

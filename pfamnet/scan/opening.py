@@ -38,10 +38,9 @@ class ScanOptions:
 
 
 def open_scanner(path: Path, options: ScanOptions, warn: Callable[[str], None]):
-    """A model, and a scanner: `scan` gives the hits of each of some records.
+    """A model directory's, HMM database's or hf:ORG/NAME[@REVISION]'s model, and its scanner.
 
-    `path` is that of a model directory or HMM database, or hf:ORG/NAME[@REVISION]; `warn` takes
-    lines for the user. Raises PfamnetError, one line.
+    `warn` takes lines for the user. Raises PfamnetError, one line.
     """
     model = open_any(path, options, warn)
     return model, make_scanner(model, options, warn)
@@ -86,9 +85,7 @@ def scanner_of(model: Model, options: ScanOptions):
     """The scanner of a mode, from its parts."""
     families, limits = model.families, options.thresholds
     sensitive = options.sensitivity == "sensitive"
-    engine = lambda thresholds, threads=1: ProfileSearch(
-        model.store, families, thresholds, options.alignments, threads
-    )
+    engine = lambda limits, n=1: ProfileSearch(model.store, families, limits, options.alignments, n)
     filtered = limits.unfiltered() if sensitive else limits
     if options.mode == "profiles" or not model.networks:
         return ExactScanner(engine(filtered, options.threads), len(families))

@@ -123,9 +123,8 @@ class ProfileSearcher:
             blocks = [-(-len(record.sequence) // self.block) for record in records]
             first = [UNFILTERED * min(spans(count), MOST_SPANS) for count in blocks]
             tried = self.trial.search(records, [some[n:] for some, n in zip(candidates, first)])
-            candidates = [
-                some[:n] + [hit.family for hit in hits] for some, n, hits in zip(candidates, first, tried)
-            ]
+            found = ([hit.family for hit in hits] for hits in tried)
+            candidates = [some[:n] + more for some, n, more in zip(candidates, first, found)]
         return self.engine.search(records, candidates)
 
 
@@ -162,15 +161,10 @@ class NetworkHits:
             return []
         regions, families = calls.proposal.regions.tolist(), calls.proposal.families.tolist()
         reported = {hit.family for hit in found}
-        significant = [d for hit in found for d in hit.reported_domains if d.included]
-        taken = [(domain.env_from - 1, domain.env_to) for domain in significant]
-        left = [
-            place
-            for place in sorted(np.flatnonzero(calls.sure).tolist(), key=lambda n: (calls.log_p[n], n))
-            if families[place] not in reported
-            and not any(same_place(regions[place], other) for other in taken)
-        ]
-        hits = []
+        taken = [d.envelope for hit in found for d in hit.reported_domains if d.included]
+        free = lambda n: not any(same_place(regions[n], other) for other in taken)
+        sure = [n for n in np.flatnonzero(calls.sure).tolist() if families[n] not in reported and free(n)]
+        left, hits = sorted(sure, key=lambda n: (calls.log_p[n], n)), []
         while left:
             shared = [place for place in left if same_place(regions[place], regions[left[0]])]
             best = self.chosen(record, calls, shared[:RIVALS])

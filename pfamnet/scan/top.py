@@ -41,23 +41,20 @@ class TopScanner:
 
     def top(self, record: Record) -> SearchedHits:
         """The hit of the most likely family."""
-        view, hits = View(self.network.runtime.logits(record.sequence)), SearchedHits()
+        view = View(self.network.runtime.logits(record.sequence))
         if self.appraiser is None:
-            return hits.with_hits([self.by_network(record, view, int(view.log_p().argmax()))])
+            return SearchedHits([self.by_network(record, view, int(view.log_p().argmax()))])
         evidence = self.appraiser.of(record, view)
         family = evidence.best(self.combination)
         found = evidence.hits.get(family)
-        hits.counts = evidence.counts
-        by_profile = [self.by_profile(record, view, found)] if found else []
-        return hits.with_hits(by_profile or [self.by_network(record, view, family)])
+        hit = self.by_profile(record, view, found) if found else self.by_network(record, view, family)
+        return SearchedHits([hit], evidence.counts)
 
     def by_network(self, record: Record, view: View, family: int) -> Hit:
         """The network's call of a family: its best run of blocks."""
         log_p, evalue, sure, (start, end) = self.call(record, view, family)
-        domain = self.alone.domain(record, family, start, end, evalue, log_p)
-        return network_hit(
-            family, self.alone.families[family], record, [replace(domain, included=sure)], sure
-        )
+        domain = replace(self.alone.domain(record, family, start, end, evalue, log_p), included=sure)
+        return network_hit(family, self.alone.families[family], record, [domain], sure)
 
     def by_profile(self, record: Record, view: View, found: Hit) -> Hit:
         """A profile's hit, of its domains the best alone."""

@@ -1,7 +1,7 @@
 """Work on a stream of records in several threads, with results in the order of the input.
 
 A thread takes few records if few are waiting, so that results come soon and all threads end
-together. If many are waiting it takes many, as some work costs less for many records at once.
+together. If many are waiting it takes many: some work costs less for many records at once.
 """
 
 from __future__ import annotations
