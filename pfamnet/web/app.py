@@ -25,11 +25,7 @@ STYLE = """
 
 
 def free_port(host: str, port: int) -> int:
-    """The port (if it is 0, any free one), once it is known that one can listen there.
-
-    Raises:
-        PfamnetError: it is in use or not permitted.
-    """
+    """The port (if it is 0, any free one); PfamnetError if it is in use or not permitted."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

@@ -45,11 +45,7 @@ class Result:
 
 
 def read_input(text: str | None, path: str | None) -> list[Record]:
-    """The sequences that were pasted or uploaded.
-
-    Raises:
-        PfamnetError: both, none, more than `LIMIT`, or not readable.
-    """
+    """The sequences pasted or uploaded; PfamnetError if both, none, more than `LIMIT`, or not readable."""
     text = text or ""
     if path and text.strip():
         raise PfamnetError("pasted text and a file were given: remove one of them")
@@ -84,11 +80,7 @@ def limited(stream, size: int, name: str) -> bytes:
 class WebScanner:
     """Scans with one model; the networks of a sensitivity are opened when first needed.
 
-    Arguments:
-        path: of a model directory or an HMM database.
-        threads: for each scan.
-        folder: for results, of which the last `KEPT` are kept.
-        warn: takes lines for who runs the app.
+    The last `KEPT` results are kept in `folder`; `warn` takes lines for who runs the app.
     """
 
     def __init__(self, path: Path, threads: int, folder: Path, warn: Callable[[str], None]):
