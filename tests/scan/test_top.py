@@ -192,4 +192,4 @@ def test_a_build_fits_the_weights_of_each_network_and_says_so(which, request):
         assert opened.combination(name).to_json() == entry["weights"]
         assert entry["domains"] > 1
         assert 0 <= entry["errors"]["both"] <= entry["errors"]["network"] + 1
-        assert f"{name}: errors in naming {entry['domains']} dev domains" in said
+        assert f"{name}: errors in {entry['domains']} validation domains" in said
