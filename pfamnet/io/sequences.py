@@ -26,7 +26,7 @@ NUCLEOTIDES = "ACGTUN"
 FRACTION, LEAST = 0.9, 50  # of nucleotides in so many residues: these are no proteins
 _ILLEGAL = re.compile("[^A-Z*._~]")
 # pyhmmer's on files that it cannot parse
-_FAILURES = ValueError, EOFError, OSError, SystemError, PfamnetError
+_FAILURES = ValueError, EOFError, OSError, SystemError
 
 
 def read_sequences(
@@ -72,6 +72,9 @@ def _easel_records(chunks, path, format):
                 text, accession = sequence.sequence.upper(), sequence.accession or ""
                 record = Record(sequence.name, sequence.description or "", text, number, accession)
                 yield _checked(record, path)
+    except PfamnetError:
+        if stream.failure is None:  # an illegal character, not a failure of the stream
+            raise
     except _FAILURES as error:
         if stream.failure is None:  # the message may quote the file, so it is shortened
             text = " ".join(str(error.__cause__ or error).split()).rstrip(".")
