@@ -4,10 +4,12 @@ import io
 import os
 import signal
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here, start
 
+from pfamnet.errors import PfamnetError
 from pfamnet.output import outputs, writer
 from pfamnet.output.tsv import TsvWriter
 
@@ -225,6 +227,17 @@ def test_a_mark_goes_over_the_last_rows_of_a_full_disk(tmp_path, monkeypatch):
     assert path.read_bytes() == b"#header\n" + b"row\n" * 13 + mark
 
 
-def test_reasons():
-    assert outputs.reason(KeyboardInterrupt()) == "interrupted"
-    assert outputs.reason(MemoryError()) == "memoryerror"
+@pytest.mark.parametrize(
+    "error, reason",
+    (
+        (KeyboardInterrupt(), "interrupted"),
+        (MemoryError(), "memoryerror"),
+        (PfamnetError("x.fa: record 1: no name"), "x.fa: record 1: no name"),
+        (OSError(28, "No space left on device"), "no space left on device"),
+    ),
+)
+def test_an_incomplete_output_gives_the_reason(error, reason):
+    given = []
+    output = SimpleNamespace(writers=[SimpleNamespace(abandon=given.append)])
+    outputs.Outputs.abandon(output, error)
+    assert given == [reason]
