@@ -109,6 +109,9 @@ class Writer:
         except OSError as error:
             error.filename = error.filename or self._path or "stdout"
             raise
+        except BaseException:  # a signal; an interrupted flush keeps what it has not handed on
+            self._broken = bool(args)
+            raise
         self._broken = False
 
     def _rows(self, record, hits):

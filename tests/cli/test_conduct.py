@@ -227,6 +227,21 @@ def test_a_mark_goes_over_the_last_rows_of_a_full_disk(tmp_path, monkeypatch):
     assert path.read_bytes() == b"#header\n" + b"row\n" * 13 + mark
 
 
+def test_a_table_interrupted_while_it_is_flushed_is_marked():
+    class Interrupted(io.BytesIO):
+        def flush(self):
+            if b"# incomplete" not in self.getvalue():
+                raise KeyboardInterrupt
+
+    out = Interrupted()
+    table = TsvWriter(out)
+    with pytest.raises(KeyboardInterrupt):
+        table.flush()
+    table._head = b""  # as after the first row
+    table.abandon("interrupted")
+    assert out.getvalue() == b"# incomplete: interrupted\n"
+
+
 @pytest.mark.parametrize(
     "error, reason",
     (
