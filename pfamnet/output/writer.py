@@ -35,7 +35,7 @@ class Writer:
     """
 
     def __init__(self, out: str | BinaryIO, head: bytes = b"") -> None:
-        self._head, self._broken, self._queries = head, False, 0
+        self._head, self._broken, self._cut, self._queries = head, False, False, 0
         self._whole_at = None  # where the end of the table begins, once it is written
         self._path = None if out == "-" or hasattr(out, "write") else out
         if self._path is None:
@@ -85,7 +85,7 @@ class Writer:
         mark = b"" if self._head else self._mark(" ".join(reason.split()))
         if self._path is None:
             if not broken and mark:
-                _quietly(self._out.write, mark)
+                _quietly(self._out.write, b"\n" * self._cut + mark)
                 _quietly(self._out.flush)
             return
         if broken:  # what is still in the buffer shall not go out later
@@ -109,8 +109,8 @@ class Writer:
         except OSError as error:
             error.filename = error.filename or self._path or "stdout"
             raise
-        except BaseException:  # a signal; an interrupted flush keeps what it has not handed on
-            self._broken = bool(args)
+        except BaseException:  # a signal: of an interrupted write, any part may be out
+            self._cut, self._broken = bool(args), bool(args) and self._path is not None
             raise
         self._broken = False
 

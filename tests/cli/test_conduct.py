@@ -227,19 +227,32 @@ def test_a_mark_goes_over_the_last_rows_of_a_full_disk(tmp_path, monkeypatch):
     assert path.read_bytes() == b"#header\n" + b"row\n" * 13 + mark
 
 
-def test_a_table_interrupted_while_it_is_flushed_is_marked():
+@pytest.mark.parametrize("action, text", (("flush", b"head\n"), ("write", b"he\n")))
+def test_stdout_interrupted_within_a_write_or_flush_is_marked(action, text):
     class Interrupted(io.BytesIO):
+        interrupts = [action]
+
+        def write(self, data):
+            return super().write(data[:2] if self.interrupt("write") else data)
+
         def flush(self):
-            if b"# incomplete" not in self.getvalue():
+            self.interrupt("flush")
+
+        def interrupt(self, here):
+            if self.interrupts and self.interrupts.pop(0) == here:
+                if here == "write":
+                    super().write(b"he")
                 raise KeyboardInterrupt
 
     out = Interrupted()
-    table = TsvWriter(out)
+    table = writer.Writer(out, b"head\n")
     with pytest.raises(KeyboardInterrupt):
+        if action == "flush":
+            out.interrupts.insert(0, "")
+        table._put(b"")
         table.flush()
-    table._head = b""  # as after the first row
     table.abandon("interrupted")
-    assert out.getvalue() == b"# incomplete: interrupted\n"
+    assert out.getvalue() == text + b"# incomplete: interrupted\n"
 
 
 @pytest.mark.parametrize(
