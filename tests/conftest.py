@@ -148,9 +148,13 @@ def models_of(item):
     return {"light_model", "esm_model"} & {*item.fixturenames, *named}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests that need models come last: these are built meanwhile."""
+    """Tests that need built models are slow and come last: the models are built meanwhile."""
     items.sort(key=lambda item: len(models_of(item)))
+    for item in items:
+        if models_of(item):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -74,6 +74,7 @@ def test_mutations(mutations, first):
     assert {kind for kind, _ in kinds} == {"sequences", "library", "model"}
 
 
+@pytest.mark.slow
 def test_the_whole_run_counts(capsys):
     outcomes, bad = fuzz.run_all(30, 7)
     assert not bad and sum(outcomes.values()) == 30

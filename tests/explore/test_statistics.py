@@ -256,6 +256,7 @@ def test_a_missing_package_is_one_line(package, faulty, tmp_path):
     assert f"PfamnetError: {package} is not installed: pip install 'pfamnet[explore]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_cannot_be_explored_is_one_line(faulty, tmp_path):
     (tmp_path / "file").write_text("x")
     assert "file: exists and is no directory" in refused(

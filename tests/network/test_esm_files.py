@@ -132,6 +132,7 @@ def test_transformers_reads_the_vocabulary_that_we_write(saved):
     assert ids == [tokens.CLS, *tokens.encode("MKVX").tolist(), tokens.EOS]
 
 
+@pytest.mark.slow
 def test_a_network_comes_back_the_same_and_nothing_is_printed(encoder, tmp_path):
     network = EsmNetwork(encoder, families=3, block=8).eval()
     esm_files.save_encoder(encoder, tmp_path / "encoder")
@@ -148,6 +149,7 @@ def test_a_network_comes_back_the_same_and_nothing_is_printed(encoder, tmp_path)
     )
 
 
+@pytest.mark.slow
 def test_a_network_runs_in_another_process(encoder, tmp_path):
     torch.save(EsmNetwork(encoder, families=3), tmp_path / "network")
     code = (
@@ -232,6 +234,7 @@ def test_a_base_that_is_a_file_or_absent_is_refused(saved):
         load_fails(base, "no such directory")
 
 
+@pytest.mark.slow
 def test_a_hub_name_that_is_not_cached_and_without_network_is_refused(tmp_path):
     """In a process of its own: the hub's client reads the environment when it is imported."""
     code = (

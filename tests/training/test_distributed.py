@@ -62,6 +62,7 @@ def trained(tmp_path_factory):
     return alone, several
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", parallel_worker.CASES)
 def test_two_processes_train_on_the_mean_of_what_each_draws(trained, case):
     """Weights, and moments of the optimizer. Statistics of normalisation are those of the first process."""
@@ -164,6 +165,7 @@ def workers(pid):
     return found
 
 
+@pytest.mark.slow
 def test_accelerate_starts_processes_on_a_cpu_too(tmp_path):
     """Its `--multi_gpu` is torchrun; with `--cpu` it would start but one process."""
     pytest.importorskip("accelerate")

@@ -158,6 +158,7 @@ def small_build(*arguments):
     return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_tensorboard_has_the_training_and_the_tables(tmp_path, labelled):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

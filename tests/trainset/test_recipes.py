@@ -45,6 +45,7 @@ def here(capfd):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_a_build_by_recipe_says_follows_and_stores_its_plan(few, here, tmp_path, labelled, monkeypatch):
     seen = []
     monkeypatch.setattr(
