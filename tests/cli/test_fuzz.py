@@ -56,7 +56,16 @@ def test_sequences(text, format, sizes):
         assert record.number == number and record.name and not set(record.name) & set(" \t\r\n")
         assert set(record.sequence) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ*._~")
     if format != "afa":
-        assert outcome(Trickle(text, sizes), format) == (records, refusal)
+        others, other_refusal = outcome(Trickle(text, sizes), format)
+        if "corrupt gzip data" in f"{refusal} {other_refusal}":
+            # how much zlib inflates before it notices depends on the pieces that it is given
+            assert (
+                refusal
+                and other_refusal
+                and (others[: len(records)] == records or records[: len(others)] == others)
+            )
+        else:
+            assert (others, other_refusal) == (records, refusal)
 
 
 @pytest.fixture(scope="module")
