@@ -72,7 +72,7 @@ def main(name, model, data, fewer, families, work, decoys, phmmer_rows, first, c
 
 def candidates(model) -> int:
     """How many candidates per 1,024 residues the default sensitivity tries, on average."""
-    return model.description["networks"]["light"]["modes"]["default"]["candidates"]
+    return model.description["networks"]["light"]["sensitivities"]["default"]["candidates"]
 
 
 class Bench:

@@ -23,16 +23,16 @@ GRAPH, PROFILES, FAMILIES = "light.onnx", "profiles.h3m", "families.tsv"
 def with_candidates(model: Model, candidates: int, path: Path) -> Model:
     """The same model with so many candidates per 1,024 residues at most, and no threshold."""
     light = model.description["networks"]["light"]
-    modes = {
+    sensitivities = {
         name: mode | {"candidates": candidates, "most": candidates, "threshold": -1e30}
-        for name, mode in light["modes"].items()
+        for name, mode in light["sensitivities"].items()
     }
     with ModelWriter(path) as writer:
         for name in model.description["files"]:
             (writer.folder / name).parent.mkdir(exist_ok=True)
             os.symlink((model.path / name).resolve(), writer.folder / name)
         description = {name: value for name, value in model.description.items() if name != "digest"}
-        writer.finish(description | {"networks": {"light": light | {"modes": modes}}})
+        writer.finish(description | {"networks": {"light": light | {"sensitivities": sensitivities}}})
     return read_model(path)
 
 

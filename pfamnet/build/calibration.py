@@ -69,10 +69,10 @@ def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads) -> Peaks:
     return threads.map("peaks", look, chosen)
 
 
-def choose_modes(
+def choose_sensitivities(
     ranks: np.ndarray, peaks: np.ndarray, all_peaks: Peaks, candidates: int, recall: float
 ) -> dict[str, dict]:
-    """The entries of `modes` in model.json; by default `candidates` of a span on average, and `recall`.
+    """`sensitivities` of model.json; by default `candidates` of a span on average, and `recall`.
 
     If the model has no more families than candidates, every family is one: a threshold would only lose hits.
     The arrays are those of `dev_ranks` and `peaks_of_all`.
@@ -82,16 +82,16 @@ def choose_modes(
         "default": (candidates, recall),
         "sensitive": (4 * candidates, 1.0),
     }
-    families, modes = len(all_peaks[0][1]), {}
-    for mode, (mean, wanted) in settings.items():
+    families, chosen = len(all_peaks[0][1]), {}
+    for name, (mean, wanted) in settings.items():
         if families <= mean:
             threshold = EVERY_FAMILY
         else:
             threshold = usual_threshold(all_peaks, mean)
             if wanted < 1:  # a threshold that keeps every validation domain says little of other domains
                 threshold = max(threshold, recall_threshold(ranks, peaks, MOST * mean, wanted))
-        modes[mode] = {"candidates": mean, "most": MOST * mean, "recall": wanted, "threshold": threshold}
-    return modes
+        chosen[name] = {"candidates": mean, "most": MOST * mean, "recall": wanted, "threshold": threshold}
+    return chosen
 
 
 def usual_threshold(all_peaks: Peaks, mean: int) -> float:

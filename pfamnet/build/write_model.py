@@ -29,7 +29,7 @@ from ..training.checkpoints import write_training_log
 from ..training.corpus import Corpus
 from ..training.tracking import Tracker
 from ..trainset.trainset import Fold, TrainSet
-from .calibration import calibrate, choose_modes, dev_ranks, peaks_of_all, recall_by_rank
+from .calibration import calibrate, choose_sensitivities, dev_ranks, peaks_of_all, recall_by_rank
 from .combination import fit_on_dev
 from .evaluation import evaluate, tables, write_tables
 from .inputs import some_sequences
@@ -135,7 +135,9 @@ class ModelOutput:
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls per decoy ({kinds})")
         return {
             "block": runtime.block,
-            "modes": choose_modes(ranks, peaks, all_peaks, options.candidates, options.recall),
+            "sensitivities": choose_sensitivities(
+                ranks, peaks, all_peaks, options.candidates, options.recall
+            ),
             "calibration": calibration.to_json(),
             "check": check,
             "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)},

@@ -27,14 +27,14 @@ from .combination import Combination
 
 FORMAT = 1
 DESCRIPTION = "model.json"
-MODES = ("fast", "default", "sensitive")
+SENSITIVITIES = ("fast", "default", "sensitive")
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
 CARD = "README.md"
 
 
 @dataclass(frozen=True)
-class Mode:
+class Sensitivity:
     """How a sensitivity selects candidates, the families whose profiles are searched."""
 
     threshold: float  # peak that a family needs to be a candidate
@@ -42,12 +42,12 @@ class Mode:
     most: int  # largest number for a span
 
     @classmethod
-    def from_json(cls, fields: dict) -> Mode:
+    def from_json(cls, fields: dict) -> Sensitivity:
         """Raises KeyError, TypeError or ValueError if a scan cannot use `fields`."""
-        mode = cls(float(fields["threshold"]), int(fields["candidates"]), int(fields["most"]))
-        if math.isnan(mode.threshold) or min(mode.candidates, mode.most) < 1:
-            raise ValueError("not a mode")
-        return mode
+        found = cls(float(fields["threshold"]), int(fields["candidates"]), int(fields["most"]))
+        if math.isnan(found.threshold) or min(found.candidates, found.most) < 1:
+            raise ValueError("not a sensitivity")
+        return found
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class NetworkInfo:
     """How to run one network of a model and how to read its scores; `block` in residues."""
 
     block: int
-    modes: dict[str, Mode]
+    sensitivities: dict[str, Sensitivity]
     calibration: Calibration
 
     @classmethod
@@ -63,8 +63,8 @@ class NetworkInfo:
         """Raises KeyError, TypeError or ValueError if a scan cannot use `fields`."""
         if fields["block"] < 1:
             raise ValueError("no residues in a block")
-        modes = {mode: Mode.from_json(fields["modes"][mode]) for mode in MODES}
-        return cls(int(fields["block"]), modes, Calibration.from_json(fields["calibration"]))
+        sensitivities = {name: Sensitivity.from_json(fields["sensitivities"][name]) for name in SENSITIVITIES}
+        return cls(int(fields["block"]), sensitivities, Calibration.from_json(fields["calibration"]))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ from .evidence import Appraiser
 from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, NetworkScanner, ProfileSearcher
 from .top import TopScanner
 
-SENSITIVITIES = ("fast", "default", "sensitive")
-
 
 @dataclass(frozen=True)
 class ScanOptions:
@@ -91,7 +89,7 @@ def scanner_of(model: Model, options: ScanOptions):
         return ExactScanner(engine(filtered, options.threads), len(families))
     name = options.network or ("esm" if sensitive and "esm" in model.networks else "light")
     info, combination = model.networks[name], model.combination(name)
-    choice, Z = info.modes[options.sensitivity], limits.Z or len(families)
+    choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
     network = NetworkCaller(model.runtime(name, options.device), info, choice, limits, Z)
     if options.top:
         appraiser = Appraiser(model.store, families, choice.candidates, limits, options.alignments)

@@ -14,7 +14,7 @@ import numpy as np
 from ..families import Family
 from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
-from ..model.directory import Mode, NetworkInfo
+from ..model.directory import NetworkInfo, Sensitivity
 from ..network.candidates import Proposal, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
@@ -81,7 +81,7 @@ class NetworkCaller:
     and of inclusion; its E-values are for `Z` comparisons.
     """
 
-    def __init__(self, runtime, info: NetworkInfo, choice: Mode, limits: Thresholds, Z: float):
+    def __init__(self, runtime, info: NetworkInfo, choice: Sensitivity, limits: Thresholds, Z: float):
         self.runtime, self.block, self.calibration = runtime, info.block, info.calibration
         self.choice, self.limits, self.Z = choice, limits, Z
 

@@ -13,7 +13,7 @@ from pfamnet.build.calibration import (
     EVERY_FAMILY,
     MOST,
     calibrate,
-    choose_modes,
+    choose_sensitivities,
     decoy_scores,
     decoys,
     dev_ranks,
@@ -270,17 +270,17 @@ def test_as_many_pass_on_average_as_were_asked_for(seed, mean):
 def test_more_effort_tries_more():
     ranks = np.arange(100) % 40
     peaks = 10 - ranks / 2
-    modes = choose_modes(ranks, peaks, some_peaks(1), 16, 0.99)
-    fast, default, sensitive = (modes[mode] for mode in ("fast", "default", "sensitive"))
+    chosen = choose_sensitivities(ranks, peaks, some_peaks(1), 16, 0.99)
+    fast, default, sensitive = (chosen[mode] for mode in ("fast", "default", "sensitive"))
     assert [mode["candidates"] for mode in (fast, default, sensitive)] == [8, 16, 64]
-    assert all(mode["most"] == MOST * mode["candidates"] for mode in modes.values())
+    assert all(mode["most"] == MOST * mode["candidates"] for mode in chosen.values())
     assert fast["threshold"] > default["threshold"] > sensitive["threshold"]
     assert fast["recall"] == pytest.approx(0.97) and sensitive["recall"] == 1.0
 
 
 def test_where_fewer_are_enough_for_the_recall_fewer_are_tried():
     ranks, peaks = np.zeros(50), np.full(50, 99.0)
-    assert choose_modes(ranks, peaks, some_peaks(2), 16, 0.99)["default"]["threshold"] == 99.0
+    assert choose_sensitivities(ranks, peaks, some_peaks(2), 16, 0.99)["default"]["threshold"] == 99.0
 
 
 def test_a_model_of_few_families_tries_them_all():
@@ -288,10 +288,10 @@ def test_a_model_of_few_families_tries_them_all():
     assert len(all_peaks) == 20 and all(len(peaks) == FAMILIES for _, peaks in all_peaks)
     lowest = min(peaks[-1] for _, peaks in all_peaks)
     assert usual_threshold(all_peaks, FAMILIES) == pytest.approx(lowest)
-    assert choose_modes(np.zeros(2), np.ones(2), all_peaks, 1, 0.995)["fast"]["candidates"] == 1
+    assert choose_sensitivities(np.zeros(2), np.ones(2), all_peaks, 1, 0.995)["fast"]["candidates"] == 1
     # a few validation rows with high peaks must not exclude a family
-    modes = choose_modes(np.zeros(2), np.full(2, 99.0), all_peaks, FAMILIES, 0.995)
-    assert modes["default"]["threshold"] == EVERY_FAMILY < lowest < modes["fast"]["threshold"]
+    chosen = choose_sensitivities(np.zeros(2), np.full(2, 99.0), all_peaks, FAMILIES, 0.995)
+    assert chosen["default"]["threshold"] == EVERY_FAMILY < lowest < chosen["fast"]["threshold"]
 
 
 def test_peaks_are_the_same_in_any_number_of_threads():

@@ -21,7 +21,7 @@ OPTIONS = {
 }
 NETWORK = {
     "block": 16,
-    "modes": {"fast": {"candidates": 32, "most": 64, "recall": 0.98, "threshold": 1.0}},
+    "sensitivities": {"fast": {"candidates": 32, "most": 64, "recall": 0.98, "threshold": 1.0}},
     "check": [
         {"nominal": 0.1, "observed": 0.11, "kinds": {"shuffled": 0.02, "reversed": 0.06, "others": 0.11}}
     ],

@@ -24,7 +24,7 @@ def write_model(path, candidates=12, weights=None):
     torch.manual_seed(1)
     network = LightNetwork(LightConfig(len(families), embedding=8, width=16, context=16)).eval()
     network.head.weight.data *= 40  # untrained logits are all but equal
-    modes = {
+    sensitivities = {
         mode: {"threshold": -1e9, "candidates": n, "most": n, "recall": 1.0}
         for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))
     }
@@ -32,7 +32,7 @@ def write_model(path, candidates=12, weights=None):
         {"residues": residues, "scores": [score], "log_p": [-3.7], "scale": 0.3}
         for residues, score in ((64.0, 0.0), (1024.0, 1.0))
     ]
-    light = {"block": network.block, "modes": modes, "calibration": calibration, "check": []}
+    light = {"block": network.block, "sensitivities": sensitivities, "calibration": calibration, "check": []}
     with ModelWriter(path) as writer:
         offsets = write_profiles(str(writer.folder / "profiles.h3m"), golden.hmms())
         write_families(

@@ -92,16 +92,16 @@ def test_an_opened_model_has_families_profiles_and_networks(which, request):
     assert sorted(model.networks) == (["light"] if which == "light_model" else ["esm", "light"])
     for name, info in model.networks.items():
         assert info.block == model.runtime(name).block == 16
-        assert sorted(info.modes) == ["default", "fast", "sensitive"]
+        assert sorted(info.sensitivities) == ["default", "fast", "sensitive"]
         assert (
-            info.modes["fast"].candidates
-            < info.modes["default"].candidates
-            < info.modes["sensitive"].candidates
+            info.sensitivities["fast"].candidates
+            < info.sensitivities["default"].candidates
+            < info.sensitivities["sensitive"].candidates
         )
         assert (
-            info.modes["fast"].threshold
-            >= info.modes["default"].threshold
-            >= info.modes["sensitive"].threshold
+            info.sensitivities["fast"].threshold
+            >= info.sensitivities["default"].threshold
+            >= info.sensitivities["sensitive"].threshold
         )
         assert (
             np.isfinite(info.calibration.log_p([0.0, 9.0, 99.0], 300)).all()
@@ -225,11 +225,15 @@ UNSOUND = {"residues": 0.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
         {"calibration": []},
         {"block": 0},
         {
-            "modes": dict.fromkeys(
+            "sensitivities": dict.fromkeys(
                 ("fast", "default", "sensitive"), {"threshold": float("nan"), "candidates": 9}
             )
         },
-        {"modes": dict.fromkeys(("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0})},
+        {
+            "sensitivities": dict.fromkeys(
+                ("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0}
+            )
+        },
     ),
 )
 def test_numbers_by_which_nothing_can_be_scanned_are_refused(tmp_path, change):

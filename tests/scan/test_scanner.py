@@ -10,7 +10,7 @@ import synthetic
 from pfamnet.build.hmms import build_profile
 from pfamnet.families import Family
 from pfamnet.model.combination import Combination
-from pfamnet.model.directory import Mode, NetworkInfo
+from pfamnet.model.directory import NetworkInfo, Sensitivity
 from pfamnet.network.evalues import Calibration, Tail
 from pfamnet.profiles.files import write_profiles
 from pfamnet.profiles.search import ProfileSearch
@@ -31,7 +31,11 @@ def peak(odds):
     return odds - math.log1p(math.exp(odds)) / 2
 
 
-MODES = {"fast": Mode(peak(3.0), 1, 1), "default": Mode(peak(2.0), 2, 4), "sensitive": Mode(peak(1.0), 6, 6)}
+SENSITIVITIES = {
+    "fast": Sensitivity(peak(3.0), 1, 1),
+    "default": Sensitivity(peak(2.0), 2, 4),
+    "sensitive": Sensitivity(peak(1.0), 6, 6),
+}
 
 
 class Network:
@@ -58,7 +62,7 @@ class Model:
     def __init__(self, store, families, calls=(), networks=("light",), weights=None):
         self.store, self.families, self.calls, self.asked = store, families, calls, []
         self.weights = weights
-        self.networks = {name: NetworkInfo(BLOCK, MODES, CALIBRATION) for name in networks}
+        self.networks = {name: NetworkInfo(BLOCK, SENSITIVITIES, CALIBRATION) for name in networks}
 
     def combination(self, network):
         return self.weights
