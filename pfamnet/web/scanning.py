@@ -20,9 +20,10 @@ from pathlib import Path
 from ..errors import PfamnetError
 from ..io.sequences import no_nucleotides, read_sequences
 from ..io.textfile import text_chunks
+from ..model.directory import SENSITIVITIES
 from ..output.outputs import OutputOptions, Outputs
 from ..records import Record, shown
-from ..scan.opening import SENSITIVITIES, ScanOptions, make_scanner, open_any
+from ..scan.opening import ScanOptions, make_scanner, open_any
 from ..scan.workers import in_order
 
 LIMIT = 2_000_000  # bytes of sequences that are taken at once, inflated: about 5,000 proteins
