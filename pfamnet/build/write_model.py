@@ -112,7 +112,7 @@ class ModelOutput:
                 "families": len(families),
                 "provenance": provenance,
             }
-            (folder / CARD).write_text(model_card(description), encoding="utf-8")
+            (folder / CARD).write_text(model_card(description), encoding="utf-8", errors="surrogateescape")
             writer.finish(description)
         self.say(f"{self.out}: a model of {len(families)} families")
 

@@ -44,7 +44,7 @@ def test_alignments_as_pfam_writes_them(tmp_path, pack):
     first, second = read_stockholm(path)
     assert (first.number, first.line, first.features["AC"]) == (1, 1, "PF00013.29")
     assert first.features["DE"] == "KH domain, type 1"
-    assert first.features["RA"] == "Fr\xe9d\xe9ric;"
+    assert first.features["RA"] == "Fr\udce9d\udce9ric;"
     assert first.cutoff("GA") == (25.0, 12.5)
     assert first.cutoff("TC") == (25.1, 12.6)
     assert first.cutoff("NC") is None
