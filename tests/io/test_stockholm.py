@@ -105,7 +105,15 @@ def test_bad_alignments(tmp_path, text, message):
     assert str(caught.value) == f"{path}: {message}"
 
 
-@pytest.mark.parametrize("cutoff", ["25.0", "25.0 nan;", "25.0 x;", "1 2 3;"])
+@pytest.mark.parametrize("cutoff", ["25.0", "25.0;", "25.0; 25.0;", "25.0 25.0"])
+def test_cutoffs_as_people_write_them(tmp_path, cutoff):
+    path = tmp_path / "good.sto"
+    path.write_text(f"# STOCKHOLM 1.0\n#=GF AC PF1\n#=GF GA {cutoff}\nx AC\n//\n")
+    [alignment] = read_stockholm(path)
+    assert alignment.cutoff("GA") == (25.0, 25.0)
+
+
+@pytest.mark.parametrize("cutoff", ["nan", "25.0 nan;", "25.0 x;", "1 2 3;"])
 def test_bad_cutoff(tmp_path, cutoff):
     path = tmp_path / "bad.sto"
     path.write_text(f"# STOCKHOLM 1.0\n#=GF AC PF1\n#=GF GA {cutoff}\nx AC\n//\n")
