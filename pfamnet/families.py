@@ -65,7 +65,7 @@ def accession_version(accession: str) -> int:
 
 def write_families(path: str | Path, families: Iterable[Family]) -> None:
     """Write a table that `read_families` restores; white space within a text becomes one blank."""
-    with open(path, "w", encoding="utf-8", newline="\n") as out:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
         print(*COLUMNS, sep="\t", file=out)
         for family in families:
             texts = [family.accession, family.name, str(family.length), family.clan, family.description]
@@ -86,7 +86,8 @@ def read_families(path: str | Path) -> list[Family]:
             number is not one, or there is no family. The message names file and line.
     """
     families, first = [], {}
-    for line, texts in read_table(path, {name: ALIASES.get(name, ()) for name in COLUMNS}, ["accession"]):
+    columns = {name: ALIASES.get(name, ()) for name in COLUMNS}
+    for line, texts in read_table(path, columns, ["accession"], lenient=True):
         where, accession = f"{path}: line {line}", texts["accession"]
         if not accession:
             raise PfamnetError(f"{where}: accession missing")

@@ -114,7 +114,6 @@ def test_bad_files(tmp_path):
     bad = {
         "truncated": (table[:-20], "truncated gzip data after line"),
         "corrupt": (table[:20] + b"\xff" * 40 + table[60:], "corrupt gzip data"),
-        "latin1": ("accession\tid\nPF1\t\xe9\n".encode("latin1"), "line 2: not UTF-8 text"),
     }
     for name, (content, message) in bad.items():
         path = tmp_path / name

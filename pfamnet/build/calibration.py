@@ -17,10 +17,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..network.candidates import CALLED, best_blocks, propose, spans
-from ..network.evalues import Calibration
+from ..network.evalues import MOST as SCORES_BELOW
+from ..network.evalues import Calibration, Tail
 from ..trainset.trainset import Fold
 from .work import Threads
 
+LEAST = 10  # validation domains from which thresholds and E-values are learnt; from fewer they are not
 MOST = 2  # times the average number of candidates that one protein may have
 EVERY_FAMILY = -1e9  # a threshold that every peak passes
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
@@ -75,6 +77,7 @@ def choose_sensitivities(
     """`sensitivities` of model.json; by default `candidates` of a span on average, and `recall`.
 
     If the model has no more families than candidates, every family is one: a threshold would only lose hits.
+    From fewer than `LEAST` domains no threshold is learnt either.
     The arrays are those of `dev_ranks` and `peaks_of_all`.
     """
     settings = {
@@ -84,7 +87,7 @@ def choose_sensitivities(
     }
     families, chosen = len(all_peaks[0][1]), {}
     for name, (mean, wanted) in settings.items():
-        if families <= mean:
+        if families <= mean or len(ranks) < LEAST:
             threshold = EVERY_FAMILY
         else:
             threshold = usual_threshold(all_peaks, mean)
@@ -112,6 +115,18 @@ def recall_threshold(ranks: np.ndarray, peaks: np.ndarray, most: int, recall: fl
 
 
 # -- P-values
+
+
+def never() -> Calibration:
+    """The calibration of a network that is never sure: every P-value is 1."""
+    return Calibration((Tail(1.0, (SCORES_BELOW,), (0.0,), 1.0),))
+
+
+def too_little(domains: int, check: list[dict]) -> str:
+    """Why E-values cannot be calibrated, "" if they can."""
+    if domains < LEAST:
+        return f"{domains} validation domains, {LEAST} are needed"
+    return "" if "others" in check[0]["kinds"] else "no domains of other families to compare with"
 
 
 def calibrate(

@@ -122,7 +122,7 @@ def write_tables(folder: Path, tables: Tables) -> None:
     folder.mkdir()
     for name, (columns, rows) in tables.items():
         text = "".join("\t".join(line) + "\n" for line in (columns, *rows))
-        (folder / f"{name}.tsv").write_text(text, encoding="utf-8")
+        (folder / f"{name}.tsv").write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def by_family(made: Evaluation, families: list[Family]):

@@ -86,9 +86,8 @@ def build_profile(
         hmm = from_rows(famsa_rows(family, spread(sequences, MOST_SEQUENCES)))
     else:
         hmm = in_rounds(spread(sequences, MOST_SEQUENCES), rows)
-    hmm.name = family.name
-    hmm.accession = family.accession or None
-    hmm.description = family.description or None
+    for field in ("name", "accession", "description"):
+        setattr(hmm, field, getattr(family, field).encode("utf-8", "surrogateescape") or None)
     hmm.cutoffs.gathering, hmm.cutoffs.trusted, hmm.cutoffs.noise = family.ga, family.tc, family.nc
     hmm.creation_time = hmm.command_line = None  # they would change the bytes
     return hmm

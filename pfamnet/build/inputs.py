@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from pyhmmer.plan7 import HMM
 
 from ..errors import PfamnetError
 from ..families import Family, accession_key
-from ..profiles.files import emit_sequences, read_hmms
+from ..profiles.files import emit_sequences, read_hmms, text_of
+from ..records import shown
 from ..trainset.recipes import RECIPES
 from ..trainset.sampling import Plan, plan
 from ..trainset.trainset import Fold, TrainSet, read_trainset
@@ -31,7 +33,8 @@ class Inputs(NamedTuple):
 
 def read_inputs(options: BuildOptions) -> Inputs:
     """Read the train sets and the given profiles, and apply the recipe."""
-    given = given_profiles(options.hmm) if options.hmm else {}
+    odd: list[str] = []
+    given = given_profiles(options.hmm, odd.append) if options.hmm else {}
     trainset = read_trainset(
         options.trainsets,
         options.domains,
@@ -41,9 +44,10 @@ def read_inputs(options: BuildOptions) -> Inputs:
         top=options.max_families,
         only=set(given) if given else None,
         # a family whose profile can emit sequences needs no rows
-        also=[Family(hmm.accession or hmm.name, hmm.name) for hmm in given.values()] if options.emit else [],
+        also=[Family(key_text(hmm), text_of(hmm, "name")) for hmm in given.values()] if options.emit else [],
         cut=options.cut_domains,
     )
+    trainset.warnings[:0] = [text.removeprefix("warning: ") for text in odd]
     chosen = ()
     if options.recipe is not None:
         trainset, *chosen = plan(RECIPES[options.recipe], trainset, options.seed, options.power)
@@ -51,23 +55,29 @@ def read_inputs(options: BuildOptions) -> Inputs:
     return Inputs(with_dev(trainset, options.seed), hmms, *chosen)
 
 
-def given_profiles(path: str) -> dict[str, HMM]:
+def given_profiles(path: str, warn: Callable[[str], None] | None = None) -> dict[str, HMM]:
     """The profiles of a file, by the key of the family's accession (of its name if it has none).
+
+    `warn` takes a line about odd profiles.
 
     Raises:
         PfamnetError: if two profiles share an accession, whatever its version, or a name.
     """
     hmms, first = {}, {}
-    for number, hmm in enumerate(read_hmms(str(path)), 1):
-        key = accession_key(hmm.accession or hmm.name)
-        for what, value in ("accession", key), ("name", hmm.name):
+    for number, hmm in enumerate(read_hmms(str(path), warn), 1):
+        key, name = accession_key(key_text(hmm)), text_of(hmm, "name")
+        for what, value in ("accession", key), ("name", name):
             before = first.setdefault((what, value), number)
             if before != number:
-                raise PfamnetError(
-                    f"{path}: profile {number} '{hmm.name}': has the {what} of profile {before}: {value}"
-                )
+                where = f"{path}: profile {number} '{shown(name)}'"
+                raise PfamnetError(f"{where}: has the {what} of profile {before}: {shown(value)}")
         hmms[key] = hmm
     return hmms
+
+
+def key_text(hmm: HMM) -> str:
+    """What a profile's family is known by: its accession, or its name if it has none."""
+    return text_of(hmm, "accession") or text_of(hmm, "name")
 
 
 def with_dev(trainset: TrainSet, seed: int) -> TrainSet:
@@ -91,10 +101,10 @@ def describe(family: Family, hmm: HMM) -> Family:
     cutoffs = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
     return replace(
         family,
-        accession=hmm.accession or family.accession,
-        name=hmm.name,
+        accession=text_of(hmm, "accession") or family.accession,
+        name=text_of(hmm, "name"),
         length=hmm.M,
-        description=family.description or hmm.description or "",
+        description=family.description or text_of(hmm, "description"),
         **{name: tuple(pair) if pair else None for name, pair in cutoffs.items()},
     )
 
@@ -107,7 +117,7 @@ def with_emitted(trainset: TrainSet, hmms: list[HMM], wanted: int, seed: int) ->
     for index, (hmm, count) in enumerate(zip(hmms, counts)):
         for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed):
             rows.append(np.array([[len(sequences), 0, len(sequence), index]], fold.domains.dtype))
-            names.append(f"{EMITTED}{hmm.name}")
+            names.append(f"{EMITTED}{text_of(hmm, 'name')}")
             sequences.append(sequence)
     whole = np.zeros(len(sequences), bool)
     whole[: len(fold.whole)] = fold.whole

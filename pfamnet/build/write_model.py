@@ -29,7 +29,15 @@ from ..training.checkpoints import write_training_log
 from ..training.corpus import Corpus
 from ..training.tracking import Tracker
 from ..trainset.trainset import Fold, TrainSet
-from .calibration import calibrate, choose_sensitivities, dev_ranks, peaks_of_all, recall_by_rank
+from .calibration import (
+    calibrate,
+    choose_sensitivities,
+    dev_ranks,
+    never,
+    peaks_of_all,
+    recall_by_rank,
+    too_little,
+)
 from .combination import fit_on_dev
 from .evaluation import evaluate, tables, write_tables
 from .inputs import some_sequences
@@ -112,7 +120,7 @@ class ModelOutput:
                 "families": len(families),
                 "provenance": provenance,
             }
-            (folder / CARD).write_text(model_card(description), encoding="utf-8")
+            (folder / CARD).write_text(model_card(description), encoding="utf-8", errors="surrogateescape")
             writer.finish(description)
         self.say(f"{self.out}: a model of {len(families)} families")
 
@@ -133,6 +141,9 @@ class ModelOutput:
         for row in check:
             kinds = ", ".join(f"{kind} {rate:g}" for kind, rate in row["kinds"].items())
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls per decoy ({kinds})")
+        if lack := too_little(len(ranks), check):
+            calibration = never()
+            self.say(f"warning: {name}: {lack}: this network only proposes families and calls none by itself")
         return {
             "block": runtime.block,
             "sensitivities": choose_sensitivities(

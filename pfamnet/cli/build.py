@@ -16,6 +16,7 @@ from .look import check_choices, explore_into, print_plan
 NATURAL, COUNT = click.IntRange(min=0), click.IntRange(min=1)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 POWER, RECALL = click.FloatRange(0, 1), click.FloatRange(0.5, 1)
+SEED = click.IntRange(0, 2**64 - 1)  # what torch takes
 PRECISIONS, BALANCES = ["auto", "fp32", "bf16", "fp16"], ["none", "inverse", "logit"]
 
 
@@ -99,7 +100,7 @@ expert = options_of("Other expert options", BuildOptions)
     "Candidates per 1,024 residues on average; in one protein at most twice that; fast: half, sensitive: 4x",
 )
 @expert("--license", "<s>", "Licence of the model: an SPDX name or another.", callback=one_line_only)
-@expert("--seed", NATURAL, "Seed of everything random.")
+@expert("--seed", SEED, "Seed of everything random, below 2 ** 64.")
 @expert("--cpu", NATURAL, "Number of threads.  [HMMER_NCPU, or all processors]")
 def build(model_out, trainsets, explore, plan, resume, device, cpu, track, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.

@@ -44,7 +44,8 @@ class FamilyAlignment:
         if text is None:
             return None
         try:
-            sequence, domain = map(float, text.rstrip("; ").split())
+            bits = list(map(float, text.replace(";", " ").split()))
+            sequence, domain = bits * 2 if len(bits) == 1 else bits  # hmmbuild takes one for both
         except ValueError:
             sequence = domain = math.nan
         if not (math.isfinite(sequence) and math.isfinite(domain)):

@@ -122,25 +122,27 @@ def _inflated(chunks, path):
 def numbered_lines(path: str | Path, lenient: bool = False) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end) of a text file, gzipped or not.
 
-    Lines end in LF or CR LF. With `lenient`, lines that are not UTF-8 are read as Latin-1
+    Lines end in LF or CR LF. With `lenient`, bytes that are not UTF-8 are kept as surrogates
     (Pfam-A.seed has such among its references).
     """
     number = 0
     try:
         for number, line in enumerate(io.BufferedReader(ChunkFile(file_chunks(path)), _CHUNK), 1):
             try:
-                text = line.decode()
+                text = line.decode("utf-8", "surrogateescape" if lenient else "strict")
             except UnicodeDecodeError:
-                if not lenient:
-                    raise PfamnetError(f"{path}: line {number}: not UTF-8 text") from None
-                text = line.decode("latin-1")
+                raise PfamnetError(f"{path}: line {number}: not UTF-8 text") from None
             yield number, text.rstrip("\r\n")
     except BadGzip as error:
         raise PfamnetError(f"{error} after line {number}") from None
 
 
 def read_table(
-    path: str | Path, columns: dict[str, tuple[str, ...]], required: Iterable[str], delimiter: str = "\t"
+    path: str | Path,
+    columns: dict[str, tuple[str, ...]],
+    required: Iterable[str],
+    delimiter: str = "\t",
+    lenient: bool = False,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, {column: text}) of each row of a table with a header line, gzipped or not.
 
@@ -150,13 +152,14 @@ def read_table(
         columns: {our name: other names it may have}; case, and a '#' before the first one, do not matter.
             Other columns of the file are ignored; those that it lacks have "".
         required: those of our names that the header must have.
+        lenient: as of `numbered_lines`.
 
     Raises:
         PfamnetError: the file cannot be read, a required column is missing, or a row has another number
             of fields than the header. The message names the line.
     """
     missing, quoting = ("-", csv.QUOTE_NONE) if delimiter == "\t" else ("", csv.QUOTE_MINIMAL)
-    lines = (line if line.strip() else "" for _, line in numbered_lines(path))
+    lines = (line if line.strip() else "" for _, line in numbered_lines(path, lenient))
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
     rows = filter(None, reader)
     try:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from ..errors import PfamnetError
 from ..families import Family, read_families
 from ..network.evalues import Calibration
 from ..profiles.store import ProfileStore
+from ..records import shown
 from .combination import Combination
 
 FORMAT = 1
@@ -31,6 +33,7 @@ SENSITIVITIES = ("fast", "default", "sensitive")
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
 CARD = "README.md"
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][\w.-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,19 @@ def read_description(path: Path) -> dict:
     if not intact or digest != description_digest(description):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged (its SHA-256 is not the one it names)")
     if (format := description.get("format")) != FORMAT:
-        raise PfamnetError(f"{path}: a model of format {format}; this pfamnet reads format {FORMAT}")
+        raise PfamnetError(
+            f"{path}: a model of format {shown(str(format))}; this pfamnet reads format {FORMAT}"
+        )
+    names = description.get("files")
+    if not isinstance(names, dict) or not all(map(is_file_name, names)):
+        raise PfamnetError(f"{path}: {DESCRIPTION} lists files that a model cannot have")
     return description
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a model may have a file of this name: plain words, in a directory or two of such names."""
+    parts = name.split("/")
+    return len(parts) <= 3 and parts[0] != DESCRIPTION and all(map(FILE_NAME.fullmatch, parts))
 
 
 def as_text(description: dict) -> str:

@@ -5,12 +5,14 @@ It is read completely, as HMMER ASCII or `.h3m`, plain or gzip; hmmpress is not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import PfamnetError
 from ..families import Family
-from ..profiles.files import read_hmms
+from ..profiles.files import read_hmms, text_of
 from ..profiles.store import ProfileStore
+from ..records import shown
 from .directory import Model
 
 
@@ -22,20 +24,20 @@ def find_database(path: Path) -> Path | None:
     return path if path.exists() and not path.is_dir() else None
 
 
-def open_database(path: Path) -> Model:
-    """A `Model` without networks; PfamnetError if the file holds anything but profiles, or a name twice."""
+def open_database(path: Path, warn: Callable[[str], None] | None = None) -> Model:
+    """A `Model` without networks; `warn` takes a line about odd profiles.
+
+    Raises PfamnetError if the file holds anything but profiles, or a name twice.
+    """
     hmms, families, numbers = [], [], {}
-    try:
-        for number, hmm in enumerate(read_hmms(str(path)), 1):
-            first = numbers.setdefault(hmm.name, number)
-            if first != number:
-                raise PfamnetError(f"{path}: profile {number} '{hmm.name}': has the name of profile {first}")
-            if hmm.consensus is None:  # HMMER needs it for alignments
-                hmm.set_consensus()
-            accession, about, cut = hmm.accession or "", hmm.description or "", hmm.cutoffs
-            limits = {"ga": cut.gathering, "tc": cut.trusted, "nc": cut.noise}
-            families.append(Family(accession, hmm.name, hmm.M, description=about, **limits))
-            hmms.append(hmm)
-    except UnicodeDecodeError:
-        raise PfamnetError(f"{path}: profile {len(hmms) + 1}: not UTF-8 text") from None
+    for number, hmm in enumerate(read_hmms(path, warn), 1):
+        name, accession, about = (text_of(hmm, field) for field in ("name", "accession", "description"))
+        first = numbers.setdefault(name, number)
+        if first != number:
+            raise PfamnetError(f"{path}: profile {number} '{shown(name)}': has the name of profile {first}")
+        if hmm.consensus is None:  # HMMER needs it for alignments
+            hmm.set_consensus()
+        limits = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
+        families.append(Family(accession, name, hmm.M, description=about, **limits))
+        hmms.append(hmm)
     return Model(path, families, ProfileStore(hmms), {}, {})

@@ -7,6 +7,7 @@ comes first: it names the other files and their SHA-256, by which each is checke
 from __future__ import annotations
 
 import glob
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -20,6 +21,7 @@ PREFIX = "hf:"
 COMMIT = re.compile("[0-9a-f]{40}")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 REVISION = re.compile(r"[\w.][\w./-]*", re.ASCII)
+TOKENS = "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"
 OFFLINE = "HF_HUB_OFFLINE is set"
 REFUSALS = {  # by the names of the client's errors
     "GatedRepoError": "access is granted by its owner only; ask there, and set HF_TOKEN",
@@ -129,4 +131,15 @@ def reason(error: BaseException) -> str:
     if status_of(error):
         return f"it answers {error.response.status_code} {error.response.reason_phrase}".strip()
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())
+    return without_token(" ".join(text.split()))
+
+
+def without_token(text: str) -> str:
+    """A message without what HF_TOKEN holds: the client quotes a header that cannot be sent."""
+    from huggingface_hub import get_token
+
+    given = [get_token() or "", *(os.environ.get(name, "") for name in TOKENS)]
+    for word in sorted({word for token in given for word in (token, *token.split()) if word}, key=len)[::-1]:
+        for quoted in (word, repr(word)[1:-1], repr(word.encode("utf-8", "surrogateescape"))[2:-1]):
+            text = text.replace(quoted, "***")
+    return text

@@ -10,7 +10,7 @@ import io
 import itertools
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy
 from pyhmmer.easel import Randomness
@@ -18,24 +18,29 @@ from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
 from pyhmmer.plan7 import HMM, HMMFile
 
 from ..errors import PfamnetError
+from ..records import shown
 from .hmm_guard import WatchedStream
 
 GZIP_MAGIC = b"\x1f\x8b"
+TOLERANCE = 1e-3  # by which a sum of probabilities may differ from 1
 # what pyhmmer and gzip raise on bytes that are no profiles, or half of one
 FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, OSError)
 
 
-def read_hmms(path: str | os.PathLike) -> Iterator[HMM]:
+def read_hmms(path: str | os.PathLike, warn: Callable[[str], None] | None = None) -> Iterator[HMM]:
     """Read the protein profiles of a file, one at a time.
 
     The file is HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain or gzip, whatever its name. HMMER itself
     does not open it: it would silently read a ``path.h3m`` that lies beside instead.
 
+    Arguments:
+        warn: takes one line about profiles that HMMER searches though its own check finds them invalid.
+
     Raises:
         PfamnetError: the file cannot be read or a profile is damaged or of nucleotides; the message
             has the file and the number of the profile.
     """
-    number, watched = 0, None
+    number, watched, odd = 0, None, []
     with contextlib.ExitStack() as stack:
         try:
             raw = stack.enter_context(open(path, "rb", buffering=1 << 20))
@@ -48,22 +53,39 @@ def read_hmms(path: str | os.PathLike) -> Iterator[HMM]:
         except OSError as error:
             raise PfamnetError(f"{path}: {error.strerror or reason(error)}") from error
         except FORMAT_ERRORS as error:
-            why = f"profile 1: {watched.failure}" if watched and watched.failure else reason(error)
+            why = watched.failure if watched and watched.failure else reason(error)
             raise PfamnetError(f"{path}: {why}") from error
         while True:
             number += 1
             try:
                 hmm = reader.read()
             except FORMAT_ERRORS as error:
-                raise PfamnetError(f"{path}: profile {number}: {reason(watched.failure or error)}") from error
+                why = watched.failure or f"profile {number}: {reason(error)}"
+                raise PfamnetError(f"{path}: {why}") from error
             if hmm is None:
                 break
-            _check(hmm, f"{path}: profile {number} '{hmm.name}'")
+            where = f"{path}: profile {number} '{shown(text_of(hmm, 'name'))}'"
+            try:
+                if fault := check_profile(hmm):
+                    odd.append(f"{where}: {fault}")
+            except PfamnetError as error:
+                raise PfamnetError(f"{where}: {error}") from None
             yield hmm
         if watched.failure:
-            raise PfamnetError(f"{path}: profile {number}: {watched.failure}")
+            raise PfamnetError(f"{path}: {watched.failure}")
     if number == 1:
         raise PfamnetError(f"{path}: no profiles")
+    if odd and warn:
+        more = f" ({len(odd) - 1} more such profiles)" if len(odd) > 1 else ""
+        warn(f"warning: {odd[0]}; used as it is{more}")
+
+
+def text_of(one, field: str) -> str:
+    """The name, accession or description of a profile or hit; bytes that are no UTF-8 as surrogates."""
+    try:
+        return getattr(one, field) or ""
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "surrogateescape")
 
 
 def reason(error: Exception) -> str:
@@ -78,18 +100,35 @@ def reason(error: Exception) -> str:
     return message or type(error).__name__
 
 
-def _check(hmm: HMM, where: str) -> None:
-    """Raise PfamnetError unless this is a sound profile of proteins."""
+def check_profile(hmm: HMM) -> str:
+    """What HMMER's own check finds invalid in a profile that HMMER can search; "" if nothing.
+
+    Raises PfamnetError unless this is a profile of proteins whose probabilities are such.
+    """
     if not hmm.alphabet.is_amino():
-        raise PfamnetError(f"{where}: a profile of nucleotides, not of proteins")
+        raise PfamnetError("a profile of nucleotides, not of proteins")
+    matches, insertions, moves = map(
+        numpy.asarray, (hmm.match_emissions, hmm.insert_emissions, hmm.transition_probabilities)
+    )
     # HMMER's own check passes NaN, which every comparison lets through.
-    tables = (hmm.match_emissions, hmm.insert_emissions, hmm.transition_probabilities)
-    if not all(numpy.isfinite(numpy.asarray(table)).all() for table in tables):
-        raise PfamnetError(f"{where}: damaged: a probability is not a number")
+    if not all(numpy.isfinite(table).all() and table.min() >= 0 for table in (matches, insertions, moves)):
+        raise PfamnetError("damaged: a probability is not a number")
     try:
-        hmm.validate(1e-3)
-    except InvalidHMM as error:
-        raise PfamnetError(f"{where}: damaged: {reason(error)}") from error
+        hmm.validate(TOLERANCE)
+        return ""
+    except InvalidHMM:  # pyhmmer 0.12.3 fails to say why
+        pass
+    groups = {"match emissions": matches, "insert emissions": insertions, "transitions": moves[:, :3]}
+    groups["transitions of its insertion"] = moves[:, 3:5]
+    groups["transitions of its deletion"] = moves[:, 5:]
+    for name, table in groups.items():
+        sums = table.sum(1, dtype=float)
+        if (worst := numpy.abs(sums - 1)).max() > TOLERANCE:
+            state = int(worst.argmax())
+            return f"the {name} of state {state} sum to {sums[state]:.4g}, not 1"
+    if hmm.nseq is not None and hmm.nseq < 1:
+        return f"it states {hmm.nseq} sequences (NSEQ)"
+    return "HMMER's check finds it invalid"
 
 
 def write_profiles(path: str | os.PathLike, hmms: Iterable[HMM]) -> list[int]:
@@ -117,7 +156,7 @@ def emit_sequences(hmm: HMM, n: int, seed: int) -> list[str]:
     profiles draw the same random numbers, and so the same "mutations".
     """
     # Easel takes a seed of 0 as "arbitrary" and has 32 bits of it.
-    mixed = zlib.crc32(str(hmm.name).encode()) ^ seed * 0x9E3779B1
+    mixed = zlib.crc32(text_of(hmm, "name").encode("utf-8", "surrogateescape")) ^ seed * 0x9E3779B1
     random = Randomness(mixed % (2**32 - 1) + 1)
     drawn = (hmm.alphabet.decode(hmm.emit_sequence(random).sequence) for _ in itertools.count())
     return list(itertools.islice(filter(None, drawn), n))  # a very short profile can take deletions only

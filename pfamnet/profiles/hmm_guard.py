@@ -1,8 +1,9 @@
 """A check of profiles before HMMER reads them.
 
 HMMER ends or crashes the process if it does not know a binary profile's alphabet, or an ASCII
-profile has none. So each head is checked first. The binary layout is HMMER 3.4's (``3/f``);
-others are let through.
+profile has none. It allocates as many states as a head claims, and does not notice an ASCII profile
+that is cut off after a line. So heads and ends are checked first. The binary layout is HMMER 3.4's
+(``3/f``); others are let through.
 """
 
 import io
@@ -16,73 +17,102 @@ MAGIC = 0xE8EDEDBA
 _HEAD = struct.Struct("=IIii")
 _LETTERS = {1: 4, 2: 4, 3: 20}  # by alphabet: RNA, DNA, proteins
 _DESC, _RF, _CS, _MAP, _ACC, _CA, _COMPO, _CONS, _MM = (1 << bit for bit in (1, 2, 3, 8, 9, 13, 14, 16, 17))
-_MOST = 1 << 24  # states, and bytes of a text or a head: more of them are damage
-_PART = 1 << 20  # bytes passed on at once
+MOST_STATES = 100_000  # 2 kB of memory each; HMMER's pipeline takes no longer sequences either
+_MOST_TEXT = 1 << 24  # bytes of a text or a head: more of them are damage
+_PART = 1 << 20  # bytes passed on at once, and the most of a line
+CUT_OFF = "cut off"
 
 
 def _binary_parts(stream: io.BufferedIOBase) -> Iterator[bytes]:
     """The bytes of binary profiles; raises PfamnetError at a head for which HMMER ends the process."""
+    number = 0
     while len(head := stream.read(_HEAD.size)) == _HEAD.size:
         magic, flags, states, alphabet = _HEAD.unpack(head)
         if magic != MAGIC:
             break
-        if alphabet not in _LETTERS or not 0 < states < _MOST:
-            raise PfamnetError("damaged: no alphabet or number of states that there is")
-        letters = _LETTERS[alphabet]
+        number += 1
+        if alphabet not in _LETTERS or states < 1:
+            raise PfamnetError(f"profile {number}: damaged: no alphabet or number of states that there is")
+        _check_states(number, states)
         yield head
-        # matches, insertions and transitions
-        yield from _copied(stream, 4 * states * letters + 4 * (states + 1) * (letters + 7))
-        yield from _texts(stream, 1 + bool(flags & _ACC) + bool(flags & _DESC))
-        lines = sum(bool(flags & line) for line in (_RF, _MM, _CONS, _CS, _CA))
-        yield from _copied(stream, lines * (states + 2))
-        yield from _texts(stream, 1)  # command log
-        yield from _copied(stream, 4 * 3)  # sequences, effective number, longest
-        yield from _texts(stream, 1)  # date
-        rest = 1 + 6 + 6  # checksum, statistics, cutoffs
-        rest += (states + 1 if flags & _MAP else 0) + (20 if flags & _COMPO else 0)
-        yield from _copied(stream, 4 * rest)
+        try:
+            yield from _binary_body(stream, flags, states, _LETTERS[alphabet])
+        except PfamnetError as error:
+            raise PfamnetError(f"profile {number}: {error}") from None
+    if number and len(head) in range(1, _HEAD.size):
+        raise PfamnetError(f"profile {number + 1}: {CUT_OFF}")
     yield head
     while data := stream.read(_PART):
         yield data
 
 
+def _check_states(number: int, states: int) -> None:
+    if states > MOST_STATES:
+        raise PfamnetError(f"profile {number}: {states} states; at most {MOST_STATES} can be searched")
+
+
+def _binary_body(stream: io.BufferedIOBase, flags: int, states: int, letters: int) -> Iterator[bytes]:
+    """What follows a head; raises PfamnetError if it is not all there."""
+    # matches, insertions and transitions
+    yield from _copied(stream, 4 * states * letters + 4 * (states + 1) * (letters + 7))
+    yield from _texts(stream, 1 + bool(flags & _ACC) + bool(flags & _DESC))
+    lines = sum(bool(flags & line) for line in (_RF, _MM, _CONS, _CS, _CA))
+    yield from _copied(stream, lines * (states + 2))
+    yield from _texts(stream, 1)  # command log
+    yield from _copied(stream, 4 * 3)  # sequences, effective number, longest
+    yield from _texts(stream, 1)  # date
+    rest = 1 + 6 + 6  # checksum, statistics, cutoffs
+    rest += (states + 1 if flags & _MAP else 0) + (20 if flags & _COMPO else 0)
+    yield from _copied(stream, 4 * rest)
+
+
 def _texts(stream: io.BufferedIOBase, count: int) -> Iterator[bytes]:
     """Texts, each with its length before it."""
     for _ in range(count):
-        length = stream.read(4)
+        (length,) = _copied(stream, 4)
         size = int.from_bytes(length, sys.byteorder, signed=True)
-        if not 0 <= size < _MOST:
+        if not 0 <= size < _MOST_TEXT:
             raise PfamnetError("corrupt: invalid string length")
         yield length
         yield from _copied(stream, size)
 
 
 def _copied(stream: io.BufferedIOBase, size: int) -> Iterator[bytes]:
-    while size > 0 and (data := stream.read(min(size, _PART))):
-        size -= len(data)
+    while size > 0:
+        data = stream.read(part := min(size, _PART))
+        if len(data) < part:
+            raise PfamnetError(CUT_OFF)
         yield data
+        size -= len(data)
 
 
 def _ascii_parts(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """The bytes of ASCII profiles; raises PfamnetError at a head without length or alphabet."""
-    lines, size, in_head = [], 0, True
+    """The bytes of ASCII profiles; raises PfamnetError at a head that HMMER cannot bear or a missing end."""
+    lines, size, in_head, number = [], 0, True, 1
     while line := stream.readline(_PART):
         lines.append(line)
         size += len(line)
-        if in_head and line.startswith(b"HMM "):
-            if not all(any(line.startswith(name) for line in lines) for name in (b"LENG ", b"ALPH ")):
-                raise PfamnetError("damaged: no line LENG or ALPH in its head")
+        if len(line) == _PART or in_head and size > _MOST_TEXT:
+            raise PfamnetError(f"profile {number}: damaged: no end of a line or of its head")
+        ended = not in_head and line.lstrip().startswith(b"//")
+        if in_head and line.split()[:1] == [b"HMM"]:
+            _check_head(number, lines)
             in_head = False
-        elif in_head and size > _MOST:
-            raise PfamnetError("damaged: no end of its head")
-        ended = not in_head and line.startswith(b"//")
         if ended or not in_head and size > _PART:
             yield b"".join(lines)
-            lines, size, in_head = [], 0, ended
-    rest = b"".join(lines)
-    if in_head and rest.strip():
-        raise PfamnetError("damaged: cut short in its head")
-    yield rest
+            lines, size, in_head, number = [], 0, ended, number + ended
+    yield b"".join(lines)
+    if not in_head or any(map(bytes.strip, lines)):
+        raise PfamnetError(f"profile {number}: {CUT_OFF}")
+
+
+def _check_head(number: int, lines: list[bytes]) -> None:
+    fields = {words[0]: words[1] for words in map(bytes.split, lines) if len(words) > 1}
+    if not {b"LENG", b"ALPH"} <= fields.keys():
+        raise PfamnetError(f"profile {number}: damaged: no line LENG or ALPH in its head")
+    if not fields[b"LENG"].isdigit():  # HMMER would take "-1"
+        raise PfamnetError(f"profile {number}: damaged: no number of states that there is")
+    _check_states(number, int(fields[b"LENG"][:20]))
 
 
 class WatchedStream(io.RawIOBase):

@@ -5,6 +5,7 @@ from math import exp
 
 from ..hits import Alignment, Domain, Hit
 from ..records import Record
+from .files import text_of
 
 # HMMER's serialization (p7_hit.c, p7_domain.c) has the values that pyhmmer has no property for
 _HIT_STATE = struct.Struct(">16xf8xd16xf5i12xi")
@@ -24,7 +25,8 @@ def to_hit(hit, family: int, profile, record: Record, Z: float, domZ: float, ali
     if score != hit.score or n_domains != len(hit.domains):
         raise RuntimeError("this pyhmmer serializes hits in another way")
     return Hit(
-        *(family, profile.name, profile.accession or "", profile.M, profile.description or ""),
+        *(family, text_of(profile, "name"), text_of(profile, "accession")),
+        *(profile.M, text_of(profile, "description")),
         *(record.name, record.accession, len(record.sequence), record.description),
         *(exp(log_p) * Z, score, hit.bias, log_p, expected, regions, clustered, overlaps, envelopes, best),
         domains=tuple(_to_domain(domain, Z, domZ, alignments) for domain in hit.domains),

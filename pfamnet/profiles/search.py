@@ -19,6 +19,7 @@ from pyhmmer.plan7 import OptimizedProfile, OptimizedProfileBlock, Pipeline
 from ..families import Family
 from ..hits import Hit
 from ..records import Record
+from .files import text_of
 from .hmmer_hits import to_hit
 from .long_sequences import merge_windows, windows
 from .store import ProfileStore
@@ -138,9 +139,9 @@ class ProfileSearch:
         if self.alignments:
             counts = top.__getstate__()["pipeline"]
             query.passed.update({name: counts[name] for name in _PASSED})
-        numbers = {profile.name: (i, profile) for i, profile in zip(families, profiles)} if top else {}
+        numbers = {text_of(profile, "name"): (i, profile) for i, profile in zip(families, profiles)}
         for hit in top:
-            self._keep(query, hit, *numbers[hit.name], as_it_goes)
+            self._keep(query, hit, *numbers[text_of(hit, "name")], as_it_goes)
 
     def _by_family(self, queries: list[_Query], as_it_goes: bool) -> None:
         """Search all queries with one profile after another, which is faster."""

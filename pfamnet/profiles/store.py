@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
 
 from ..errors import PfamnetError
-from .files import FORMAT_ERRORS, GZIP_MAGIC, reason
+from .files import FORMAT_ERRORS, GZIP_MAGIC, check_profile, reason
+from .hmm_guard import WatchedStream
 
+MOST_BYTES = 1 << 25  # of one profile: what the most states that are searched take
 KEEP = 32_768  # search profiles; 280 bytes per match state, about 50 kB each
 _PRESS_LENGTH = 400  # for which hmmpress configures profiles; every search sets its own length later
 
@@ -59,16 +61,22 @@ class ProfileFile:
         if not 0 <= index < len(self):
             raise IndexError(f"profile {index} of {len(self)}")
         start, end = self._bounds[index : index + 2]
+        where, watched = f"{self.path}: profile {index + 1}", None
         try:
-            data = os.pread(self._file.fileno(), end - start, start)
+            data = os.pread(self._file.fileno(), min(end - start, MOST_BYTES), start)
             if data.startswith(GZIP_MAGIC):
-                data = zlib.decompress(data, wbits=31)  # one member; gzip's own wrapper is slower
-            with HMMFile(io.BytesIO(data)) as reader:
+                # one member, of bounded size; gzip's own wrapper is slower
+                data = zlib.decompressobj(wbits=31).decompress(data, MOST_BYTES)
+            watched = WatchedStream(io.BufferedReader(io.BytesIO(data)))
+            with HMMFile(io.BufferedReader(watched)) as reader:
                 hmm = reader.read()
-        except FORMAT_ERRORS as error:
-            raise PfamnetError(f"{self.path}: profile {index + 1}: {reason(error)}") from error
-        if hmm is None:
-            raise PfamnetError(f"{self.path}: profile {index + 1}: empty")
+            if hmm is not None:
+                check_profile(hmm)
+        except (*FORMAT_ERRORS, PfamnetError) as error:
+            why = str(watched and watched.failure or reason(error)).removeprefix("profile 1: ")
+            raise PfamnetError(f"{where}: {why}") from error
+        if watched.failure or hmm is None:
+            raise PfamnetError(f"{where}: {str(watched.failure or 'empty').removeprefix('profile 1: ')}")
         return hmm
 
 

@@ -58,7 +58,7 @@ def open_any(path: Path, options: ScanOptions, warn: Callable[[str], None]) -> M
         raise PfamnetError(f"{path} is an HMM database and has no network")
     if options.mode != "profiles":
         warn(f"warning: {path} has no network: every profile is searched; pfamnet-build makes a model of it")
-    return open_database(database)
+    return open_database(database, warn)
 
 
 def needs_network(options: ScanOptions) -> bool:

@@ -13,12 +13,14 @@ from ..io.stockholm import HEADER, read_stockholm
 from ..io.textfile import numbered_lines, read_table
 from ..records import Record
 from .domains import DomainTable
-from .entries import Entry, FamilyBook, clean_sequence
+from .entries import GAPS, Entry, FamilyBook, clean_sequence, warn
 
 SHARD_NAME = re.compile(r"data-(\d{5})-of-(\d{5})")
 SHARD_REQUIRED = ("sequence_name", "family_accession", "sequence")
 SHARD_COLUMNS = dict.fromkeys((*SHARD_REQUIRED, "family_id", "aligned_sequence"), ())
 FOLDS = ("train", "dev")
+PFAM_LABEL = re.compile("[^;]+;[^;]+;")  # of Pfam-A.fasta
+ACCESSION = re.compile(r"PF\d{5}(\.\d+)?;?")
 
 
 def read_input(
@@ -35,7 +37,7 @@ def read_input(
     if first is None:
         raise PfamnetError(f"{path}: empty file")
     if first.startswith(HEADER):
-        return read_alignments(path, book)
+        return read_alignments(path, book, warnings)
     if first.lstrip().startswith(">"):
         return read_sequences(path, book, table)
     if {"sequence_name", "family_accession"} & set(re.split('[",]', first)):
@@ -83,6 +85,8 @@ def read_shard(path: Path, fold: str, book: FamilyBook) -> Iterator[Entry]:
             raise PfamnetError(f"{source} {number}: sequence name missing")
         if not row["family_accession"]:
             raise PfamnetError(f"{where}: family accession missing")
+        if "nan" in (name.lower(), row["family_accession"].lower()):  # pandas writes it for a missing value
+            raise PfamnetError(f"{where}: 'nan' is no name and no accession")
         sequence = clean_sequence(where, row["sequence"])
         if aligned and clean_sequence(f"{where}: aligned sequence", aligned, True) != sequence:
             raise PfamnetError(f"{where}: the aligned sequence is not the sequence with gaps")
@@ -90,27 +94,36 @@ def read_shard(path: Path, fold: str, book: FamilyBook) -> Iterator[Entry]:
         yield Entry(name, sequence, labels, False, source, number, aligned, fold)
 
 
-def read_alignments(path: Path, book: FamilyBook) -> list[Entry]:
+def read_alignments(path: Path, book: FamilyBook, warnings: list[str]) -> list[Entry]:
     """Read a Stockholm file: every row is an isolated domain, with its aligned row.
 
-    Raises PfamnetError if an alignment has no accession (#=GF AC), a family has two alignments in one
-    file, or a row has a character that is no residue; and as `read_stockholm` does.
+    The ID stands for a missing accession. Raises PfamnetError if both are missing, a family has two
+    alignments in one file, or a row has a character that is no residue; and as `read_stockholm` does.
     """
-    entries, first, source = [], {}, f"{path}: line"
+    entries, stops, empty, first, source = [], [], [], {}, f"{path}: line"
     for alignment in read_stockholm(path):
         features, where = alignment.features, alignment.where
-        if not features.get("AC"):
-            raise PfamnetError(f"{where}: accession missing (no #=GF AC)")
         name, clan, description = (features.get(feature, "") for feature in ("ID", "CL", "DE"))
+        accession = features.get("AC", "").rstrip("; ") or "_".join(name.split())
+        if not accession:
+            raise PfamnetError(f"{where}: accession missing (neither #=GF AC nor #=GF ID)")
         cutoffs = {cutoff: alignment.cutoff(cutoff.upper()) for cutoff in PAIRS}
-        key = book.add(Family(features["AC"], name, 0, clan, description, **cutoffs), where)
+        key = book.add(Family(accession, name, 0, clan, description, **cutoffs), where)
         if first.setdefault(key, alignment.number) != alignment.number:
             raise PfamnetError(f"{where}: alignment {first[key]} is of {key} too")
         for name, row in alignment.rows.items():
             number = alignment.row_lines[name]
+            if "*" in row:  # a stop, which hmmbuild takes as no residue
+                row = row.replace("*", "-")
+                stops.append(f"{source} {number} '{name}'")
+            if not row.strip(GAPS):
+                empty.append(f"{source} {number} '{name}'")
+                continue
             sequence = clean_sequence(f"{source} {number} '{name}'", row, True)
             labels = [(0, len(sequence), key)]
             entries.append(Entry(name, sequence, labels, False, source, number, row))
+    warn(warnings, "rows with '*', taken as a gap", stops)
+    warn(warnings, "rows of gaps alone dropped", empty)
     return entries
 
 
@@ -131,6 +144,19 @@ def read_sequences(path: Path, book: FamilyBook, table: DomainTable | None) -> l
     return [_entry(path, record, book, table) for record in records]
 
 
+def _label(where: str, words: list[str]) -> tuple[str, str]:
+    """Accession and name of a family, "" if there is none, from the words after a record's name.
+
+    They begin with the accession, or are as in Pfam-A.fasta: "Q9XYZ1.1 PF00001.25;7tm_1;".
+    """
+    for word in words[:2]:
+        if PFAM_LABEL.fullmatch(word):
+            return tuple(word.rstrip(";").split(";"))
+    if len(words) > 1 and ACCESSION.fullmatch(words[1]):
+        raise PfamnetError(f"{where}: two accessions, {words[0]} and {words[1]}")
+    return words[0].rstrip(";"), ""
+
+
 def _entry(path: Path, record: Record, book: FamilyBook, table: DomainTable | None) -> Entry:
     where = f"{path}: record {record.number} '{record.name}'"
     sequence, words = clean_sequence(where, record.sequence), record.description.split()
@@ -138,8 +164,6 @@ def _entry(path: Path, record: Record, book: FamilyBook, table: DomainTable | No
         labels = table.labels(record.name, len(sequence), book)
     elif not words:
         raise PfamnetError(f"{where}: family accession missing after the name")
-    elif len(words) > 1:
-        raise PfamnetError(f"{where}: {len(words)} words after the name, not one accession")
     else:
-        labels = [(0, len(sequence), book.add_named(words[0], "", where))]
+        labels = [(0, len(sequence), book.add_named(*_label(where, words), where))]
     return Entry(record.name, sequence, labels, table is not None, f"{path}: record", record.number)

@@ -10,13 +10,15 @@
 - dropped, with a warning: a sequence of one residue; a repeated row; a validation sequence that is also a
   training sequence; validation domains of a family without training rows; domains of proteins that are not in
   the input;
-- kept, with a warning: a family with one training row; rows of a second alignment of a family, unaligned.
+- kept, with a warning: families of one name, told apart; a family with one training row; rows of a second
+  alignment of a family, unaligned.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +154,13 @@ def _chosen(
 
 def _assemble(entries: list[Entry], rows: dict[str, int], book: FamilyBook, warnings: list[str]) -> TrainSet:
     families = sorted((book.family(key, n) for key, n in rows.items()), key=lambda family: family.accession)
+    taken = Counter(family.name for family in families)
+    twins = [family for family in families if taken[family.name] > 1]
+    warn(
+        warnings, "families of one name, told apart by their accessions", [f"{f.name} {f.key}" for f in twins]
+    )
+    apart = lambda family: replace(family, name=f"{family.name}_{family.key}") if family in twins else family
+    families = list(map(apart, families))
     index = {family.key: i for i, family in enumerate(families)}
     kept = [entry for entry in entries if entry.whole or entry.labels[0][2] in index]
     train, dev = ([entry for entry in kept if entry.fold == fold] for fold in ("train", "dev"))

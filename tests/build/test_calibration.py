@@ -290,7 +290,7 @@ def test_a_model_of_few_families_tries_them_all():
     assert usual_threshold(all_peaks, FAMILIES) == pytest.approx(lowest)
     assert choose_sensitivities(np.zeros(2), np.ones(2), all_peaks, 1, 0.995)["fast"]["candidates"] == 1
     # a few validation rows with high peaks must not exclude a family
-    chosen = choose_sensitivities(np.zeros(2), np.full(2, 99.0), all_peaks, FAMILIES, 0.995)
+    chosen = choose_sensitivities(np.zeros(20), np.full(20, 99.0), all_peaks, FAMILIES, 0.995)
     assert chosen["default"]["threshold"] == EVERY_FAMILY < lowest < chosen["fast"]["threshold"]
 
 
@@ -299,3 +299,17 @@ def test_peaks_are_the_same_in_any_number_of_threads():
     assert len(one) == 7
     for (count, peaks), (other_count, other) in zip(one, three, strict=True):
         assert count == other_count and (peaks == other).all() and (np.diff(peaks) <= 0).all()
+
+
+def test_from_too_few_domains_no_threshold_and_no_calls_are_learnt():
+    from pfamnet.build.calibration import EVERY_FAMILY, LEAST, choose_sensitivities, never, too_little
+
+    peaks = [(1, np.arange(9.0)[::-1])]
+    for count in (LEAST - 1, LEAST):
+        chosen = choose_sensitivities(np.zeros(count), np.ones(count), peaks, 2, 0.99)
+        assert (chosen["default"]["threshold"] == EVERY_FAMILY) == (count < LEAST)
+    both, order = [{"kinds": {"shuffled": 0, "others": 0}}], [{"kinds": {"shuffled": 0}}]
+    assert too_little(LEAST, both) == ""
+    assert too_little(LEAST - 1, both) == "9 validation domains, 10 are needed"
+    assert "no domains of other families" in too_little(LEAST, order)
+    assert never().log_p(np.array([-50.0, 0.0, 1e4]), 300).tolist() == [0.0, 0.0, 0.0]

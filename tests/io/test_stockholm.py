@@ -44,7 +44,7 @@ def test_alignments_as_pfam_writes_them(tmp_path, pack):
     first, second = read_stockholm(path)
     assert (first.number, first.line, first.features["AC"]) == (1, 1, "PF00013.29")
     assert first.features["DE"] == "KH domain, type 1"
-    assert first.features["RA"] == "Fr\xe9d\xe9ric;"
+    assert first.features["RA"] == "Fr\udce9d\udce9ric;"
     assert first.cutoff("GA") == (25.0, 12.5)
     assert first.cutoff("TC") == (25.1, 12.6)
     assert first.cutoff("NC") is None
@@ -105,7 +105,15 @@ def test_bad_alignments(tmp_path, text, message):
     assert str(caught.value) == f"{path}: {message}"
 
 
-@pytest.mark.parametrize("cutoff", ["25.0", "25.0 nan;", "25.0 x;", "1 2 3;"])
+@pytest.mark.parametrize("cutoff", ["25.0", "25.0;", "25.0; 25.0;", "25.0 25.0"])
+def test_cutoffs_as_people_write_them(tmp_path, cutoff):
+    path = tmp_path / "good.sto"
+    path.write_text(f"# STOCKHOLM 1.0\n#=GF AC PF1\n#=GF GA {cutoff}\nx AC\n//\n")
+    [alignment] = read_stockholm(path)
+    assert alignment.cutoff("GA") == (25.0, 25.0)
+
+
+@pytest.mark.parametrize("cutoff", ["nan", "25.0 nan;", "25.0 x;", "1 2 3;"])
 def test_bad_cutoff(tmp_path, cutoff):
     path = tmp_path / "bad.sto"
     path.write_text(f"# STOCKHOLM 1.0\n#=GF AC PF1\n#=GF GA {cutoff}\nx AC\n//\n")

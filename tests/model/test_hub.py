@@ -395,7 +395,20 @@ def test_the_program_says_one_line_whatever_the_client_says(served, monkeypatch)
     assert "the hub cannot be reached" in refused(scan("hf:org/model", PROTEINS, check=False))
 
 
-@pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside", "a\\outside", "c:x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside",
+        "/etc/outside",
+        "a/../../outside",
+        "a\\outside",
+        "c:x",
+        "\ud800",
+        ".",
+        "model.json/x",
+        "x" * 300,
+    ],
+)
 def test_a_model_cannot_write_outside_of_its_directory(served, model, tmp_path, name):
     fields = json.loads((model / "model.json").read_text())
     del fields["digest"]
@@ -403,7 +416,7 @@ def test_a_model_cannot_write_outside_of_its_directory(served, model, tmp_path, 
     text = json.dumps(fields | {"digest": description_digest(fields)}, indent=1) + "\n"
     served["folder"] = shutil.copytree(model, tmp_path / "copy")
     (tmp_path / "copy" / "model.json").write_text(text)
-    assert f"{name} is missing on the hub" in refusal()
+    assert "model.json lists files that a model cannot have" in refusal()
     assert not list(tmp_path.rglob("outside"))
 
 
@@ -416,6 +429,21 @@ def test_the_token_opens_a_private_model(served, tmp_path):
     (tmp_path / "home").mkdir(exist_ok=True)
     (tmp_path / "home" / "token").write_text("secret\n")
     assert fetch()[0].path.is_dir()
+
+
+@pytest.mark.parametrize(
+    "token", ["hf_sec\nret", "hf_sec\x0bret", "hf_sec\r\n ret", "hf_s\xe9cret", "hf_sec\x01ret"]
+)
+def test_the_token_is_in_no_message(served, monkeypatch, token):
+    monkeypatch.setenv("HF_TOKEN", token)
+    said = hub.refusal(
+        ValueError(f"Illegal header value {f'Bearer {token}'.encode()!r} or {token!r} or {token}")
+    )
+    try:
+        fetch()
+    except PfamnetError as error:
+        said += str(error)
+    assert "hf_" not in said and "ret" not in said.replace("retr", "")
 
 
 def test_the_token_is_not_told_to_another_host(served, monkeypatch):

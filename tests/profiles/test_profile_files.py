@@ -3,6 +3,7 @@
 import gzip
 import io
 import random
+import struct
 import subprocess
 
 import pytest
@@ -10,7 +11,7 @@ from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequen
 from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, Pipeline
 
 from pfamnet.errors import PfamnetError
-from pfamnet.profiles.files import emit_sequences, read_hmms, write_profiles
+from pfamnet.profiles.files import emit_sequences, read_hmms, text_of, write_profiles
 
 AMINO = Alphabet.amino()
 
@@ -98,8 +99,25 @@ def refusals(hmms):
         "fasta": (b">a\nMKV\n", "not a HMMER profile file"),
         "nucleotides": (dna, "nucleotides"),
         "nucleotides after proteins": (text + dna, "profile 2"),
-        "cut short": (one + two[:-500], "profile 2"),
-        "cut short in ASCII": (text + text[:-200], "profile 2"),
+        "cut short": (one + two[:-500], "profile 2: cut off"),
+        "cut by a byte": (one + two[:-1], "profile 2: cut off"),
+        "cut within its first bytes": (one + two[:3], "profile 2: cut off"),
+        "cut short in ASCII": (text + text[:-200], "profile 2: cut off"),
+        "cut after a line in ASCII": (text + text[: text.rindex(b"//")], "profile 2: cut off"),
+        "cut in its head in ASCII": (text + text[:100], "profile 2: cut off"),
+        "endless states in ASCII": (
+            text.replace(b"LENG  30", b"LENG  100000000"),
+            "profile 1: 100000000 states",
+        ),
+        "blanks before the end": (
+            text.replace(b"//", b" //") + text.replace(b"LENG  30", b"LENG  -1"),
+            "profile 2: damaged: no number of states",
+        ),
+        "endless states": (
+            one[:8] + struct.pack("=i", 100_000_000) + one[12:],
+            "profile 1: 100000000 states",
+        ),
+        "an endless line": (text[:-3] + b"a" * (1 << 20) + b"\n//\n", "no end of a line"),
         "cut gzip": (zipped[: len(zipped) // 2], ""),
         "not numbers": (nan, "profile 1 'family0': damaged"),
         "something after it": (one + b"something else", "profile 2"),
@@ -117,7 +135,15 @@ def refusals(hmms):
         "nucleotides",
         "nucleotides after proteins",
         "cut short",
+        "cut by a byte",
+        "cut within its first bytes",
         "cut short in ASCII",
+        "cut after a line in ASCII",
+        "cut in its head in ASCII",
+        "endless states in ASCII",
+        "blanks before the end",
+        "endless states",
+        "an endless line",
         "cut gzip",
         "not numbers",
         "something after it",
@@ -133,6 +159,42 @@ def test_rubbish_is_refused_with_one_line_that_names_the_file(tmp_path, hmms, ca
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and word in message
     assert "\n" not in message and not message.endswith(".")
+
+
+def odd(text, case):
+    """An ASCII profile of 30 states in which one thing is unusual, and what is said of it."""
+    lines = text.decode().split("\n")
+    first = next(i for i, line in enumerate(lines) if line.split()[:1] == ["1"])
+    if case == "transitions":
+        fields = lines[first + 2].split()
+        lines[first + 2] = " ".join(["0.02000", *fields[1:]])
+        return "\n".join(lines).encode(), "the transitions of state 1 sum to 1.02, not 1"
+    if case == "emissions":
+        fields = lines[first].split()
+        lines[first] = " ".join([fields[0], "0.01000", *fields[2:]])
+        return "\n".join(lines).encode(), "the match emissions of state 1 sum to "
+    return text.replace(b"\nHMM ", b"\nNSEQ  -2\nHMM "), "it states -2 sequences (NSEQ)"
+
+
+@pytest.mark.parametrize("case", ["transitions", "emissions", "sequences"])
+def test_a_profile_that_hmmscan_searches_is_read_with_a_warning(tmp_path, hmms, case):
+    text, said = odd(ascii_hmm(hmms[0]), case)
+    (tmp_path / "odd.hmm").write_bytes(ascii_hmm(hmms[2]) + text + text)
+    warnings = []
+    assert [hmm.M for hmm in read_hmms(tmp_path / "odd.hmm", warnings.append)] == [80, 30, 30]
+    (warning,) = warnings
+    assert warning.startswith(f"warning: {tmp_path}/odd.hmm: profile 2 'family0': {said}")
+    assert warning.endswith("used as it is (1 more such profiles)")
+
+
+def test_bytes_that_are_not_utf8_are_kept(tmp_path, hmms):
+    text = ascii_hmm(hmms[0]).replace(b"NAME  family0", b"NAME  caf\xe9\nDESC  th\xe9")
+    (tmp_path / "latin.hmm").write_bytes(text)
+    (hmm,) = read_hmms(tmp_path / "latin.hmm")
+    assert (text_of(hmm, "name"), text_of(hmm, "description")) == ("caf\udce9", "th\udce9")
+    assert len(emit_sequences(hmm, 2, seed=1)) == 2
+    write_profiles(tmp_path / "again.h3m", [hmm])
+    assert b"caf\xe9\0" in (tmp_path / "again.h3m").read_bytes()
 
 
 def test_a_missing_file_or_a_directory_is_refused(tmp_path):

@@ -175,3 +175,22 @@ def test_search_profiles_are_those_of_hmmpress(tmp_path, hmms):
         assert ours[1] == search_bytes(theirs)[1]
         differing = sum(a != b for a, b in zip(ours[0], search_bytes(theirs)[0], strict=True))
         assert differing <= 24  # three file offsets
+
+
+@pytest.mark.parametrize("damage", ["states", "zeros", "not a number"])
+def test_a_profile_that_hmmer_cannot_bear_is_refused_before_it_is_read(tmp_path, damage):
+    import gzip
+
+    from pfamnet.profiles.files import write_profiles
+
+    path = tmp_path / "profiles.h3m"
+    write_profiles(path, golden.hmms()[:1])
+    data = bytearray(path.read_bytes())
+    if damage == "states":
+        data[8:12] = (100_000_000).to_bytes(4, "little")
+    if damage == "not a number":
+        data[300:700] = b"\xff" * 400
+    path.write_bytes(gzip.compress(bytes(1 << 26)) if damage == "zeros" else data)
+    words = {"states": "100000000 states", "zeros": "HMM file is empty", "not a number": "damaged"}
+    with pytest.raises(PfamnetError, match=f"profiles.h3m: profile 1: .*{words[damage]}"):
+        ProfileStore.open(path, [0]).hmm(0)

@@ -109,6 +109,8 @@ def test_csv_round_trip(tmp_path_factory, rows):
         ("KH_1,a,,,ACDE", "line 3 'a': family accession missing"),
         ("KH_1,a,PF 1,,ACDE", "line 3 'a': accession 'PF 1' is not one word"),
         ("KH_1,a,PF1,,", "line 3 'a': no residues"),
+        ("nan,nan,nan,nan,nan", "line 3 'nan': 'nan' is no name and no accession"),
+        ("KH_1,a,NaN,,ACDE", "line 3 'a': 'nan' is no name and no accession"),
         ("KH_1,a,PF1,,AC1E", "line 3 'a': illegal character '1' at position 3"),
         ("KH_1,a,PF1,,AC*E", "line 3 'a': illegal character '*' at position 3"),
         ("KH_1,a,PF1,,AC-E", "line 3 'a': illegal character '-' at position 3"),
@@ -186,10 +188,8 @@ def test_stockholm(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("#=GF ID KH_1\nx AC\n//\n", "alignment 1 'KH_1': accession missing (no #=GF AC)"),
+        ("#=GF DE KH\nx AC\n//\n", "alignment 1: accession missing (neither #=GF AC nor #=GF ID)"),
         ("#=GF AC PF1\nx A5C\n//\n", "line 3 'x': illegal character '5' at position 2"),
-        ("#=GF AC PF1\nx AC*\n//\n", "line 3 'x': illegal character '*' at position 3"),
-        ("#=GF AC PF1\nx AC\ny --\n//\n", "line 4 'y': no residues"),
         (
             "#=GF AC PF1.1\nx AC\n//\n# STOCKHOLM 1.0\n#=GF AC PF1.2\ny AC\n//\n",
             "alignment 2 'PF1.2': alignment 1 is of PF1 too",
@@ -217,7 +217,7 @@ def test_labelled_fasta(tmp_path, pack):
     "record, message",
     [
         (">a\nACD\n", "record 2 'a': family accession missing after the name"),
-        (">a heat shock\nACD\n", "record 2 'a': 2 words after the name, not one accession"),
+        (">a PF00001.1 PF00002.1\nACD\n", "record 2 'a': two accessions, PF00001.1 and PF00002.1"),
         (">a PF1\n\n", "record 2 'a': no residues"),
         (">a PF1\nA.C\n", "record 2 'a': illegal character '.' at position 2"),
         (">a PF1\nA*C\n", "record 2 'a': illegal character '*' at position 2"),
@@ -319,3 +319,36 @@ def test_rubbish_is_read_or_refused(tmp_path_factory, text, changes, table_chang
     assert all(entry.sequence.isalpha() and entry.sequence.isupper() for entry in entries)
     for entry in entries:
         assert all(0 <= start < end <= len(entry.sequence) for start, end, _ in entry.labels)
+
+
+# --- what hmmbuild and people take ----------------------------------------------
+
+
+def test_an_alignment_needs_no_accession_and_its_odd_rows_cost_nothing(tmp_path):
+    path = write(tmp_path / "a.sto", "# STOCKHOLM 1.0\n#=GF ID KH 1\nx AC*D\ny ----\nz A*--\n//\n")
+    warnings = []
+    entries = read_input(path, FamilyBook(), None, warnings)
+    assert [(e.name, e.sequence, e.aligned, e.labels) for e in entries] == [
+        ("x", "ACD", "AC-D", [(0, 3, "KH_1")]),
+        ("z", "A", "A---", [(0, 1, "KH_1")]),
+    ]
+    assert warnings == [
+        f"rows with '*', taken as a gap: 2 ({path}: line 3 'x', {path}: line 5 'z')",
+        f"rows of gaps alone dropped: 1 ({path}: line 4 'y')",
+    ]
+
+
+@pytest.mark.parametrize(
+    "words, label",
+    [
+        ("PF00013.1 KH domain, of many words", ("PF00013.1", "")),
+        ("PCBP1_HUMAN.2 PF00013.1;KH_1;", ("PF00013.1", "KH_1")),
+        ("PF00013.1;KH_1;", ("PF00013.1", "KH_1")),
+        ("mine", ("mine", "")),
+    ],
+)
+def test_headers_of_labelled_fasta(tmp_path, words, label):
+    path, book = write(tmp_path / "a.fa", f">a/1-3 {words}\nACD\n"), FamilyBook()
+    [entry] = read_input(path, book, None, [])
+    family = book.family(entry.labels[0][2], 1)
+    assert (family.accession, family.name) == (label[0], label[1] or label[0])

@@ -335,3 +335,14 @@ def test_rows_that_resemble_both_folds_are_dropped(tmp_path):
     trainset = read_trainset([folds, rows])
     assert trainset.train.names == ["a", "near"] and trainset.dev.names == ["b"]
     assert "similar to both training and validation rows: 1" in trainset.warnings[0]
+
+
+def test_families_of_one_name_are_told_apart(tmp_path):
+    path = tmp_path / "seeds.sto"
+    family = "# STOCKHOLM 1.0\n#=GF ID Twin\n#=GF AC PF{0}.1\na{0} ACDEFG\nb{0} ACDEFH\n//\n"
+    path.write_text("".join(map(family.format, "12")))
+    trainset = read_trainset([path], holdout=0)
+    assert [family.name for family in trainset.families] == ["Twin_PF1", "Twin_PF2"]
+    assert trainset.warnings == [
+        "families of one name, told apart by their accessions: 2 (Twin PF1, Twin PF2)"
+    ]
