@@ -141,7 +141,7 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
     written = as_output_options(options, query), model.name, scan_options.thresholds, model.families
     with stopping_in_order():
-        records = no_nucleotides(read_sequences(query, options["qformat"]), query, warn)
+        records = no_nucleotides(read_sequences(query, options["qformat"], warn=warn), query, warn)
         # before any output is opened: an input that cannot be read leaves old results as they are
         records = itertools.chain(list(itertools.islice(records, 1)), records)
         with Outputs(*written) as outputs:
