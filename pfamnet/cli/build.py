@@ -99,7 +99,7 @@ expert = options_of("Other expert options", BuildOptions)
     "Candidates per 1,024 residues on average; in one protein at most twice that; fast: half, sensitive: 4x",
 )
 @expert("--license", "<s>", "Licence of the model: an SPDX name or another.", callback=one_line_only)
-@expert("--seed", NATURAL, "Seed of everything random.")
+@expert("--seed", click.IntRange(0, 2**32 - 1), "Seed of everything random.")
 @expert("--cpu", NATURAL, "Number of threads.  [HMMER_NCPU, or all processors]")
 def build(model_out, trainsets, explore, plan, resume, device, cpu, track, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.

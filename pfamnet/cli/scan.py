@@ -16,6 +16,7 @@ from .common import CONTEXT, GroupedCommand, Number, complain, options_of, threa
 from .overwriting import check_outputs
 
 NUMBER, POSITIVE, COUNT = Number(), Number(above=0), click.IntRange(min=0)
+SEED = click.IntRange(0, 2**32 - 1)  # the bits that HMMER's generator takes
 FORMATS = ["fasta", "embl", "genbank", "ddbj", "uniprot", "daemon", "hmmpgmd", "stockholm", "pfam", "a2m"]
 FORMATS += ["psiblast", "selex", "afa", "clustal", "clustallike", "phylip", "phylips"]
 
@@ -96,7 +97,7 @@ expert = options_of("Other expert options")
 @expert("--nonull2", bool, "Turn off biased composition score corrections.")
 @expert("-Z", POSITIVE, "Set # of comparisons done, for E-value calculation.  [families in the model]")
 @expert("--domZ", POSITIVE, "Set # of significant families, for domain E-values.")
-@expert("--seed", COUNT, "Set the seed of the profile stage (0: arbitrary).  [42]")
+@expert("--seed", SEED, "Set the seed of the profile stage (0: arbitrary).  [42]")
 @expert(
     "--qformat",
     click.Choice(FORMATS, case_sensitive=False),
