@@ -106,7 +106,7 @@ expert = options_of("Other expert options")
 )
 @expert("--cpu", COUNT, "Number of threads (0: 1).  [HMMER_NCPU, or all processors]")
 def scan(files, **options):
-    """Find the protein domains of each sequence of <seqfile> ('-': stdin), FASTA, plain or gzip.
+    """Find the protein domains of each sequence of <seqfile> ('-': stdin), FASTA, plain or compressed.
 
     <model> is a directory made by pfamnet-build, hf:ORG/NAME[@REVISION] for a model from the
     Hugging Face hub, or an HMM database, which is searched as by hmmscan. Without <model> the

@@ -1,6 +1,8 @@
 """Where an HMM database is looked for, and what is said where there is none."""
 
+import bz2
 import gzip
+import lzma
 
 import pytest
 from scanning import LIBRARY, records, scan_here
@@ -41,3 +43,13 @@ def test_a_directory_without_permission(folder, monkeypatch):
     monkeypatch.setattr("os.scandir", refuse)
     with pytest.raises(PfamnetError, match="db: permission denied"):
         open_model("db")
+
+
+@pytest.mark.parametrize("pack", (bz2.compress, lzma.compress))
+def test_compressed_databases(pack, folder):
+    text = gzip.decompress(LIBRARY.read_bytes())
+    (folder / "packed").write_bytes(pack(text))
+    assert [hmm.name for hmm in read_hmms("packed")] == [hmm.name for hmm in read_hmms(LIBRARY)]
+    (folder / "packed").write_bytes(pack(text)[:-20000])
+    with pytest.raises(PfamnetError, match="^packed: "):
+        list(read_hmms("packed"))
