@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import sys
@@ -16,7 +17,7 @@ from ..errors import PfamnetError
 from ..io.replacing import replacing
 from .options import BuildOptions
 
-OPTIONS, INPUTS = "options.json", "inputs.json"
+OPTIONS, INPUTS, LOCK = "options.json", "inputs.json", "lock"
 
 
 def save_json(value, path: Path) -> None:
@@ -34,7 +35,7 @@ class Work:
     """
 
     def __init__(self, folder: Path, options: BuildOptions, resume: bool):
-        self.folder, self.resume = folder, resume
+        self.folder, self.resume, self._lock = folder, resume, None
         self.options = json.loads(json.dumps(asdict(options)))
 
     def __truediv__(self, name: str) -> Path:
@@ -54,11 +55,23 @@ class Work:
             raise PfamnetError(f"{self / OPTIONS} is corrupt; delete the directory") from None
         if begun != self.options:
             raise PfamnetError(f"{self.folder}: begun with other options; repeat them or delete it")
+        self.lock()
+
+    def lock(self) -> None:
+        """Keep other builds out until this process ends; raises PfamnetError if one is running here."""
+        self._lock = open(self / LOCK, "w")  # noqa: SIM115 - the system closes it
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PfamnetError(f"{self.folder}: a build is running there") from None
+        except OSError:
+            pass  # a file system without locks
 
     def begin(self, digests: dict[str, str]) -> None:
         """Make the directory; when resuming, raise PfamnetError if an input file has changed."""
         if not self.resume:
             self.folder.mkdir(parents=True)
+            self.lock()
             save_json(digests, self / INPUTS)
             save_json(self.options, self / OPTIONS)
             return

@@ -17,6 +17,7 @@ import click
 from .. import __version__
 from ..errors import PfamnetError, os_reason
 from ..signals import Terminated
+from .processors import MOST, usable_processors
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -135,18 +136,20 @@ def version_option():
 
 
 def threads_of(cpu: int | None) -> int:
-    """The threads that `--cpu` asks for, by default `default_cpus`."""
-    return default_cpus() if cpu is None else max(1, cpu)
+    """The threads that `--cpu` asks for, by default `default_cpus`; at most `MOST`, or one a processor."""
+    asked = default_cpus() if cpu is None else max(1, cpu)
+    return min(asked, max(MOST, os.cpu_count() or 1))
 
 
 def default_cpus() -> int:
     """The processors that this process may use, or HMMER_NCPU, as in HMMER."""
     asked = os.environ.get("HMMER_NCPU")
     if asked is None:
-        return len(os.sched_getaffinity(0))
-    if not (asked.isascii() and asked.isdigit()):
+        return usable_processors()
+    number = asked.strip()
+    if not (number.isascii() and number.isdigit() and len(number) < 20):
         raise click.UsageError(f"HMMER_NCPU={asked}: not a number of threads")
-    return max(1, int(asked))
+    return max(1, int(number))
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:

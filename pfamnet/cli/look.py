@@ -59,7 +59,7 @@ def explore_into(folder: str, trainsets: tuple[str, ...], options: dict) -> None
     made = opened(folder)
     try:
         found = explore(trainsets, options["domains"], options["families"])
-        write_exploration(folder, found)
+        write_exploration(folder, found, filter(None, (*trainsets, options["domains"], options["families"])))
     except BaseException:
         if made and not os.listdir(folder):
             os.rmdir(folder)

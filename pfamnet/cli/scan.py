@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import shlex
 import sys
 import time
@@ -14,8 +13,10 @@ import click
 
 from ..signals import stopping_in_order
 from .common import CONTEXT, GroupedCommand, Number, complain, options_of, threads_of, version_option
+from .overwriting import check_outputs
 
 NUMBER, POSITIVE, COUNT = Number(), Number(above=0), click.IntRange(min=0)
+SEED = click.IntRange(0, 2**32 - 1)  # the bits that HMMER's generator takes
 FORMATS = ["fasta", "embl", "genbank", "ddbj", "uniprot", "daemon", "hmmpgmd", "stockholm", "pfam", "a2m"]
 FORMATS += ["psiblast", "selex", "afa", "clustal", "clustallike", "phylip", "phylips"]
 
@@ -96,7 +97,7 @@ expert = options_of("Other expert options")
 @expert("--nonull2", bool, "Turn off biased composition score corrections.")
 @expert("-Z", POSITIVE, "Set # of comparisons done, for E-value calculation.  [families in the model]")
 @expert("--domZ", POSITIVE, "Set # of significant families, for domain E-values.")
-@expert("--seed", COUNT, "Set the seed of the profile stage (0: arbitrary).  [42]")
+@expert("--seed", SEED, "Set the seed of the profile stage (0: arbitrary).  [42]")
 @expert(
     "--qformat",
     click.Choice(FORMATS, case_sensitive=False),
@@ -105,7 +106,7 @@ expert = options_of("Other expert options")
 )
 @expert("--cpu", COUNT, "Number of threads (0: 1).  [HMMER_NCPU, or all processors]")
 def scan(files, **options):
-    """Find the protein domains of each sequence of <seqfile> ('-': stdin), FASTA, plain or gzip.
+    """Find the protein domains of each sequence of <seqfile> ('-': stdin), FASTA, plain or compressed.
 
     <model> is a directory made by pfamnet-build, hf:ORG/NAME[@REVISION] for a model from the
     Hugging Face hub, or an HMM database, which is searched as by hmmscan. Without <model> the
@@ -115,7 +116,7 @@ def scan(files, **options):
         raise click.UsageError(f"too many arguments: one model and one sequence file, not {len(files)}")
     given = {name for name, value in options.items() if value is not None and value is not False}
     check_conflicts(given, options["mode"])
-    check_paths(files[-1], [options[name] for name in ("out", *TABLES) if options[name]])
+    check_outputs([options["out"], *(options[name] for name in TABLES if options[name])], files)
     for warning in without_effect(given, options["mode"], options["report"]):
         warn(warning)
     scan_file(files[0] if len(files) == 2 else None, files[-1], options, threads_of(options["cpu"]))
@@ -140,12 +141,15 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     say(f"model {model.path}: {len(model.families)} families; mode {options['mode']}; {threads} threads")
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
     written = as_output_options(options, query), model.name, scan_options.thresholds, model.families
-    with stopping_in_order(), Outputs(*written) as outputs:
-        records = no_nucleotides(read_sequences(query, options["qformat"]), query, warn)
-        for record, hits in in_order(records, scanner.scan, threads):
-            outputs.write(record, hits)
-            sequences, residues = sequences + 1, residues + len(record.sequence)
-            found += sum(hit.reported for hit in hits)
+    with stopping_in_order():
+        records = no_nucleotides(read_sequences(query, options["qformat"], warn=warn), query, warn)
+        # before any output is opened: an input that cannot be read leaves old results as they are
+        records = itertools.chain(list(itertools.islice(records, 1)), records)
+        with Outputs(*written) as outputs:
+            for record, hits in in_order(records, scanner.scan, threads):
+                outputs.write(record, hits)
+                sequences, residues = sequences + 1, residues + len(record.sequence)
+                found += sum(hit.reported for hit in hits)
     if not sequences:
         warn(f"warning: {query}: no sequences")
     say(f"{sequences} sequences, {residues} residues, {found} hits in {time.monotonic() - begun:.1f} s")
@@ -170,17 +174,6 @@ def check_conflicts(given: set[str], mode: str) -> None:
             raise click.UsageError(f"{flag(name)} is for profiles, and --mode network uses none")
     if mode == "profiles" and "top" in given:
         raise click.UsageError("--top needs the network, and --mode profiles has none")
-
-
-def check_paths(query: str, outputs: list[str]) -> None:
-    """Raise click.UsageError if an output would overwrite another, or the input."""
-    seen = set() if query == "-" else {os.path.realpath(query)}
-    for path in outputs:
-        if Path(path).exists() and not Path(path).is_file():
-            continue  # /dev/null, a named pipe: any number of times
-        if os.path.realpath(path) in seen:
-            raise click.UsageError(f"{path}: given twice, and one would overwrite the other")
-        seen.add(os.path.realpath(path))
 
 
 def without_effect(given: set[str], mode: str, report: str = "tsv") -> list[str]:

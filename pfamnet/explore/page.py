@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 from .. import __version__
+from ..errors import PfamnetError
 from .statistics import NEAR, NEAR_KMERS, NEAR_MOST, Exploration
 from .tables import shared_counts, tables, untrained
 
-PAGE = "index.html"
+PAGE, MARK = "index.html", b"<p>pfamnet "  # by the mark a page of ours is recognised
 SHOWN = 20  # rows of a table on the page
 STYLE = """
 :root { color-scheme: light dark; }
@@ -40,12 +41,25 @@ NEAR_TEXT = (
 NOT_SEARCHED = f"Near-duplicates were not searched: the train set has over {NEAR_MOST:,} residues."
 
 
-def write_exploration(folder: str | Path, found: Exploration) -> None:
-    """Write the page and its tables into an existing directory."""
+def write_exploration(folder: str | Path, found: Exploration, inputs: Iterable[str | Path] = ()) -> None:
+    """Write the page and its tables into an existing directory, over those of an earlier exploration.
+
+    Raises:
+        PfamnetError: another file would be overwritten, or one of the `inputs`.
+    """
     folder, every = Path(folder), tables(found)
+    check_names(folder, [PAGE, *every], [path for path in inputs if Path(path).exists()])
     for name, table in every.items():
         table.to_csv(folder / name, **TSV)
     (folder / PAGE).write_text(page(found, every), encoding="utf-8", newline="\n")
+
+
+def check_names(folder: Path, names: Iterable[str], inputs: list[str | Path]) -> None:
+    """Raise PfamnetError if a file of these names is an input, or was not written by an exploration."""
+    explored = (folder / PAGE).is_file() and MARK in (folder / PAGE).read_bytes()
+    for file in (folder / name for name in names):
+        if file.exists() and not (explored and not any(file.samefile(path) for path in inputs)):
+            raise PfamnetError(f"{file}: exists and would be overwritten; choose another directory")
 
 
 def page(found: Exploration, every: dict[str, pd.DataFrame]) -> str:

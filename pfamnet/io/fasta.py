@@ -1,4 +1,4 @@
-"""Read FASTA as a stream: plain or gzip, from a file or a pipe.
+"""Read FASTA as a stream: plain or compressed, from a file or a pipe.
 
 The grammar is that of hmmscan 3.4 (Easel), checked against the program: input that hmmscan reads
 gives the same names and residues here; input that it refuses is refused with record and position.
@@ -13,9 +13,11 @@ from typing import BinaryIO
 
 from ..errors import PfamnetError
 from ..records import Record, shown
-from .textfile import Truncated, text_chunks
+from .compression import Truncated
+from .textfile import text_chunks
 
-_HEADER_LIMIT = 1 << 20  # a longer header line means that this is not FASTA
+_HEADER_LIMIT = 1 << 20  # bytes of a header line that are kept; the name must be among them
+MOST_RESIDUES = 100_000_000  # of a sequence; the longest protein known has 45,000
 _BLANKS = b" \t\n"  # carriage returns are made line ends before
 _LEGAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ*._~"  # Easel takes . _ ~ but not -
 _ILLEGAL = 0
@@ -34,10 +36,13 @@ def read_fasta(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[Reco
     return fasta_records(text_chunks(path, stdin), path)
 
 
-def fasta_records(chunks: Iterable[bytes], path: str | Path) -> Iterator[Record]:
-    """Split the text of FASTA into records: a '>' outside a header line begins one."""
+def fasta_records(chunks: Iterable[bytes], path: str | Path, line: int = 1) -> Iterator[Record]:
+    """Split the text of FASTA, from this line of the file on, into records.
+
+    A '>' outside a header line begins one.
+    """
     chunks = (chunk.replace(b"\r", b"\n") for chunk in chunks)
-    first = _skip_to_first(chunks, path)
+    first = _skip_to_first(chunks, path, line)
     if first is None:
         return
     record = _Builder(path, 1)
@@ -52,14 +57,13 @@ def fasta_records(chunks: Iterable[bytes], path: str | Path) -> Iterator[Record]
                     yield record.finish()
                     record = _Builder(path, record.number + 1)
                 record.feed(piece)
-    except Truncated:
-        record.refuse(f"truncated gzip data after {record.length} residues")
+    except Truncated as error:
+        record.refuse(f"truncated {error.what} data after {record.length} residues")
     yield record.finish()
 
 
-def _skip_to_first(chunks, path):
+def _skip_to_first(chunks, path, line):
     """What follows the first '>', or None if there is no record."""
-    line = 1
     for chunk in chunks:
         text = chunk.lstrip()
         line += chunk[: len(chunk) - len(text)].count(b"\n")
@@ -82,9 +86,7 @@ class _Builder:
     def feed(self, piece):
         if self.in_header:
             line, newline, piece = piece.partition(b"\n")
-            self.header += line
-            if len(self.header) > _HEADER_LIMIT:
-                self.refuse(f"header line of more than {_HEADER_LIMIT} bytes")
+            self.header += line[: _HEADER_LIMIT - len(self.header)]
             if not newline:
                 return
             self._end_header()
@@ -94,6 +96,8 @@ class _Builder:
             character = _quoted(piece.translate(None, _BLANKS)[bad : bad + 1])
             self.refuse(f"illegal character {character} at position {self.length + bad + 1}")
         self.length += len(part)
+        if self.length > MOST_RESIDUES:
+            self.refuse(f"more than {MOST_RESIDUES:,} residues")
         self.parts.append(part)
 
     def finish(self):
@@ -113,6 +117,8 @@ class _Builder:
         description = description.partition(b"\1")[0].partition(b"\0")[0]
         if not name:
             self.refuse("no name after '>'")
+        if len(name) == _HEADER_LIMIT:
+            self.refuse(f"a name of more than {_HEADER_LIMIT:,} bytes")
         texts = (raw.decode("utf-8", "surrogateescape") for raw in (name, description))
         (self.name, self.description), self.in_header = texts, False
 

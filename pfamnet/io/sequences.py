@@ -1,93 +1,78 @@
 """Sequence files of any format that hmmscan reads; the format is recognised by the first bytes.
 
-FASTA is read by `fasta`; GenBank, EMBL, UniProt flat files and alignments by Easel, through pyhmmer,
-as hmmscan does. All may be gzip, and come from a pipe.
+FASTA is read by `fasta`; GenBank, EMBL, UniProt flat files and alignments by Easel, as hmmscan does, in
+a process of its own (`easel`). All may be compressed, and come from a pipe.
 """
 
 from __future__ import annotations
 
-import io
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pyhmmer.easel import SequenceFile
-
 from ..errors import PfamnetError
 from ..records import Record, shown
-from .fasta import fasta_records
-from .textfile import ChunkFile, text_chunks
+from .easel import easel_records
+from .fasta import MOST_RESIDUES, fasta_records
+from .textfile import on_stderr, text_chunks
 
 FASTA = "fasta"
 SIGNS = ((b"# STOCKHOLM", "stockholm"), (b"ID   ", "embl"), (b"LOCUS   ", "genbank"))
 NUCLEOTIDES = "ACGTUN"
 FRACTION, LEAST = 0.9, 50  # of nucleotides in so many residues: these are no proteins
 _ILLEGAL = re.compile("[^A-Z*._~]")
-# pyhmmer's on files that it cannot parse
-_FAILURES = ValueError, EOFError, OSError, SystemError
 
 
 def read_sequences(
-    path: str | Path, format: str | None = None, stdin: BinaryIO | None = None
+    path: str | Path,
+    format: str | None = None,
+    stdin: BinaryIO | None = None,
+    warn: Callable[[str], None] = on_stderr,
 ) -> Iterator[Record]:
     """Yield the records of a sequence file, or of `stdin` for ``-``.
 
     Arguments:
         format: one that hmmscan's `--qformat` takes; None to recognise it.
+        warn: takes a line about what was ignored.
 
     Raises:
         PfamnetError: the file cannot be read or is not of the format; the message names the record.
     """
-    chunks = text_chunks(path, stdin)
+    chunks, lines = text_chunks(path, stdin, warn), 0
     if format is None:
-        format, chunks = sniff(chunks)
+        format, lines, chunks = sniff(chunks)
     if format.lower() == FASTA:
-        yield from fasta_records(chunks, path)
+        yield from fasta_records(chunks, path, lines + 1)
     else:
-        yield from _easel_records(chunks, path, format.lower())
+        for record in easel_records(chunks, path, format.lower()):
+            yield _checked(record, path)
 
 
-def sniff(chunks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
-    """The format of a text, and the text again from its beginning.
+def sniff(chunks: Iterator[bytes]) -> tuple[str, int, Iterator[bytes]]:
+    """The format of a text, the number of blank lines before it, and the text without these.
 
     Reads no more than shows the format, so that FASTA from a pipe is not delayed.
     """
-    first = b""
+    text, lines = b"", 0
     for chunk in chunks:
-        first += chunk
-        text = first.lstrip()
+        stripped = (text + chunk).lstrip()
+        if not text:
+            lines += chunk[: len(chunk) - len(stripped)].count(b"\n")
+        text = stripped
         if text and not any(sign.startswith(text) for sign, _ in SIGNS):
             break
-    format = next((name for sign, name in SIGNS if first.lstrip().startswith(sign)), FASTA)
-    return format, itertools.chain((first,), chunks)
-
-
-def _easel_records(chunks, path, format):
-    stream, number = ChunkFile(chunks), 0
-    try:
-        with SequenceFile(io.BufferedReader(stream), format=format) as reader:
-            for number, sequence in enumerate(reader, 1):
-                text, accession = sequence.sequence.upper(), sequence.accession or ""
-                record = Record(sequence.name, sequence.description or "", text, number, accession)
-                yield _checked(record, path)
-    except PfamnetError:
-        if stream.failure is None:  # an illegal character, not a failure of the stream
-            raise
-    except _FAILURES as error:
-        if stream.failure is None:  # the message may quote the file, so it is shortened
-            text = " ".join(str(error.__cause__ or error).split()).rstrip(".")
-            text = shown(text.removeprefix("Could not parse file: "), 120) or type(error).__name__
-            raise PfamnetError(f"{path}: record {number + 1}: not {format}: {text}") from None
-    if stream.failure is not None:
-        raise stream.failure
+    format = next((name for sign, name in SIGNS if text.startswith(sign)), FASTA)
+    return format, lines, itertools.chain((text,), chunks)
 
 
 def _checked(record, path):
     where = f"{path}: record {record.number}"
     if not record.name:
         raise PfamnetError(f"{where}: no name")
+    if len(record.sequence) > MOST_RESIDUES:
+        raise PfamnetError(f"{where} '{shown(record.name)}': more than {MOST_RESIDUES:,} residues")
     if bad := _ILLEGAL.search(record.sequence):
         where += f" '{shown(record.name)}'"
         raise PfamnetError(f"{where}: illegal character {bad[0]!r} at position {bad.start() + 1}")

@@ -1,74 +1,79 @@
-"""Text files as bytes, lines or tables; plain or gzip, with errors that name file and line."""
+"""Text files as bytes, lines or tables; plain or compressed, with errors that name file and line."""
 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import itertools
 import sys
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import PfamnetError, reason
+from .compression import CHUNK, MARKS, OTHERS, Corrupt, unpacked
 
-_CHUNK = 1 << 20  # bytes read at once, and the most inflated at once
-_GZIP, _BYTE_ORDER_MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
-
-
-class BadGzip(PfamnetError):
-    """The gzip data of the input are corrupt."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TAR = slice(257, 262), b"ustar"
 
 
-class Truncated(BadGzip):
-    """The input ends within gzip data."""
+def on_stderr(text: str) -> None:
+    """Warn by a line on stderr."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
 
 
-def text_chunks(path: str | Path, stdin: BinaryIO | None = None) -> Iterator[bytes]:
-    """Yield the bytes of a file, or of stdin for ``-``, in pieces; gzip is inflated.
+def text_chunks(
+    path: str | Path, stdin: BinaryIO | None = None, warn: Callable[[str], None] = on_stderr
+) -> Iterator[bytes]:
+    """Yield the bytes of a file, or of stdin for ``-``, in pieces; what is compressed is unpacked.
 
-    Plain text and gzip (bgzip and other files of several members too) are recognised by content.
-    A byte order mark is removed. `stdin` is the process's own by default.
+    Plain text, gzip (bgzip and other files of several members too), bzip2 and xz are recognised by
+    content. A byte order mark is removed. `stdin` is the process's own by default.
 
     Raises:
-        PfamnetError: the file cannot be read or is empty.
-        BadGzip: after what could be inflated.
+        PfamnetError: the file cannot be read or is empty, or is packed in a way that is not read.
+        Corrupt: after what could be unpacked.
     """
     if str(path) != "-":
-        yield from file_chunks(path)
+        yield from file_chunks(path, warn)
     elif stream := stdin or getattr(sys.stdin, "buffer", None):
-        yield from _stream_chunks(stream, "-")
+        yield from _stream_chunks(stream, "-", warn)
     else:
         raise PfamnetError("-: stdin is closed")
 
 
-def file_chunks(path: str | Path) -> Iterator[bytes]:
+def file_chunks(path: str | Path, warn: Callable[[str], None] = on_stderr) -> Iterator[bytes]:
     """Yield the bytes of a file as `text_chunks` does; ``-`` is a file like any other."""
     try:
         with open(path, "rb") as stream:
-            yield from _stream_chunks(stream, path)
+            yield from _stream_chunks(stream, path, warn)
     except OSError as error:
         raise PfamnetError(f"{path}: {reason(error)}") from None
 
 
-def _stream_chunks(stream, path):
+def _stream_chunks(stream, path, warn):
     chunks = _raw_chunks(stream, path)
     first = _first_of(chunks, path)
-    if first.startswith(_GZIP):
-        chunks = _inflated(itertools.chain((first,), chunks), path)
+    mark = next(filter(first.startswith, MARKS), None)
+    if mark:
+        chunks = unpacked(itertools.chain((first,), chunks), mark, path, warn)
         first = _first_of(chunks, path)
+    other = next((what for mark, what in OTHERS.items() if first.startswith(mark)), None)
+    if first[_TAR[0]] == _TAR[1]:
+        other = "tar"
+    if other:
+        raise PfamnetError(f"{path}: {other} data, which are not read; unpack them first")
     yield first.removeprefix(_BYTE_ORDER_MARK)
     yield from chunks
 
 
 def _first_of(chunks, path):
     """The first piece of a text, long enough to show a mark even if a pipe yields single bytes."""
-    first = b""
+    first, marks = b"", (*MARKS, *OTHERS, _BYTE_ORDER_MARK)
     for chunk in chunks:
         first += chunk
-        if first and not (_GZIP.startswith(first) or _BYTE_ORDER_MARK.startswith(first)):
+        if first and not any(mark.startswith(first) for mark in marks):
             break
     if not first:
         raise PfamnetError(f"{path}: empty file")
@@ -79,7 +84,7 @@ def _raw_chunks(stream, path):
     # read1 returns what a pipe holds already instead of waiting for more
     read = getattr(stream, "read1", stream.read)
     try:
-        while chunk := read(_CHUNK):
+        while chunk := read(CHUNK):
             yield chunk
     except OSError as error:
         raise PfamnetError(f"{path}: {reason(error)}") from None
@@ -108,32 +113,21 @@ class ChunkFile(io.RawIOBase):
         return size
 
 
-def _inflated(chunks, path):
-    try:
-        with gzip.GzipFile(fileobj=ChunkFile(chunks)) as text:
-            while chunk := text.read1(_CHUNK):
-                yield chunk
-    except EOFError:
-        raise Truncated(f"{path}: truncated gzip data") from None
-    except (gzip.BadGzipFile, zlib.error):
-        raise BadGzip(f"{path}: corrupt gzip data") from None
-
-
 def numbered_lines(path: str | Path, lenient: bool = False) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a text file, gzipped or not.
+    """Yield (line number from 1, line without its end) of a text file, plain or compressed.
 
     Lines end in LF or CR LF. With `lenient`, bytes that are not UTF-8 are kept as surrogates
     (Pfam-A.seed has such among its references).
     """
     number = 0
     try:
-        for number, line in enumerate(io.BufferedReader(ChunkFile(file_chunks(path)), _CHUNK), 1):
+        for number, line in enumerate(io.BufferedReader(ChunkFile(file_chunks(path)), CHUNK), 1):
             try:
                 text = line.decode("utf-8", "surrogateescape" if lenient else "strict")
             except UnicodeDecodeError:
                 raise PfamnetError(f"{path}: line {number}: not UTF-8 text") from None
             yield number, text.rstrip("\r\n")
-    except BadGzip as error:
+    except Corrupt as error:
         raise PfamnetError(f"{error} after line {number}") from None
 
 
@@ -144,7 +138,7 @@ def read_table(
     delimiter: str = "\t",
     lenient: bool = False,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, {column: text}) of each row of a table with a header line, gzipped or not.
+    """Yield (line number, {column: text}) of each row of a table with a header line, plain or compressed.
 
     Arguments:
         path: of a tab-separated table, in which "-" is a missing value ("" here) and quotes are text, or

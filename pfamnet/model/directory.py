@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import PfamnetError
+from ..errors import PfamnetError, reason
 from ..families import Family, read_families
 from ..network.evalues import Calibration
 from ..profiles.store import ProfileStore
@@ -146,15 +146,18 @@ def check_files(path: Path, files: dict[str, str]) -> None:
 
 def read_description(path: Path) -> dict:
     """The content of a directory's model.json, checked by its own digest."""
-    if not path.is_dir():
-        raise PfamnetError(f"{path}: no such model directory")
     try:
+        os.scandir(path).close()
         text = (path / DESCRIPTION).read_bytes().decode()
         description = json.loads(text)
         intact = text == as_text(description)  # JSON ignores changes of white space
         digest = description.pop("digest")
     except FileNotFoundError:
+        if not path.exists():
+            raise PfamnetError(f"{path}: no such file or directory") from None
         raise PfamnetError(f"{path}: not a model directory ({DESCRIPTION} is missing)") from None
+    except (PermissionError, NotADirectoryError) as error:
+        raise PfamnetError(f"{path}: {reason(error)}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PfamnetError(f"{path}: {DESCRIPTION} is damaged") from None
     if not intact or digest != description_digest(description):

@@ -1,10 +1,11 @@
 """An HMM database as a model: every profile, no network.
 
-It is read completely, as HMMER ASCII or `.h3m`, plain or gzip; hmmpress is not needed.
+It is read completely, as HMMER ASCII or `.h3m`, plain or compressed; hmmpress is not needed.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +18,20 @@ from .directory import Model
 
 
 def find_database(path: Path) -> Path | None:
-    """The file of an HMM database, or None; as for hmmscan, a pressed one's `.h3m` may be left out."""
-    pressed = Path(f"{path}.h3m")
-    if not path.exists() and pressed.is_file():
-        return pressed
-    return path if path.exists() and not path.is_dir() else None
+    """The file of an HMM database, or None.
+
+    As for hmmscan, a pressed one's `.h3m` may be left out, its flat file may be empty, and what is not
+    there is looked for in the directories of the environment variable PFAMDB.
+    """
+    folders = os.environ.get("PFAMDB", "").split(":") if not path.exists() else []
+    for place in (path, *(Path(folder, path) for folder in folders if folder)):
+        pressed = Path(f"{place}.h3m")
+        empty = not place.exists() or (place.is_file() and place.stat().st_size == 0)
+        if empty and pressed.is_file():
+            return pressed
+        if place.exists() and not place.is_dir():
+            return place
+    return None
 
 
 def open_database(path: Path, warn: Callable[[str], None] | None = None) -> Model:

@@ -1,6 +1,7 @@
 """JSON Lines: one object for each query, with its hits and their domains.
 
-Numbers are unrounded. Queries without hits have a line too.
+Numbers are unrounded. Queries without hits have a line too. A byte 0xNN that is not UTF-8 is the
+escape \\udcNN.
 """
 
 import json
@@ -45,4 +46,5 @@ def _hit(hit):
 
 def _line(fields):
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace") + b"\n"  # names may hold what is no UTF-8
+    # a byte that is not UTF-8 is an escape: JSON, from which "surrogateescape" makes the byte again
+    return text.encode("utf-8", "backslashreplace") + b"\n"

@@ -26,8 +26,9 @@ class Writer:
     """A table under way: `write` once per query, then `close`.
 
     `out` is a file name, ``-`` for stdout, or a binary stream, which is left open; `head` precedes
-    the rows of the first query. A query's rows go out in one piece. After a failed write nothing
-    more is written. As a context manager it is closed, or abandoned if the block raised.
+    the rows of the first query. A file keeps its old content until then. A query's rows go out in one
+    piece. After a failed write nothing more is written. As a context manager it is closed, or abandoned
+    if the block raised.
 
     Raises:
         PfamnetError: the file cannot be opened.
@@ -37,12 +38,16 @@ class Writer:
     def __init__(self, out: str | BinaryIO, head: bytes = b"") -> None:
         self._head, self._broken, self._cut, self._queries = head, False, False, 0
         self._whole_at = None  # where the end of the table begins, once it is written
+        self._old = False  # whether the file still has the content of an earlier run
         self._path = None if out == "-" or hasattr(out, "write") else out
         if self._path is None:
             self._out = sys.stdout.buffer if out == "-" else out
             return
         try:
-            self._out = open(out, "wb")  # noqa: SIM115 - `finish` or `abandon` closes it
+            # `finish` or `abandon` closes it
+            self._out = open(out, "wb", opener=_without_emptying)  # noqa: SIM115
+            status = os.fstat(self._out.fileno())
+            self._old = stat.S_ISREG(status.st_mode) and status.st_size > 0
         except OSError as error:
             raise PfamnetError(f"{out}: cannot write: {reason(error)}") from None
 
@@ -68,6 +73,7 @@ class Writer:
 
     def end(self) -> None:
         """Write what ends the table; `abandon` can still take it back."""
+        self._empty()
         if self._path is not None and self._out.seekable():
             self._whole_at = self._out.tell()
         self._put(self._end())
@@ -81,6 +87,8 @@ class Writer:
     def abandon(self, reason: str = "") -> None:
         """Close the file as incomplete, for this reason; what `end` wrote is taken back if possible."""
         broken, self._broken = self._broken, True
+        if self._old:  # nothing was written
+            return _quietly(self._out.close)
         # if its head is still to come, an empty table looks like none
         mark = b"" if self._head else self._mark(" ".join(reason.split()))
         if self._path is None:
@@ -98,7 +106,14 @@ class Writer:
         """Write, the first time after the head."""
         data, self._head = self._head + data, b""
         if data:
+            self._empty()
             self._guarded(self._out.write, data)
+
+    def _empty(self):
+        """Remove the content of an earlier run."""
+        if self._old:
+            self._guarded(self._out.truncate)
+            self._old = False
 
     def _guarded(self, action, *args):
         if self._broken:
@@ -123,6 +138,10 @@ class Writer:
     def _mark(self, reason):
         """What stands at the end of a table that is incomplete."""
         return b"# incomplete: " + as_bytes(reason) + b"\n"
+
+
+def _without_emptying(path, flags):
+    return os.open(path, flags & ~os.O_TRUNC, 0o666)
 
 
 def _quietly(action, *args):

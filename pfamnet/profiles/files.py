@@ -4,10 +4,12 @@ A model's are in HMMER's own binary format (``.h3m``), one after another; in a `
 a gzip member, so that one profile can be read alone at its byte offset.
 """
 
+import bz2
 import contextlib
 import gzip
 import io
 import itertools
+import lzma
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -22,16 +24,17 @@ from ..records import shown
 from .hmm_guard import WatchedStream
 
 GZIP_MAGIC = b"\x1f\x8b"
+UNPACK = {GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 TOLERANCE = 1e-3  # by which a sum of probabilities may differ from 1
 # what pyhmmer and gzip raise on bytes that are no profiles, or half of one
-FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, OSError)
+FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, lzma.LZMAError, OSError)
 
 
 def read_hmms(path: str | os.PathLike, warn: Callable[[str], None] | None = None) -> Iterator[HMM]:
     """Read the protein profiles of a file, one at a time.
 
-    The file is HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain or gzip, whatever its name. HMMER itself
-    does not open it: it would silently read a ``path.h3m`` that lies beside instead.
+    The file is HMMER ASCII (HMMER 2 or 3) or ``.h3m``, plain, gzip, bzip2 or xz, whatever its name.
+    HMMER itself does not open it: it would silently read a ``path.h3m`` that lies beside instead.
 
     Arguments:
         warn: takes one line about profiles that HMMER searches though its own check finds them invalid.
@@ -46,8 +49,9 @@ def read_hmms(path: str | os.PathLike, warn: Callable[[str], None] | None = None
             raw = stack.enter_context(open(path, "rb", buffering=1 << 20))
             # pyhmmer asks the stream that it reads for more in a way that hides gzip's own
             # complaints; a buffer prevents that.
-            zipped = raw.peek(2)[:2] == GZIP_MAGIC
-            unzipped = gzip.open(raw) if zipped else raw  # noqa: SIM115 - `raw` is closed
+            begin = raw.peek(6)
+            opener = next((open_ for magic, open_ in UNPACK.items() if begin.startswith(magic)), None)
+            zipped, unzipped = opener is not None, opener(raw) if opener else raw
             watched = WatchedStream(io.BufferedReader(unzipped, 1 << 20) if zipped else raw)
             reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))
         except OSError as error:

@@ -65,7 +65,7 @@ def test_families_that_the_stored_one_lacks_begin_anew(folder):
 
 
 def test_what_is_no_light_network_is_refused(folder, tmp_path):
-    with pytest.raises(PfamnetError, match="no such model directory"):
+    with pytest.raises(PfamnetError, match="no such file or directory"):
         Stored(tmp_path / "none")
     model = open_model(folder)
     damaged = tmp_path / "damaged"

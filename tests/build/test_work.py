@@ -1,9 +1,13 @@
 """The work directory: steps that are kept, and threads."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pfamnet.build.options import BuildOptions
 from pfamnet.build.work import Threads, Work
+from pfamnet.errors import PfamnetError
 from pfamnet.io.replacing import replacing
 
 
@@ -52,3 +56,23 @@ def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
 def test_threads_keep_the_order_of_the_items(cpus, capfd):
     assert Threads(cpus).map("squares", lambda n: n * n, range(20)) == [n * n for n in range(20)]
     assert capfd.readouterr().err == ""
+
+
+def test_one_build_at_a_time(tmp_path):
+    folder = tmp_path / "m.work"
+    code = f"""
+from pathlib import Path
+from pfamnet.build.options import BuildOptions
+from pfamnet.build.work import Work
+work = Work(Path({str(folder)!r}), BuildOptions(()), resume=False)
+work.begin({{}})
+print("begun", flush=True)
+input()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as running:
+        assert running.stdout.readline() == b"begun\n"
+        with pytest.raises(PfamnetError, match="m.work: a build is running there"):
+            Work(folder, BuildOptions(()), resume=True).check()
+        running.kill()
+    Work(folder, BuildOptions(()), resume=True).check()

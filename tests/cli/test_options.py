@@ -298,3 +298,11 @@ def test_os_reason():
 
 def test_formats_are_known_to_the_help():
     assert {"fasta", "embl", "genbank", "uniprot", "stockholm"} <= set(FORMATS)
+
+
+def test_seeds_have_32_bits(capfd):
+    from scanning import PROTEINS
+
+    assert scan_here("--seed", 2**32 - 1, "-o", "/dev/null", LIBRARY, PROTEINS) == 0
+    assert scan_here("--seed", 2**32, "-o", "/dev/null", LIBRARY, PROTEINS) == 2
+    assert "--seed" in capfd.readouterr().err

@@ -273,3 +273,17 @@ def test_what_cannot_be_explored_is_one_line(faulty, tmp_path):
         build("--explore", tmp_path / "out", "--max-families", 3, faulty, check=False), 2
     )
     assert "<trainset>" in refused(build(tmp_path / "out", check=False), 2)
+
+
+def test_an_exploration_overwrites_only_an_exploration(faulty, tmp_path):
+    table = "accession\tname\nPF1\ta\n"
+    (tmp_path / "families.tsv").write_text(table)
+    for options in ([], ["--families", tmp_path / "families.tsv"]):
+        said = refused(build("--explore", tmp_path, *options, faulty, check=False))
+        assert f"{tmp_path / 'families.tsv'}: exists and would be overwritten" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"families.tsv", faulty.name}
+    assert (tmp_path / "families.tsv").read_text() == table
+    for _ in range(2):
+        build("--explore", tmp_path / "new", faulty)
+    options = ["--families", tmp_path / "new" / "families.tsv"]
+    assert "overwritten" in refused(build("--explore", tmp_path / "new", *options, faulty, check=False))

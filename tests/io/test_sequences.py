@@ -106,8 +106,9 @@ def test_accessions_and_numbers():
 def test_sniff(text, format):
     for size in (1, 3, 100):
         chunks = iter([text[i : i + size] for i in range(0, len(text), size)])
-        found, again = sniff(chunks)
-        assert found == format and b"".join(again) == text
+        found, lines, again = sniff(chunks)
+        blank = len(text) - len(text.lstrip())
+        assert (found, lines, b"".join(again)) == (format, text[:blank].count(b"\n"), text[blank:])
 
 
 def test_fasta_of_a_pipe_is_not_waited_for():
@@ -115,7 +116,7 @@ def test_fasta_of_a_pipe_is_not_waited_for():
         yield b">"
         raise AssertionError("asked for more than needed")
 
-    found, again = sniff(endless())
+    found, _, again = sniff(endless())
     assert found == "fasta" and next(again) == b">"
 
 
@@ -170,3 +171,41 @@ def test_nucleotides_are_warned_of_once():
         r"warning: x.fa: record 3 'gene\n': 100% of it is A, C, G, T, U or N: are these "
         "nucleotides? pfamnet expects proteins"
     ]
+
+
+LATIN = b"caf\xe9"
+LATIN_FILES = {
+    "genbank": b"LOCUS       N%s   4 aa\nDEFINITION  %s d.\nVERSION     V%s.1\nORIGIN\n        1 acde\n//\n",
+    "embl": b"ID   N%s  Reviewed; 4 AA.\nAC   V%s.1;\nDE   %s d.\nSQ   SEQUENCE 4 AA;\n     ACDE\n//\n",
+    "stockholm": b"# STOCKHOLM 1.0\n#=GS N%s AC V%s.1\n#=GS N%s DE d\nN%s ACDE\n//\n",
+}
+
+
+@pytest.mark.parametrize("format", LATIN_FILES)
+def test_bytes_that_are_not_utf8_are_kept(format):
+    text = LATIN_FILES[format].replace(b"%s", LATIN)
+    records = list(read_sequences("-", stdin=io.BytesIO(text * 2)))
+    assert [record.number for record in records] == [1, 2]
+    record, cafe = records[0], LATIN.decode("utf-8", "surrogateescape")
+    assert (record.name, record.sequence) == ("N" + cafe, "ACDE")
+    assert record.accession.rstrip(";").startswith("V" + cafe)
+    assert record.description.endswith("d" if format == "stockholm" else "d.")
+
+
+@pytest.mark.parametrize("format, text", (("a2m", b">L"), ("selex", b"\x8a \xd3")))
+def test_a_crash_of_the_reader_is_one_line(format, text, tmp_path, capfd):
+    path = tmp_path / "x"
+    path.write_bytes(text)
+    assert scan_here("--qformat", format, LIBRARY, path) in (0, 1)
+    out, err = capfd.readouterr()
+    assert out.count("\n") <= 1 and err.count("\n") == 1 and err.startswith("pfamnet-scan: ")
+
+
+def test_a_reader_that_dies_does_so_alone(monkeypatch, tmp_path):
+    script = tmp_path / "reader.py"
+    script.write_text('import os; print(\'["a", "", "", "acde"]\', flush=True); os.abort()')
+    monkeypatch.setattr("pfamnet.io.easel._READER", script)
+    records = read_sequences("-", "embl", io.BytesIO(b"ID   "))
+    assert next(records).sequence == "ACDE"
+    with pytest.raises(PfamnetError, match="^-: record 2: not embl: Easel, which reads it, crashed$"):
+        next(records)

@@ -251,9 +251,9 @@ def test_files_that_do_not_belong_to_a_model_do_no_harm(copy):
 
 
 def test_what_is_no_model_directory_is_refused(tmp_path, light_model):
-    assert "no such model directory" in refusal(tmp_path / "none")
+    assert "no such file or directory" in refusal(tmp_path / "none")
     assert "model.json is missing" in refusal(tmp_path)
-    assert "no such model directory" in refusal(light_model / "model.json")
+    assert "not a directory" in refusal(light_model / "model.json")
 
 
 @pytest.mark.parametrize("damage", ["missing", "flipped", "empty"])

@@ -29,7 +29,7 @@ def test_names_that_are_no_utf8(tmp_path):
     with JsonLinesWriter(str(path)) as writer:
         writer.write(Record('a\udcff"', "d\té", "", 1), [])
     assert json.loads(path.read_text()) == {
-        "query": 'a?"',
+        "query": 'a\udcff"',
         "accession": "",
         "description": "d\té",
         "length": 0,
@@ -41,3 +41,14 @@ def test_not_whole(tmp_path):
     writer = JsonLinesWriter(str(tmp_path / "x"))
     writer.abandon("why")
     assert json.loads((tmp_path / "x").read_text()) == {"incomplete": "why"}
+
+
+def test_bytes_that_are_not_utf8_are_kept(tmp_path):
+    names = [b"caf\xe9", b"caf\xe8", "caf\u00e9\n".encode()]
+    with JsonLinesWriter(str(tmp_path / "x")) as writer:
+        for name in names:
+            record = Record(name.decode("utf-8", "surrogateescape"), "", "ACDE", 1)
+            writer.write(record, [])
+    lines = (tmp_path / "x").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line)["query"].encode("utf-8", "surrogateescape") for line in lines]
+    assert found == names

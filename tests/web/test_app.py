@@ -51,7 +51,7 @@ def test_wrong_usage(monkeypatch, capfd, tmp_path):
         assert served(*wrong) == 2
     assert served("--port", 0, "--model", tmp_path / "none") == 1
     said = capfd.readouterr()
-    assert said.out == "" and said.err.count("\n") == 5 and "no such model directory" in said.err
+    assert said.out == "" and said.err.count("\n") == 5 and "no such file or directory" in said.err
 
 
 def test_help_and_version_need_no_gradio():

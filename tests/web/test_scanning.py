@@ -157,4 +157,4 @@ def test_an_archive_is_no_sequence_file(tmp_path):
     path = tmp_path / "a.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("a.fa"), io.BytesIO(b""))
-    assert "not FASTA" in refused("", str(path))
+    assert "tar data, which are not read" in refused("", str(path))

@@ -1,0 +1,96 @@
+"""Which outputs would destroy a file of the user's: this is known before any file is opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+
+PRESSED = (".h3m", ".h3f", ".h3i", ".h3p")  # what hmmpress makes of an HMM database
+MODEL = "model.json"  # names the files of a model directory
+# How files begin that people keep, and no output of a scan begins.
+SIGNS = {
+    **dict.fromkeys((b">", b"ID   ", b"LOCUS   "), "sequences"),
+    **dict.fromkeys((b"# STOCKHOLM", b"CLUSTAL"), "an alignment"),
+    **dict.fromkeys(
+        (b"HMMER", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3"), "profile HMMs"
+    ),
+    **dict.fromkeys((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\3\4"), "compressed data"),
+}
+
+
+def check_outputs(outputs: Iterable[str | None], inputs: Iterable[str]) -> None:
+    """Raise click.UsageError if an output is an input or another output, or holds what is no output.
+
+    Files are compared by path and, whatever links lead to them, by identity. What exists and is no
+    regular file (`/dev/null`, a named pipe) may be given any number of times.
+
+    Arguments:
+        outputs: paths; None and ``-`` are stdout.
+        inputs: files, model directories, or HMM databases without their ending; ``-`` is stdin.
+    """
+    read = {place for path in inputs for file in files_of(path) for place in places(file)}
+    written: set[Hashable] = set()
+    for path in outputs:
+        is_stdout = path in (None, "-")
+        file, name = (sys.stdout, "stdout") if is_stdout else (path, path)
+        here = {*places(file), *(["-"] if is_stdout else [])}
+        if here & read:
+            raise click.UsageError(f"{name}: is an input, which would be overwritten")
+        if here & written:
+            raise click.UsageError(f"{name}: given twice, and one would overwrite the other")
+        if here and not is_stdout and (found := content(path)):
+            raise click.UsageError(f"{name}: holds {found}, is not overwritten; is an argument missing?")
+        written |= here
+
+
+def files_of(path: str) -> Iterator[str | IO]:
+    """The files that the path of an input stands for."""
+    if path == "-":
+        yield sys.stdin
+    elif names := parts(path):
+        yield from (os.path.join(path, name) for name in names)
+    else:
+        yield from (f"{path}{ending}" for ending in ("", *PRESSED))
+
+
+def places(file: str | IO | None) -> Iterator[Hashable]:
+    """What two names of one file have in common; nothing if it exists and is no regular file."""
+    try:
+        status = os.stat(file) if isinstance(file, str) else os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return
+        yield status.st_dev, status.st_ino
+    except (OSError, ValueError, AttributeError):  # no such file; a stream that is closed or in memory
+        pass
+    if isinstance(file, str):
+        yield os.path.realpath(file)
+
+
+def content(path: str) -> str | None:
+    """In words, what a file holds that no output of a scan can be; None if it may be an old output."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:
+        return None  # it does not exist, or opening it for output will show what is wrong
+    for folder in Path(path).absolute().parents:
+        if any(
+            os.path.exists(folder / name) and os.path.samefile(folder / name, path) for name in parts(folder)
+        ):
+            return "a part of a model"
+    return next((what for sign, what in SIGNS.items() if begin.startswith(sign)), None)
+
+
+def parts(folder: str | Path) -> list[str]:
+    """The names of the files of which the model in a directory consists; none if there is no model."""
+    try:
+        return [MODEL, *map(str, json.loads(Path(folder, MODEL).read_bytes())["files"])]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []

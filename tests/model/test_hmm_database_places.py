@@ -1,0 +1,55 @@
+"""Where an HMM database is looked for, and what is said where there is none."""
+
+import bz2
+import gzip
+import lzma
+
+import pytest
+from scanning import LIBRARY, records, scan_here
+
+from pfamnet.errors import PfamnetError
+from pfamnet.model.directory import open_model
+from pfamnet.profiles.files import read_hmms, write_profiles
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "db").mkdir()
+    hmm = next(read_hmms(LIBRARY))
+    write_profiles(tmp_path / "db" / "pf.hmm.h3m", [hmm])
+    (tmp_path / "x.fa").write_bytes(records("P15056"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_an_empty_flat_file_beside_a_pressed_one(folder):
+    (folder / "db" / "pf.hmm").write_bytes(b"")
+    assert scan_here("-o", "/dev/null", "db/pf.hmm", "x.fa") == 0
+
+
+def test_directories_of_PFAMDB(folder, monkeypatch, capfd):
+    assert scan_here("pf.hmm", "x.fa") == 1
+    assert capfd.readouterr().err == "pfamnet-scan: pf.hmm: no such file or directory\n"
+    monkeypatch.setenv("PFAMDB", f"/none::{folder / 'db'}")
+    assert scan_here("-o", "/dev/null", "pf.hmm", "x.fa") == 0
+    (folder / "db" / "flat").write_bytes(gzip.decompress(LIBRARY.read_bytes()))
+    assert scan_here("-o", "/dev/null", "flat", "x.fa") == 0
+
+
+def test_a_directory_without_permission(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(PfamnetError, match="db: permission denied"):
+        open_model("db")
+
+
+@pytest.mark.parametrize("pack", (bz2.compress, lzma.compress))
+def test_compressed_databases(pack, folder):
+    text = gzip.decompress(LIBRARY.read_bytes())
+    (folder / "packed").write_bytes(pack(text))
+    assert [hmm.name for hmm in read_hmms("packed")] == [hmm.name for hmm in read_hmms(LIBRARY)]
+    (folder / "packed").write_bytes(pack(text)[:-20000])
+    with pytest.raises(PfamnetError, match="^packed: "):
+        list(read_hmms("packed"))
