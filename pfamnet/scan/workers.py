@@ -75,7 +75,7 @@ class Flow:
 
     def run(self) -> None:
         """Work on chunks of records, small ones first, so that the first results come soon."""
-        limits = chain((1, 4, 16, 64), repeat(self.most))
+        limits = chain((1, 8, 64), repeat(self.most))
         while chunk := self.take(next(limits)):
             self.finish(chunk)
 
