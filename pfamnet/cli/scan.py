@@ -36,7 +36,7 @@ EXCLUSIVE = (
 IN_TABLES = ("acc", "noali", "notextw", "textw")
 PROFILE_STAGE = ("max", *FILTERS, "nonull2", "domZ", "seed")
 NETWORK_STAGE = ("fast", "network", "device")
-MODES = ["hybrid", "profiles", "network"]
+MODES = ["auto", "hybrid", "profiles", "network"]
 TABLES = ("tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
 
 basic = options_of("Basic options")
@@ -81,7 +81,13 @@ expert = options_of("Other expert options")
 @cutoffs("--cut_ga", bool, "Use the profiles' GA gathering cutoffs; the network alone calls nothing.")
 @cutoffs("--cut_nc", bool, "Use the profiles' NC noise cutoffs.")
 @cutoffs("--cut_tc", bool, "Use the profiles' TC trusted cutoffs.")
-@network("--mode", MODES, "Network and profiles, every profile (as hmmscan), or network.", default="hybrid")
+@network(
+    "--mode",
+    MODES,
+    "hybrid: profiles of the network's candidates; profiles: every one, as hmmscan; network alone; "
+    "auto: profiles if that is as fast, else hybrid.",
+    default="auto",
+)
 @network("--fast", bool, "Search fewer candidate families for each protein.")
 @network(
     "--sensitive", bool, "Search more candidates, with fewer filters; the ESM network, if any, proposes."
@@ -126,7 +132,7 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     from ..io.sequences import no_nucleotides, read_sequences
     from ..model.hmm_database import find_database
     from ..output.outputs import Outputs
-    from ..scan.opening import needs_network, open_scanner, shipped_model
+    from ..scan.opening import mode_of, needs_network, open_scanner, shipped_model
     from ..scan.workers import in_order
 
     say = warn if options["verbose"] else lambda text: None
@@ -137,9 +143,11 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     model, scanner = open_scanner(path, scan_options, warn)
     gc.freeze()
     gc.enable()
-    say(f"model {model.path}: {len(model.families)} families; mode {options['mode']}; {threads} threads")
+    mode = mode_of(model, scan_options)
+    chosen = f"mode {mode}" + (", chosen by --mode auto" if options["mode"] == "auto" else "")
+    say(f"model {model.path}: {len(model.families)} families; {chosen}; {threads} threads")
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
-    written = as_output_options(options, query), model.name, scan_options.thresholds, model.families
+    written = as_output_options(options, query, mode), model.name, scan_options.thresholds, model.families
     with stopping_in_order(), Outputs(*written) as outputs:
         records = no_nucleotides(read_sequences(query, options["qformat"]), query, warn)
         for record, hits in in_order(records, scanner.scan, threads):
@@ -186,7 +194,7 @@ def check_paths(query: str, outputs: list[str]) -> None:
 def without_effect(given: set[str], mode: str, report: str = "tsv") -> list[str]:
     """A warning for each place in which options that were given have no effect."""
     places = {"text": [], "html": [("on a page", IN_TABLES)]}.get(report, [("on tabular output", IN_TABLES)])
-    if mode != "hybrid":
+    if mode in ("profiles", "network"):
         places.append((f"with --mode {mode}", PROFILE_STAGE if mode == "network" else NETWORK_STAGE))
     idle = [(place, [flag(name) for name in names if name in given]) for place, names in places]
     return [
@@ -224,7 +232,7 @@ def as_scan_options(options: dict, threads: int):
     )
 
 
-def as_output_options(options: dict, query: str):
+def as_output_options(options: dict, query: str, mode: str):
     """What to write, as `OutputOptions`."""
     from ..output.outputs import OutputOptions
 
@@ -236,6 +244,6 @@ def as_output_options(options: dict, query: str):
         directory=None if options["no_date"] else str(Path.cwd()),
         alignments=not options["noali"],
         width=0 if options["notextw"] else options["textw"] or 120,
-        exact=options["mode"] == "profiles",
+        exact=mode == "profiles",
         **{name: options[name] for name in ("out", "report", "header", "acc")},
     )
