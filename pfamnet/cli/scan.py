@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import os
 import shlex
+import stat
 import sys
 import time
 from pathlib import Path
@@ -37,6 +39,8 @@ IN_TABLES = ("acc", "noali", "notextw", "textw")
 PROFILE_STAGE = ("max", *FILTERS, "nonull2", "domZ", "seed")
 NETWORK_STAGE = ("fast", "network", "device")
 MODES = ["auto", "hybrid", "profiles", "network"]
+LONG = 20_000  # bytes of sequences, some 40 proteins: what is worth processes of its own
+MET = 50  # bytes for each family in sequences that meet nearly all profiles
 TABLES = ("tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
 
 basic = options_of("Basic options")
@@ -109,7 +113,7 @@ expert = options_of("Other expert options")
     "Assert that <seqfile> is in format <s>: no autodetection.",
     metavar="<s>",
 )
-@expert("--cpu", COUNT, "Number of threads (0: 1).  [HMMER_NCPU, or all processors]")
+@expert("--cpu", COUNT, "Number of processors to use (0: 1).  [HMMER_NCPU, or all processors]")
 def scan(files, **options):
     """Find the protein domains of each sequence of <seqfile> ('-': stdin), FASTA, plain or gzip.
 
@@ -132,7 +136,8 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     from ..io.sequences import no_nucleotides, read_sequences
     from ..model.hmm_database import find_database
     from ..output.outputs import Outputs
-    from ..scan.opening import mode_of, needs_network, open_scanner, shipped_model
+    from ..scan.opening import mode_of, needs_network, network_of, open_scanner, shipped_model
+    from ..scan.processes import Workers
     from ..scan.workers import in_order
 
     say = warn if options["verbose"] else lambda text: None
@@ -148,15 +153,30 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     say(f"model {model.path}: {len(model.families)} families; {chosen}; {threads} threads")
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
     written = as_output_options(options, query, mode), model.name, scan_options.thresholds, model.families
-    with stopping_in_order(), Outputs(*written) as outputs:
+    several = threads > 1 and network_of(model, scan_options) != "esm" and is_longer(query, LONG)
+    if several and mode != "network" and is_longer(query, MET * len(model.families)):
+        model.store.prepare(range(len(model.families)), threads)  # once for all processes
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(stopping_in_order())
+        working = stack.enter_context(Workers(scanner.scan, threads)).calls if several else scanner.scan
+        outputs = stack.enter_context(Outputs(*written))
         records = no_nucleotides(read_sequences(query, options["qformat"]), query, warn)
-        for record, hits in in_order(records, scanner.scan, threads):
+        for record, hits in in_order(records, working, threads):
             outputs.write(record, hits)
             sequences, residues = sequences + 1, residues + len(record.sequence)
             found += sum(hit.reported for hit in hits)
     if not sequences:
         warn(f"warning: {query}: no sequences")
     say(f"{sequences} sequences, {residues} residues, {found} hits in {time.monotonic() - begun:.1f} s")
+
+
+def is_longer(query: str, size: int) -> bool:
+    """Whether a sequence file has more bytes; one of unknown size, such as a pipe, has."""
+    try:
+        status = os.stat(query)
+    except OSError:
+        return query == "-"
+    return not stat.S_ISREG(status.st_mode) or status.st_size > size
 
 
 def warn(text: str) -> None:

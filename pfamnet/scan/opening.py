@@ -84,6 +84,15 @@ def mode_of(model: Model, options: ScanOptions) -> str:
     return "profiles" if saves_nothing(model, "light", options.sensitivity) else "hybrid"
 
 
+def network_of(model: Model, options: ScanOptions) -> str | None:
+    """The network that proposes, or None if every profile is searched."""
+    if mode_of(model, options) == "profiles":
+        return None
+    return options.network or (
+        "esm" if options.sensitivity == "sensitive" and "esm" in model.networks else "light"
+    )
+
+
 def saves_nothing(model: Model, network: str, sensitivity: str) -> bool:
     """Whether searching a network's candidates takes as long as searching every profile."""
     candidates = model.networks[network].sensitivities[sensitivity].candidates
@@ -109,10 +118,9 @@ def scanner_of(model: Model, options: ScanOptions):
     sensitive = options.sensitivity == "sensitive"
     engine = lambda limits, n=1: ProfileSearch(model.store, families, limits, options.alignments, n)
     filtered = limits.unfiltered() if sensitive else limits
-    mode = mode_of(model, options)
-    if mode == "profiles" or not model.networks:
+    mode, name = mode_of(model, options), network_of(model, options)
+    if name is None or not model.networks:
         return ExactScanner(engine(filtered, options.threads), len(families))
-    name = options.network or ("esm" if sensitive and "esm" in model.networks else "light")
     info, combination = model.networks[name], model.combination(name)
     choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
     if options.mode == "auto" and saves_nothing(model, name, options.sensitivity):
