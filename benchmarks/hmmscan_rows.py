@@ -77,7 +77,13 @@ def main(hmm, proteins, domains, families, count, model, seed, out):
             for name, options in HYBRID_SETS.items():
                 if name not in SETS:
                     run(work, ["hmmscan"], "theirs", name, [*options, "db.hmm"])
-                run(work, program("pfamnet-scan"), "ours", name, [*options, Path(model).absolute()])
+                run(
+                    work,
+                    program("pfamnet-scan"),
+                    "ours",
+                    name,
+                    ["--mode", "hybrid", *options, Path(model).absolute()],
+                )
                 result["hybrid mode"][name] = {kind: compare_hybrid(work, name, kind) for kind in KEYS}
     save(result | {"tables": tables(result)}, out)
 

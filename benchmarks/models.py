@@ -6,6 +6,7 @@ of real families, shuffled.  Such families cost what real ones do; they find not
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +46,12 @@ def with_families(model: Model, families: int, path: Path) -> Model:
     with ModelWriter(path) as writer:
         with open(writer.folder / PROFILES, "wb") as file:
             for place, i in enumerate(chosen):
-                family = vars(known[i]) | {"offset": file.tell()}
+                family = replace(known[i], offset=file.tell())
                 if place >= there:
                     name, accession = f"Padding_{place}", f"PX{place:05}.1"
                     hmms[i] = shuffled(hmms[i], name, accession, rng)
-                    family |= {"name": name, "accession": accession, "description": "", "clan": ""}
-                rows.append(type(known[i])(**family))
+                    family = replace(family, name=name, accession=accession, description="", clan="")
+                rows.append(family)
                 hmms[i].write(file, binary=True)
         write_families(writer.folder / FAMILIES, rows)
         graph = resized(onnx.load(model.path / GRAPH), chosen, there, rng)

@@ -7,7 +7,9 @@ Complete commands, start-up included, with default thresholds:
 - the hmmscan program on the same pressed profiles.
 
 The parts: `families` varies the number of families (beyond the model's own they are padding, see
-models.py), `lengths` the length of the proteins, `files` the size of the file, `startup` scans one protein.
+models.py), `modes` compares exact, hybrid and auto with hmmsearch, in turns, `lengths` varies the
+length of the proteins, `files` the size of the file, `startup` scans one protein. The peak memory
+is the program's own, without its worker processes.
 
     python benchmarks/speed.py --model DIR --proteins FASTA --cpu 2 --out FILE
 
@@ -40,8 +42,9 @@ from models import with_families
 
 from pfamnet.io.fasta import read_fasta
 
-PARTS = ("families", "lengths", "files", "startup")
+PARTS = ("modes", "families", "lengths", "files", "startup")
 PYHMMER = ("pyhmmer hmmsearch", "pyhmmer hmmscan")
+MODES = ("profiles", "hybrid", "auto")
 # comparisons (proteins x families) that a program gets at most
 BUDGET = {"pyhmmer hmmsearch": 3_200_000, "pyhmmer hmmscan": 1_600_000, "hmmscan": 640_000}
 FEWEST = 25  # proteins
@@ -64,12 +67,16 @@ def numbers(_, __, text: str) -> list[int]:
     help="numbers of families; 0: the model as it is",
 )
 @click.option("--count", default=2000, show_default=True, help="proteins for each number of families")
+@click.option("--some", default=500, show_default=True, help="proteins for each mode")
+@click.option(
+    "--turns", default=3, show_default=True, help="runs of each mode, in turns; the cheapest counts"
+)
 @click.option("--lengths", default="100,300,1000,3000,10000,35000", show_default=True, callback=numbers)
 @click.option("--residues", default=400_000, show_default=True, help="residues of the proteins of one length")
 @click.option("--files", default="1,10,100,1000,10000", show_default=True, callback=numbers, help="proteins")
 @click.option("--runs", default=11, show_default=True, help="runs of each command that starts up")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, cpu, parts, families, count, lengths, residues, files, runs, out):
+def main(model_path, proteins, cpu, parts, families, count, some, turns, lengths, residues, files, runs, out):
     """Time pfamnet-scan and its opponents."""
     model, records = read_model(model_path), list(read_fasta(proteins))
     result = {
@@ -80,6 +87,8 @@ def main(model_path, proteins, cpu, parts, families, count, lengths, residues, f
     }
     with tempfile.TemporaryDirectory() as folder, hmmscan_program() as hmmscan:
         race = Race(Path(folder), cpu, hmmscan)
+        if "modes" in parts:
+            result["modes"] = [race.modes(model, number, records[:some], turns) for number in families]
         if "families" in parts:
             result["families"] = [race.families(model, number, records[:count]) for number in families]
         if "lengths" in parts:
@@ -113,6 +122,26 @@ class Race:
         rows = self.ours(model, records) | self.opponents(model, number, records)
         shutil.rmtree(made, ignore_errors=True)
         return {"families": number, "padded": max(0, number - there), "programs": rows}
+
+    def modes(self, model, number, records, turns) -> dict:
+        """Every profile, the network's candidates, and what auto makes of it, beside hmmsearch."""
+        there = len(model.families)
+        number, made = number or there, self.folder / f"model.{number}"
+        if number != there:
+            model = with_families(model, number, made)
+        query, pressed, out = self.fasta(records), model.press(self.folder), self.folder / "theirs"
+        commands = {name: self.scan(model, query, "--mode", name) for name in MODES}
+        commands[PYHMMER[0]] = pyhmmer_command("hmmsearch", pressed, query, self.cpu, out)
+        taken, rows = {name: [] for name in commands}, {}
+        run(self.scan(model, self.fasta(records[:1], "one.fa"), "--mode", "hybrid"), self.variables)
+        for _ in range(turns):
+            for name, command in commands.items():
+                taken[name].append(self.timed(command, records))
+                rows[name] = count_rows(self.folder / "ours" if name in MODES else out)
+        shutil.rmtree(made, ignore_errors=True)
+        least = {name: min(costs, key=lambda cost: cost["cpu_s"]) for name, costs in taken.items()}
+        programs = {name: cost | {"rows": rows[name]} for name, cost in least.items()}
+        return {"families": number, "padded": max(0, number - there), "programs": programs}
 
     def ours(self, model, records) -> dict:
         run([*program("pfamnet-scan"), model.path, self.fasta(records[:1])], self.variables)
@@ -182,6 +211,12 @@ class Race:
         return {name: spread(costs) for name, costs in taken.items()}
 
 
+def count_rows(table: Path) -> int:
+    """The domains of a table."""
+    with open(table, "rb") as lines:
+        return sum(not line.startswith(b"#") for line in lines)
+
+
 def spread(costs: list[dict]) -> dict:
     """Median wall and CPU seconds of several runs, and the extremes of wall seconds."""
     wall, cpu = ([cost[name] for cost in costs] for name in ("wall_s", "cpu_s"))
@@ -205,6 +240,15 @@ def costs(row: dict) -> list:
 def tables(result: dict) -> dict[str, str]:
     """The tables of the parts that a result has."""
     made = {}
+    if "modes" in result:
+        rows = [
+            [f"{level['families']:,}", name, *costs(row), row["rows"], f"{ratio:.2f}"]
+            for level in result["modes"]
+            for name, row in level["programs"].items()
+            for ratio in [row["cpu_s"] / level["programs"][PYHMMER[0]]["cpu_s"]]
+        ]
+        header = ["families", "program", *COSTS, "domains", "CPU, hmmsearch is 1"]
+        made["speed-modes"] = markdown(header, rows, result)
     if "families" in result:
         rows = [row for level in result["families"] for row in family_rows(level)]
         header = ["families", "program", "proteins", *COSTS, "times the faster pyhmmer program"]

@@ -5,6 +5,7 @@ Each imports its own command alone, and large libraries when they are needed: `-
 """
 
 import gc
+import os
 import sys
 
 from .common import leave, run
@@ -12,6 +13,7 @@ from .common import leave, run
 
 def main_scan() -> None:
     gc.disable()  # until all is loaded: none of it is garbage
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts threads that it never uses
     from .scan import scan
 
     leave(run(scan))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
+import os
 import shlex
+import stat
 import sys
 import time
 from pathlib import Path
@@ -37,7 +40,9 @@ EXCLUSIVE = (
 IN_TABLES = ("acc", "noali", "notextw", "textw")
 PROFILE_STAGE = ("max", *FILTERS, "nonull2", "domZ", "seed")
 NETWORK_STAGE = ("fast", "network", "device")
-MODES = ["hybrid", "profiles", "network"]
+MODES = ["auto", "hybrid", "profiles", "network"]
+LONG = 20_000  # bytes of sequences, some 40 proteins: what is worth processes of its own
+MET = 50  # bytes for each family in sequences that meet nearly all profiles
 TABLES = ("tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
 
 basic = options_of("Basic options")
@@ -82,7 +87,13 @@ expert = options_of("Other expert options")
 @cutoffs("--cut_ga", bool, "Use the profiles' GA gathering cutoffs; the network alone calls nothing.")
 @cutoffs("--cut_nc", bool, "Use the profiles' NC noise cutoffs.")
 @cutoffs("--cut_tc", bool, "Use the profiles' TC trusted cutoffs.")
-@network("--mode", MODES, "Network and profiles, every profile (as hmmscan), or network.", default="hybrid")
+@network(
+    "--mode",
+    MODES,
+    "hybrid: profiles of the network's candidates; profiles: every one, as hmmscan; network alone; "
+    "auto: profiles if that is as fast, else hybrid.",
+    default="auto",
+)
 @network("--fast", bool, "Search fewer candidate families for each protein.")
 @network(
     "--sensitive", bool, "Search more candidates, with fewer filters; the ESM network, if any, proposes."
@@ -104,7 +115,7 @@ expert = options_of("Other expert options")
     "Assert that <seqfile> is in format <s>: no autodetection.",
     metavar="<s>",
 )
-@expert("--cpu", COUNT, "Number of threads (0: 1).  [HMMER_NCPU, or all processors]")
+@expert("--cpu", COUNT, "Number of processors to use (0: 1).  [HMMER_NCPU, or all processors]")
 def scan(files, **options):
     """Find the protein domains of each sequence of <seqfile> ('-': stdin), FASTA, plain or compressed.
 
@@ -127,7 +138,8 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     from ..io.sequences import no_nucleotides, read_sequences
     from ..model.hmm_database import find_database
     from ..output.outputs import Outputs
-    from ..scan.opening import needs_network, open_scanner, shipped_model
+    from ..scan.opening import mode_of, needs_network, network_of, open_scanner, shipped_model
+    from ..scan.processes import Workers
     from ..scan.workers import in_order
 
     say = warn if options["verbose"] else lambda text: None
@@ -138,21 +150,37 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     model, scanner = open_scanner(path, scan_options, warn)
     gc.freeze()
     gc.enable()
-    say(f"model {model.path}: {len(model.families)} families; mode {options['mode']}; {threads} threads")
+    mode = mode_of(model, scan_options)
+    chosen = f"mode {mode}" + (", chosen by --mode auto" if options["mode"] == "auto" else "")
+    say(f"model {model.path}: {len(model.families)} families; {chosen}; {threads} threads")
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
-    written = as_output_options(options, query), model.name, scan_options.thresholds, model.families
-    with stopping_in_order():
+    written = as_output_options(options, query, mode), model.name, scan_options.thresholds, model.families
+    several = threads > 1 and network_of(model, scan_options) != "esm" and is_longer(query, LONG)
+    if several and mode != "network" and is_longer(query, MET * len(model.families)):
+        model.store.prepare(range(len(model.families)), threads)  # once for all processes
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(stopping_in_order())
+        working = stack.enter_context(Workers(scanner.scan, threads)).calls if several else scanner.scan
         records = no_nucleotides(read_sequences(query, options["qformat"], warn=warn), query, warn)
         # before any output is opened: an input that cannot be read leaves old results as they are
         records = itertools.chain(list(itertools.islice(records, 1)), records)
-        with Outputs(*written) as outputs:
-            for record, hits in in_order(records, scanner.scan, threads):
-                outputs.write(record, hits)
-                sequences, residues = sequences + 1, residues + len(record.sequence)
-                found += sum(hit.reported for hit in hits)
+        outputs = stack.enter_context(Outputs(*written))
+        for record, hits in in_order(records, working, threads):
+            outputs.write(record, hits)
+            sequences, residues = sequences + 1, residues + len(record.sequence)
+            found += sum(hit.reported for hit in hits)
     if not sequences:
         warn(f"warning: {query}: no sequences")
     say(f"{sequences} sequences, {residues} residues, {found} hits in {time.monotonic() - begun:.1f} s")
+
+
+def is_longer(query: str, size: int) -> bool:
+    """Whether a sequence file has more bytes; one of unknown size, such as a pipe, has."""
+    try:
+        status = os.stat(query)
+    except OSError:
+        return query == "-"
+    return not stat.S_ISREG(status.st_mode) or status.st_size > size
 
 
 def warn(text: str) -> None:
@@ -179,7 +207,7 @@ def check_conflicts(given: set[str], mode: str) -> None:
 def without_effect(given: set[str], mode: str, report: str = "tsv") -> list[str]:
     """A warning for each place in which options that were given have no effect."""
     places = {"text": [], "html": [("on a page", IN_TABLES)]}.get(report, [("on tabular output", IN_TABLES)])
-    if mode != "hybrid":
+    if mode in ("profiles", "network"):
         places.append((f"with --mode {mode}", PROFILE_STAGE if mode == "network" else NETWORK_STAGE))
     idle = [(place, [flag(name) for name in names if name in given]) for place, names in places]
     return [
@@ -217,7 +245,7 @@ def as_scan_options(options: dict, threads: int):
     )
 
 
-def as_output_options(options: dict, query: str):
+def as_output_options(options: dict, query: str, mode: str):
     """What to write, as `OutputOptions`."""
     from ..output.outputs import OutputOptions
 
@@ -229,6 +257,6 @@ def as_output_options(options: dict, query: str):
         directory=None if options["no_date"] else str(Path.cwd()),
         alignments=not options["noali"],
         width=0 if options["notextw"] else options["textw"] or 120,
-        exact=options["mode"] == "profiles",
+        exact=mode == "profiles",
         **{name: options[name] for name in ("out", "report", "header", "acc")},
     )

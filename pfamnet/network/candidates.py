@@ -8,13 +8,15 @@ sum of log-odds over a run of blocks (Kadane's algorithm). The run is the networ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 CALLED = 64  # families per span whose scores are computed
 SPAN = 64  # blocks; a protein of several spans may have several times as many candidates
 CHUNK = 256  # blocks processed at once
+CELLS = 1 << 18  # log-odds whose runs are computed at once
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Proposal:
     peaks: np.ndarray
     scores: np.ndarray
     regions: np.ndarray
+
+    def moved(self, residues: int) -> Proposal:
+        """The same of a protein that has so many residues more before its first."""
+        return replace(self, regions=self.regions + residues)
 
 
 def spans(blocks: int) -> int:
@@ -55,9 +61,31 @@ def propose(
     order = passed[np.lexsort((passed, -peaks[passed]))]
     families = order if most is None else order[: most * spans(len(logits))]
     columns = families[: called * spans(len(logits))]
-    scores, starts, ends = best_runs(logits[:, columns + 1] - logits[:, :1])
+    scores, starts, ends = runs_of(logits, columns)
     regions = np.stack([starts * block, np.minimum(ends * block, length)], 1)
     return Proposal(families, peaks[families], scores, regions)
+
+
+def merged(parts: Sequence[Proposal]) -> Proposal:
+    """One proposal of several, for parts of one protein: of each family its best peak and its best score.
+
+    Families with scores come first.
+    """
+    peaks, calls = {}, {}
+    for part in parts:
+        for family, peak in zip(part.families.tolist(), part.peaks.tolist()):
+            peaks[family] = max(peak, peaks.get(family, -np.inf))
+        for family, score, region in zip(part.families.tolist(), part.scores.tolist(), part.regions.tolist()):
+            if family not in calls or score > calls[family][0]:
+                calls[family] = score, region
+    order = sorted(peaks, key=lambda family: (family not in calls, -peaks[family], family))
+    scored = [calls[family] for family in order[: len(calls)]]
+    return Proposal(
+        np.array(order, int),
+        np.array([peaks[family] for family in order], float),
+        np.array([score for score, _ in scored], float),
+        np.array([region for _, region in scored], int).reshape(-1, 2),
+    )
 
 
 def best_blocks(logits: np.ndarray) -> np.ndarray:
@@ -71,6 +99,14 @@ def best_blocks(logits: np.ndarray) -> np.ndarray:
         total = np.exp(odds - highest).sum(1, keepdims=True) + np.exp(-highest)
         np.maximum(best, (odds - (highest + np.log(total)) / 2).max(0), out=best)
     return best
+
+
+def runs_of(logits: np.ndarray, families: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`best_runs` of some families (m,), without a copy of all logits."""
+    few = max(1, CELLS // max(1, len(logits)))
+    parts = [families[start : start + few] for start in range(0, len(families), few)] or [families]
+    runs = [best_runs(logits[:, part + 1] - logits[:, :1]) for part in parts]
+    return tuple(map(np.concatenate, zip(*runs)))
 
 
 def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

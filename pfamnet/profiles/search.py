@@ -145,21 +145,27 @@ class ProfileSearch:
 
     def _by_family(self, queries: list[_Query], as_it_goes: bool) -> None:
         """Search all queries with one profile after another, which is faster."""
-        wanted = defaultdict(list)
-        for place, query in enumerate(queries):
-            for family in query.families if query.sequence else ():
-                wanted[family].append(place)
+        wanted, shared = defaultdict(list), None
+        if all(query.families is queries[0].families for query in queries):
+            wanted = dict.fromkeys(queries[0].families if queries else ())
+            shared = DigitalSequenceBlock(_AMINO, [query.sequence for query in queries if query.sequence])
+        else:
+            for query in queries:
+                for family in query.families if query.sequence else ():
+                    wanted[family].append(query.sequence)
         for family in self._turned(list(wanted)):
-            self._search(family, wanted[family], queries, as_it_goes)
+            block = shared or DigitalSequenceBlock(_AMINO, wanted[family])
+            self._search(family, block, queries, as_it_goes)
 
-    def _search(self, family: int, places: list[int], queries: list[_Query], as_it_goes: bool) -> None:
+    def _search(
+        self, family: int, block: DigitalSequenceBlock, queries: list[_Query], as_it_goes: bool
+    ) -> None:
         pipeline = self._pipeline(as_it_goes)
-        block = DigitalSequenceBlock(_AMINO, [queries[place].sequence for place in places])
         try:
             with self.store.borrowed([family]) as (profile,):
                 top = pipeline.search_hmm(profile, block)
         except OverflowError:
-            for half in _halves(places):
+            for half in _halves(block):
                 self._search(family, half, queries, as_it_goes)
             return
         for hit in top:

@@ -19,12 +19,16 @@ from .evidence import Appraiser
 from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, NetworkScanner, ProfileSearcher
 from .top import TopScanner
 
+# What a candidate and what the light network cost, counted in profiles where every one is searched
+# (`benchmarks/speed.py --part modes`). A profile costs less the more sequences it meets at once.
+CANDIDATE, NETWORK = 1.6, 580
+
 
 @dataclass(frozen=True)
 class ScanOptions:
     """How proteins are scanned."""
 
-    mode: str = "hybrid"  # hybrid, profiles or network
+    mode: str = "auto"  # auto, hybrid, profiles or network
     sensitivity: str = "default"  # one of SENSITIVITIES
     network: str | None = None  # light or esm; None: esm for a sensitive scan if there is one, else light
     device: str = "cpu"  # where the ESM network runs
@@ -56,7 +60,7 @@ def open_any(path: Path, options: ScanOptions, warn: Callable[[str], None]) -> M
         return open_model(path)
     if needs_network(options):
         raise PfamnetError(f"{path} is an HMM database and has no network")
-    if options.mode != "profiles":
+    if options.mode == "hybrid":
         warn(f"warning: {path} has no network: every profile is searched; pfamnet-build makes a model of it")
     return open_database(database, warn)
 
@@ -66,6 +70,35 @@ def needs_network(options: ScanOptions) -> bool:
     return options.mode == "network" or options.network is not None or options.top
 
 
+def mode_of(model: Model, options: ScanOptions) -> str:
+    """What `auto` is for a model: `profiles` where the network saves no time, else `hybrid`.
+
+    A scan that needs the network by its options, or has other filters for its candidates, is `hybrid`.
+    """
+    if options.mode != "auto":
+        return options.mode
+    if not model.networks:
+        return "profiles"
+    if needs_network(options) or options.sensitivity == "sensitive":
+        return "hybrid"
+    return "profiles" if saves_nothing(model, "light", options.sensitivity) else "hybrid"
+
+
+def network_of(model: Model, options: ScanOptions) -> str | None:
+    """The network that proposes, or None if every profile is searched."""
+    if mode_of(model, options) == "profiles":
+        return None
+    return options.network or (
+        "esm" if options.sensitivity == "sensitive" and "esm" in model.networks else "light"
+    )
+
+
+def saves_nothing(model: Model, network: str, sensitivity: str) -> bool:
+    """Whether searching a network's candidates takes as long as searching every profile."""
+    candidates = model.networks[network].sensitivities[sensitivity].candidates
+    return len(model.families) <= CANDIDATE * candidates + NETWORK
+
+
 def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):
     """The scanner of a model."""
     best = options.clan_overlaps == "best"
@@ -73,7 +106,7 @@ def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]
         options = replace(options, alignments=True)
         if not any(family.clan for family in model.families):
             warn("warning: no clans are known here: all overlapping domains are reported")
-    if options.network and options.mode != "profiles" and options.network not in model.networks:
+    if options.network and mode_of(model, options) != "profiles" and options.network not in model.networks:
         raise PfamnetError(f"{model.path}: has no {options.network} network")
     scanner = scanner_of(model, options)
     return BestOfClans(scanner, model.families) if best else scanner
@@ -85,17 +118,19 @@ def scanner_of(model: Model, options: ScanOptions):
     sensitive = options.sensitivity == "sensitive"
     engine = lambda limits, n=1: ProfileSearch(model.store, families, limits, options.alignments, n)
     filtered = limits.unfiltered() if sensitive else limits
-    if options.mode == "profiles" or not model.networks:
+    mode, name = mode_of(model, options), network_of(model, options)
+    if name is None or not model.networks:
         return ExactScanner(engine(filtered, options.threads), len(families))
-    name = options.network or ("esm" if sensitive and "esm" in model.networks else "light")
     info, combination = model.networks[name], model.combination(name)
     choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
+    if options.mode == "auto" and saves_nothing(model, name, options.sensitivity):
+        choice = replace(choice, threshold=-math.inf, most=len(families))  # another would only lose hits
     network = NetworkCaller(model.runtime(name, options.device), info, choice, limits, Z)
     if options.top:
         appraiser = Appraiser(model.store, families, choice.candidates, limits, options.alignments)
-        by_profiles = appraiser if options.mode == "hybrid" else None
+        by_profiles = appraiser if mode == "hybrid" else None
         return TopScanner(network, NetworkHits(network, families), by_profiles, combination)
-    if options.mode == "network":
+    if mode == "network":
         return NetworkScanner(network, NetworkHits(network, families))
     trial = engine(limits, options.threads) if sensitive else None
     profiles = ProfileSearcher(engine(filtered, options.threads), trial, info.block)

@@ -15,7 +15,8 @@ from ..families import Family
 from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
-from ..network.candidates import Proposal, propose, spans
+from ..network.candidates import Proposal, merged, propose, spans
+from ..profiles.long_sequences import windows
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
 from ..records import Record, overlap
@@ -24,6 +25,7 @@ from .evidence import View
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan searches without a trial
 MOST_SPANS = 4  # a longer protein has no more of them
 RIVALS = 8  # families that compete for one region, at most
+PART, SHARED = 32_768, 2_048  # residues that the network proposes for at once, and that two parts share
 PLACED = 0.3  # fraction of the network's region that an alignment must cover to replace it
 
 
@@ -88,12 +90,22 @@ class NetworkCaller:
     def calls(self, record: Record) -> NetworkCalls:
         """What the network says of a protein; nothing if it has no residues."""
         length = len(record.sequence)
-        if length:
-            logits = self.runtime.logits(record.sequence)
-            proposal = propose(logits, self.block, length, self.choice.threshold, self.choice.most)
-        else:
-            proposal = Proposal(np.empty(0, int), np.empty(0), np.empty(0), np.empty((0, 2), int))
+        parts = windows(length, PART, SHARED) if length else []
+        proposals = [self.proposed(record.sequence[start:end]).moved(start) for start, end in parts]
+        proposal = proposals[0] if len(parts) == 1 else merged(proposals)
         return NetworkCalls(proposal, *self.assess(proposal.scores, length))
+
+    def proposed(self, sequence: str) -> Proposal:
+        """The candidates of a protein, or of a part of a long one."""
+        logits = self.runtime.logits(sequence)
+        return propose(logits, self.block, len(sequence), self.choice.threshold, self.choice.most)
+
+    def view(self, sequence: str, start: int, end: int) -> View:
+        """The logits of the blocks that hold a region, seen with the part that it was found in."""
+        parts = [part for part in windows(len(sequence), PART, SHARED) if part[0] <= start and end <= part[1]]
+        left, right = parts[0]
+        logits = self.runtime.logits(sequence[left:right])
+        return View(logits[(start - left) // self.block : -(-(end - left) // self.block)])
 
     def assess(self, scores: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`log_p`, `evalues` and `sure` of scores (m,) on a protein of `length` residues."""
@@ -181,10 +193,9 @@ class NetworkHits:
             return rivals[0]
         families = calls.proposal.families[rivals]
         start, end = calls.proposal.regions[rivals[0]].tolist()
-        first, last = start // self.network.block, -(-end // self.network.block)
-        view = View(self.network.runtime.logits(record.sequence))
+        log_p = self.network.view(record.sequence, start, end).log_p()
         bits = {hit.family: hit.score for hit in self.aligned(record, families.tolist(), start, end)}
-        scores = self.combination.scores(view.log_p(first, last)[families], evidence(bits, families))
+        scores = self.combination.scores(log_p[families], evidence(bits, families))
         return rivals[int(scores.argmax())]
 
     def domain(self, record: Record, family: int, start: int, end: int, evalue: float, log_p: float):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import chain, repeat
 
@@ -21,17 +21,21 @@ HELD = 16_777_216  # residues under way, unless one record has more
 
 
 def in_order(
-    records: Iterable[Record], work: Callable[[list[Record]], list], threads: int, most: int = MOST
+    records: Iterable[Record],
+    work: Callable[[list[Record]], list] | Sequence[Callable[[list[Record]], list]],
+    threads: int,
+    most: int = MOST,
 ) -> Iterator[tuple[Record, object]]:
     """(record, its result) in the order of the records.
 
-    `work` takes at most `most` records and returns as many results. The result of a record must
-    not depend on the others. A bounded number of records is read ahead. A result is handed on as
-    soon as it and all before it are ready, even if the input is slow. An exception of the reader
-    or of the work is raised after the results of the records before it.
+    `work` takes at most `most` records and returns as many results; each thread may have its own.
+    The result of a record must not depend on the others. A bounded number of records is read ahead.
+    A result is handed on as soon as it and all before it are ready, even if the input is slow. An
+    exception of the reader or of the work is raised after the results of the records before it.
     """
-    flow = Flow(work, threads, most)
-    for target, arguments in [(flow.read, (records,)), *[(flow.run, ())] * threads]:
+    works = [work] * threads if callable(work) else work
+    flow = Flow(len(works), most)
+    for target, arguments in [(flow.read, (records,)), *[(flow.run, (one,)) for one in works]]:
         threading.Thread(target=target, args=arguments, daemon=True).start()
     try:
         yield from flow.results()
@@ -42,8 +46,8 @@ def in_order(
 class Flow:
     """What the reader, the workers and the taker of the results share."""
 
-    def __init__(self, work: Callable, threads: int, most: int):
-        self.work, self.threads, self.most = work, threads, most
+    def __init__(self, threads: int, most: int):
+        self.threads, self.most = threads, most
         self.changed = threading.Condition()
         self.order: deque[tuple[Record | None, Future]] = deque()  # read, and not yet handed on
         self.waiting: deque[tuple[Record, Future]] = deque()  # of these, what no worker has taken
@@ -73,11 +77,11 @@ class Flow:
         fits = self.residues + len(record.sequence) <= HELD
         return not self.order or (len(self.order) < AHEAD * self.threads and fits)
 
-    def run(self) -> None:
+    def run(self, work: Callable) -> None:
         """Work on chunks of records, small ones first, so that the first results come soon."""
-        limits = chain((1, 4, 16, 64), repeat(self.most))
+        limits = chain((1, 8, 64), repeat(self.most))
         while chunk := self.take(next(limits)):
-            self.finish(chunk)
+            self.finish(work, chunk)
 
     def take(self, limit: int) -> list[tuple[Record, Future]]:
         """Some of the waiting records, at most `limit`; none at the end."""
@@ -92,15 +96,15 @@ class Flow:
                 chunk.append(self.waiting.popleft())
             return chunk
 
-    def finish(self, chunk: list[tuple[Record, Future]]) -> None:
+    def finish(self, work: Callable, chunk: list[tuple[Record, Future]]) -> None:
         """Work on some records. If that fails, each alone shows which of them was the cause."""
         try:
-            results = list(zip(chunk, self.work([record for record, _ in chunk]), strict=True))
+            results = list(zip(chunk, work([record for record, _ in chunk]), strict=True))
         except BaseException as error:
             if len(chunk) == 1:
                 return chunk[0][1].set_exception(error)
             for one in chunk:
-                self.finish([one])
+                self.finish(work, [one])
         else:
             for (_, future), result in results:
                 future.set_result(result)

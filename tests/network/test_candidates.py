@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pfamnet.network.candidates import CALLED, CHUNK, SPAN, best_blocks, best_runs, propose
+from pfamnet.network import candidates
+from pfamnet.network.candidates import CALLED, CHUNK, SPAN, best_blocks, best_runs, merged, propose
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(
@@ -130,3 +131,22 @@ def test_only_the_difference_to_class_0_counts(shift):
     logits = np.concatenate([np.zeros((5, 1)), odds], 1)
     one, other = propose(logits, 16, 80), propose(logits + shift, 16, 80)
     assert one.scores == pytest.approx(other.scores, abs=1e-9)
+
+
+def test_few_families_at_a_time_have_the_same_runs(monkeypatch):
+    logits = np.random.default_rng(3).normal(size=(30, 12)).astype(np.float32)
+    together = propose(logits, 16, 480)
+    monkeypatch.setattr(candidates, "CELLS", 60)  # of eleven families two at a time
+    alone = propose(logits, 16, 480)
+    for name in ("families", "peaks", "scores", "regions"):
+        np.testing.assert_array_equal(getattr(together, name), getattr(alone, name))
+
+
+def test_of_parts_each_family_has_its_best_peak_and_its_best_score():
+    one = candidates.Proposal(np.array([3, 1]), np.array([5.0, 2.0]), np.array([9.0]), np.array([[0, 16]]))
+    other = candidates.Proposal(np.array([1, 3]), np.array([4.0, 1.0]), np.array([7.0]), np.array([[16, 32]]))
+    both = merged([one, other.moved(100)])
+    assert both.families.tolist() == [3, 1] and both.peaks.tolist() == [5, 4]
+    assert both.scores.tolist() == [9, 7] and both.regions.tolist() == [[0, 16], [116, 132]]
+    nothing = merged([])
+    assert nothing.families.shape == (0,) and nothing.regions.shape == (0, 2)

@@ -54,7 +54,7 @@ def test_no_date(tmp_path, capfd):
 
 def test_sources(tmp_path, capfd):
     model = untrained.write_model(tmp_path / "model")
-    assert run(scan, ["--gff3", str(tmp_path / "gff"), str(model), str(PROTEINS)]) == 0
+    assert run(scan, ["--mode", "hybrid", "--gff3", str(tmp_path / "gff"), str(model), str(PROTEINS)]) == 0
     assert {pairs["found_by"] for _, pairs in features((tmp_path / "gff").read_bytes())} == {
         "profile",
         "network",

@@ -79,7 +79,7 @@ def test_biopython_reads_it(capfdbinary):
 
 def test_hybrid_report(tmp_path, capfdbinary):
     model = untrained.write_model(tmp_path / "model")
-    assert run(scan, ["--report", "text", str(model), str(PROTEINS)]) == 0
+    assert run(scan, ["--report", "text", "--mode", "hybrid", str(model), str(PROTEINS)]) == 0
     text = capfdbinary.readouterr().out
     assert b"[network] " in text and b"[families in the model]" in text
     results = list(SearchIO.parse(io.StringIO(text.decode()), "hmmer3-text"))

@@ -223,7 +223,7 @@ def test_the_command(tmp_path, capfdbinary):
 
 def test_clans_and_sources_of_a_model(tmp_path, capfdbinary):
     model = untrained.write_model(tmp_path / "model")
-    assert run(scan, ["--report", "html", str(model), str(PROTEINS)]) == 0
+    assert run(scan, ["--report", "html", "--mode", "hybrid", str(model), str(PROTEINS)]) == 0
     data = data_of(capfdbinary.readouterr().out)
     clans = {row[2]: row[4] for row in data if row[0] == "f"}
     assert untrained.CLANS.items() <= clans.items() and set(clans.values()) == {"CL0016", ""}

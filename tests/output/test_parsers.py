@@ -31,7 +31,9 @@ def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     model = untrained.write_model(folder / "model")
     arguments = [word for kind in KINDS for word in (f"--{kind}", str(folder / kind))]
-    assert run(scan, [*arguments, "-o", str(folder / "tsv"), str(model), str(PROTEINS)]) == 0
+    assert (
+        run(scan, ["--mode", "hybrid", *arguments, "-o", str(folder / "tsv"), str(model), str(PROTEINS)]) == 0
+    )
     assert b"[network] " in (folder / "domtblout").read_bytes()
     return {kind: folder / kind for kind in (*KINDS, "tsv")}
 

@@ -1,6 +1,7 @@
 """The modes: hybrid, profiles, network; and HMM databases as models."""
 
 import gzip
+from dataclasses import replace
 
 import pytest
 import untrained
@@ -9,8 +10,10 @@ from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
+from pfamnet.model.directory import SENSITIVITIES, Model, NetworkInfo, Sensitivity
 from pfamnet.model.hmm_database import find_database, open_database
 from pfamnet.profiles.files import read_hmms, write_profiles
+from pfamnet.scan.opening import ScanOptions, mode_of
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def table(capfdbinary, *arguments):
 
 def test_hybrid_rows_are_those_of_every_profile(model, capfdbinary):
     """But for c-Evalues, which count the families reported for the query."""
-    hybrid = table(capfdbinary, model, PROTEINS)
+    hybrid = table(capfdbinary, "--mode", "hybrid", model, PROTEINS)
     every = table(capfdbinary, "--mode", "profiles", model, PROTEINS)
     every = {(row[3], row[0], row[9]): row for row in every}
     shared = [row for row in hybrid if row[23] != b"network"]
@@ -44,10 +47,32 @@ def test_hybrid_rows_are_those_of_every_profile(model, capfdbinary):
         other = every[row[3], row[0], row[9]]
         assert row[:11] + row[12:23] == other[:11] + other[12:23]
         assert float(row[11]) <= 1.05 * float(other[11])  # never more families
-    given = table(capfdbinary, "--domZ", "3", model, PROTEINS)
+    given = table(capfdbinary, "--mode", "hybrid", "--domZ", "3", model, PROTEINS)
     every = table(capfdbinary, "--domZ", "3", "--mode", "profiles", model, PROTEINS)
     every = {tuple(row[:23]) for row in every}
     assert all(tuple(row[:23]) in every for row in given if row[23] != b"network")
+
+
+def test_auto_searches_every_profile_where_the_network_saves_no_time(model, capfdbinary):
+    every = table(capfdbinary, "--mode", "profiles", model, PROTEINS)
+    assert table(capfdbinary, model, PROTEINS) == every
+    named = table(capfdbinary, "--network", "light", model, PROTEINS)
+    assert {row[23] for row in named} == {b"profile", b"network", b"both"}
+    found = {tuple(row[:11] + row[12:23]) for row in named}  # but for c-Evalues
+    assert found >= {tuple(row[:11] + row[12:23]) for row in every}
+
+
+@pytest.mark.parametrize(
+    ("families", "candidates", "mode"), [(3, 512, "profiles"), (1399, 512, "profiles"), (1400, 512, "hybrid")]
+)
+def test_what_auto_is_depends_on_candidates_and_families(families, candidates, mode):
+    sensitivity = Sensitivity(-5.0, candidates, 2 * candidates)
+    info = NetworkInfo(16, dict.fromkeys(SENSITIVITIES, sensitivity), None)
+    model = Model(None, [None] * families, None, {"light": info}, {})
+    assert mode_of(model, ScanOptions()) == mode
+    assert mode_of(model, ScanOptions(network="light")) == "hybrid"
+    assert mode_of(model, ScanOptions(sensitivity="sensitive")) == "hybrid"
+    assert mode_of(replace(model, networks={}), ScanOptions()) == "profiles"
 
 
 def test_network_alone(model, capfdbinary):
@@ -98,6 +123,9 @@ def test_a_library_is_scanned_by_every_profile(tmp_path, two, capfdbinary):
     expected = capfdbinary.readouterr().out
     assert run(scan, [str(LIBRARY), str(two)]) == 0
     said = capfdbinary.readouterr()
+    assert said.out == expected and not said.err
+    assert run(scan, ["--mode", "hybrid", str(LIBRARY), str(two)]) == 0
+    said = capfdbinary.readouterr()
     assert said.out == expected
     assert said.err.count(b"\n") == 1 and b"has no network: every profile is searched" in said.err
     ascii_, h3m = tmp_path / "a.hmm", tmp_path / "b.h3m"
@@ -132,6 +160,8 @@ def test_find_database(tmp_path):
     (tmp_path / "x.h3m").touch()
     assert find_database(tmp_path / "x") == tmp_path / "x.h3m"
     (tmp_path / "x").touch()
+    assert find_database(tmp_path / "x") == tmp_path / "x.h3m"  # hmmscan does not read the flat file
+    (tmp_path / "x").write_bytes(b"HMMER3/f")
     assert find_database(tmp_path / "x") == tmp_path / "x"
 
 

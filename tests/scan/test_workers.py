@@ -71,7 +71,7 @@ def test_the_first_results_come_soon_however_many_wait():
         all_read.set()
 
     list(in_order(reading(), work, 1))
-    assert sizes[:4] == [1, 4, 16, 64]
+    assert sizes[:3] == [1, 8, 64]
 
 
 def test_long_sequences_are_not_taken_together():

@@ -136,7 +136,7 @@ def test_a_library_in_the_place_of_a_model(tmp_path):
     warnings = []
     scanner = WebScanner(LIBRARY, 1, tmp_path, warnings.append)
     *_, result = scanner.scan(read_input(GOOD, None), "default")
-    assert "Pkinase" in result.page and "no network" in warnings[0] and len(warnings) == 1
+    assert "Pkinase" in result.page and not warnings
 
 
 @given(st.text() | st.sampled_from(browser.EVIL))
