@@ -122,6 +122,7 @@ class Material:
 
     def __init__(self, trainset: TrainSet, seed: int, residues: int = RESIDUES):
         self.families, seen = trainset.families, set(trainset.train.sequences)
+        self.clans = [family.clan or place for place, family in enumerate(self.families)]
         train, dev = pieces(trainset.train), pieces(trainset.dev) if trainset.dev else []
         self.train = self.by_family(train, seed)
         self.dev = self.by_family([piece for piece in dev if piece.sequence not in seen], seed)
@@ -162,8 +163,8 @@ class Material:
 
     def unrelated(self, index: int) -> np.ndarray:
         """Which of the others are unrelated to a family, as a mask; decoys always are."""
-        clans = [family.clan or place for place, family in enumerate(self.families)]
-        related = np.array([any(clans[i] == clans[index] for i in piece.near) for piece in self.chosen], bool)
+        clan = self.clans[index]
+        related = np.array([any(self.clans[i] == clan for i in piece.near) for piece in self.chosen], bool)
         return np.concatenate([~related, np.ones(2 * len(related), bool)])
 
 

@@ -2,8 +2,10 @@
 
 import csv
 import doctest
+import gzip
 import json
 import sys
+from pathlib import Path
 
 import accuracy
 import accuracy_measures as measures
@@ -16,22 +18,37 @@ import recall
 import reduced_split
 import report
 import speed
+import swissprot_families
+import synthetic
 import training
 from accuracy_measures import NONE, Answer
 from click import ClickException
 from click.testing import CliRunner
 from recall import Found
+from swissprot_families import Group, SplitFamily
+
+from pfamnet.io.fasta import read_fasta
+from pfamnet.profiles.files import read_hmms
 
 MACHINE = {"cpu": "C", "cores_used": 1, "pfamnet": "9", "pyhmmer": "8", "onnxruntime": None}
 
 
-@pytest.mark.parametrize("module", (common, hmmscan_rows, recall, report))
+@pytest.mark.parametrize("module", (common, hmmscan_rows, recall, report, swissprot_families))
 def test_examples_in_the_docstrings(module):
     assert doctest.testmod(module).failed == 0
 
 
 def test_every_benchmark_shows_its_help():
-    for module in (accuracy, hmmscan_rows, recall, reduced_split, report, speed, training):
+    for module in (
+        accuracy,
+        hmmscan_rows,
+        recall,
+        reduced_split,
+        report,
+        speed,
+        swissprot_families,
+        training,
+    ):
         assert CliRunner().invoke(module.main, ["--help"]).exit_code == 0
 
 
@@ -204,6 +221,84 @@ def test_a_reduced_split_leaves_out_complete_clans_and_cuts_others(tmp_path):
     assert all(keys["train"].count(name) == count(name) for name in families)
     assert set(keys["left_out"]) == left and len(keys["left_out"]) == 6 * 29
     assert not left & set(keys["dev"] + keys["test"])
+
+
+# -- families made of complete proteins
+
+
+def groups(*sizes, tested=()):
+    """Groups a, b, ... of so many proteins: a0, a1, ..."""
+    letters = "abcdefghijklmnop"[: len(sizes)]
+    return [
+        Group(f"{letter}0", tuple(f"{letter}{i}" for i in range(size)), letter in tested)
+        for letter, size in zip(letters, sizes)
+    ]
+
+
+def test_one_group_in_five_is_held_out_whatever_their_order():
+    family = swissprot_families.choose_folds(groups(*[1] * 11), seed=1)
+    assert len(family.held) == 2 and family.rows == [group.protein for group in family.train]
+    assert swissprot_families.choose_folds(groups(*[1] * 11)[::-1], seed=1) == family
+    assert {group.protein for group in family.held}.isdisjoint(family.rows)
+
+
+def test_groups_with_proteins_of_dev_or_test_are_held_out_first_and_always():
+    family = swissprot_families.choose_folds(groups(*[1] * 7, tested="c"), seed=1)
+    assert [group.protein for group in family.held] == ["c0"]
+    family = swissprot_families.choose_folds(groups(*[1] * 7, tested="abc"), seed=1)
+    assert {group.protein for group in family.held} == {"a0", "b0", "c0"}
+
+
+def test_in_a_small_family_near_duplicates_are_rows_too():
+    family = swissprot_families.choose_folds(groups(3, 1, 2), seed=1)
+    assert [group.protein for group in family.held] == ["b0"]
+    assert sorted(family.rows) == ["a0", "a1", "a2", "c0", "c1"]
+
+
+@pytest.mark.parametrize("sizes, tested", [((4, 4), ""), ((1, 1, 2), ""), ((1, 1, 1, 2), "d")])
+def test_a_family_of_too_few_groups_proteins_or_rows_is_none(sizes, tested):
+    assert swissprot_families.choose_folds(groups(*sizes, tested=tested), seed=1) is None
+
+
+def test_members_are_rows_trainable_near_duplicates_and_what_is_held_out():
+    a, b = groups(3, 2)
+    found = swissprot_families.member_rows(SplitFamily(["a0"], [a], [b]), trainable={"a2", "b1"})
+    assert list(found) == [("train", "a0", 1), ("train", "a2", 0), ("held", "b0", 0)]
+
+
+def test_a_database_of_families_is_made_from_clusters(tmp_path):
+    """Two families of eight, each with a protein of dev, and a lone protein; the clusters are given."""
+    rng = np.random.default_rng(1)
+    texts = {f"{f}{i}": synthetic.domain(f, rng) for f in (0, 1) for i in range(8)} | {"lone": "ACDEFGHIKL"}
+    folds = {"dev": ["00", "10"], "test": [], "rest": ["01", "11", "12"]}
+    folds["train"] = [name for name in texts if name not in sum(folds.values(), [])]
+    folds["test"] = ["lone2"]
+    texts["lone2"] = "LKIHGFEDCA"
+    for fold, names in folds.items():
+        (tmp_path / f"{fold}.fa.gz").write_bytes(
+            gzip.compress("".join(f">{name}\n{texts[name]}\n" for name in names).encode())
+        )
+    (tmp_path / "rest_train.txt.gz").write_bytes(gzip.compress(b"01\n"))
+    out = tmp_path / "out"
+    work = out / "work.0.5.hmmalign.42"
+    work.mkdir(parents=True)
+    (work / "linclust.0.8.tsv").write_text("".join(f"{name}\t{name}\n" for name in texts))
+    clusters = [(name if name.startswith("lone") else f"{name[0]}0", name) for name in texts]
+    (work / "cluster.0.5.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in clusters))
+    pfam = Path(__file__).parent.parent / "data" / "golden.hmm.gz"
+    words = [out, "--proteins", tmp_path, "--pfam", pfam, "--aligner", "hmmalign", "--cpu", 1]
+    done = CliRunner().invoke(swissprot_families.main, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    members = pandas.read_csv(out / "members.tsv", sep="\t", dtype=str)
+    assert members.family.value_counts().to_dict() == {"SP00001": 8, "SP00002": 8}
+    assert set(members.protein[members.fold == "held"]) == {"00", "10"}
+    read = lambda name: {record.name: record.sequence for record in read_fasta(out / name)}
+    assert read("held.fa.gz") == {name: texts[name] for name in ("00", "10")}
+    assert read("proteins.fa.gz").keys() == set(folds["train"] + folds["rest"])
+    new, every = (list(read_hmms(out / name)) for name in ("new.h3m", "all.h3m"))
+    assert [(hmm.name, hmm.accession) for hmm in new] == [("SP00001", "SP00001.1"), ("SP00002", "SP00002.1")]
+    assert all(hmm.cutoffs.gathering for hmm in new) and every[-2:] == new
+    assert len(every) == 2 + len(list(read_hmms(pfam)))
 
 
 # -- results and reports
