@@ -44,8 +44,6 @@ from .warm_start import Stored
 from .work import Threads, Work
 from .write_model import ModelOutput
 
-START_EXAMPLES = 131072  # residues that settle a light network with the weights of another model
-
 
 class Build:
     """One build; of several processes the first reads, builds and writes, the others only train with it.
@@ -183,8 +181,7 @@ class Build:
         if self.start is None:
             width = self.options.light_width
             return LightNetwork(LightConfig(sampler.families, **({"width": width} if width else {})))
-        examples = sampler.batches(0, START_EXAMPLES)[0]
-        return self.start.network(self.trainset.families, torch.from_numpy(examples.tokens))
+        return self.start.network(self.trainset.families)
 
     def train_light(self, train: Corpus, families: int) -> LightNetwork:
         options, block = self.options, LightConfig(families).block
