@@ -58,5 +58,7 @@ def esm_settings(options: BuildOptions) -> TrainSettings:
 
 def esm_sampler(train: Corpus, families: int, block: int, options: BuildOptions) -> Sampler:
     """Batches of training proteins with masked and substituted residues."""
-    settings = SamplerSettings(options.crop, options.power, alone=0.8, masked=0.03, substitutions=0.03)
+    settings = SamplerSettings(
+        options.crop, options.power, alone=0.8, masked=0.03, substitutions=0.03, by_length=True
+    )
     return Sampler(train, families, block, settings, options.seed)
