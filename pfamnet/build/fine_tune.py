@@ -1,19 +1,23 @@
-"""How a build fine-tunes ESM-2: network, learning rates, sampler and settings, from a BuildOptions."""
+"""How a build trains: the ESM-2 to fine-tune, samplers and settings, from a BuildOptions."""
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from ..errors import PfamnetError
 from ..network.esm import EsmNetwork
 from ..network.esm_files import load_encoder
 from ..training.corpus import Corpus
+from ..training.emission import Emission
 from ..training.lora import add_adapters
 from ..training.sampler import Sampler, SamplerSettings
 from ..training.settings import TrainSettings
 from .options import BuildOptions
 
-EVALUATE = 800_000  # residues between two evaluations on the validation set
+EVALUATE = 800_000  # residues between two evaluations of ESM-2 on the validation set
+EMITTED = 0.25  # fraction of the examples that profiles emit, unless --emit is 0
+POOL = 16  # batches drawn together
 
 
 def base_encoder(options: BuildOptions) -> nn.Module | None:
@@ -48,7 +52,7 @@ def esm_settings(options: BuildOptions) -> TrainSettings:
         options.esm_residues,
         options.batch,
         options.accumulate,
-        pool=16,
+        pool=POOL,
         evaluate=max(1, EVALUATE // (options.batch * options.accumulate)),
         precision=options.precision,
         optimizer=options.optimizer,
@@ -56,7 +60,36 @@ def esm_settings(options: BuildOptions) -> TrainSettings:
     )
 
 
-def esm_sampler(train: Corpus, families: int, block: int, options: BuildOptions) -> Sampler:
+def esm_sampler(
+    train: Corpus,
+    families: int,
+    block: int,
+    options: BuildOptions,
+    emission: Emission | None,
+    device: torch.device,
+) -> Sampler:
     """Batches of training proteins with masked and substituted residues."""
-    settings = SamplerSettings(options.crop, options.power, alone=0.8, masked=0.03, substitutions=0.03)
-    return Sampler(train, families, block, settings, options.seed)
+    settings = SamplerSettings(
+        options.crop,
+        options.power,
+        alone=0.8,
+        emitted=0.0 if options.recipe else EMITTED,
+        masked=0.03,
+        substitutions=0.03,
+        by_length=True,
+    )
+    return Sampler(train, families, block, settings, options.seed, emission, device)
+
+
+def light_settings(options: BuildOptions) -> TrainSettings:
+    """The settings of the light network's training loop."""
+    return TrainSettings(
+        options.light_residues,
+        pool=POOL,
+        lr=options.light_lr,
+        evaluate=1000,
+        patience=1000,
+        precision=options.precision,
+        optimizer=options.optimizer,
+        balance=options.balance,
+    )

@@ -27,14 +27,15 @@ from ..training.dev_accuracy import Measure
 from ..training.discriminant import finish_head, start_head
 from ..training.distillation import soft_labels
 from ..training.distributed import Group, own_device
+from ..training.emission import Emission
 from ..training.loop import Training
 from ..training.lora import merge_adapters
 from ..training.sampler import Sampler, SamplerSettings
-from ..training.settings import TrainSettings, optimizer_class
+from ..training.settings import optimizer_class
 from ..training.tracking import STATE as TRACKED
 from ..training.tracking import Tracker, check_tracker, open_tracker
 from ..trainset.sampling import sample
-from .fine_tune import base_encoder, esm_network, esm_sampler, esm_settings
+from .fine_tune import EMITTED, base_encoder, esm_network, esm_sampler, esm_settings, light_settings
 from .gathering import set_gathering
 from .hmms import build_profiles
 from .inputs import describe, read_inputs, with_emitted
@@ -43,8 +44,6 @@ from .provenance import input_digests, provenance
 from .warm_start import Stored
 from .work import Threads, Work
 from .write_model import ModelOutput
-
-START_EXAMPLES = 131072  # residues that settle a light network with the weights of another model
 
 
 class Build:
@@ -92,12 +91,12 @@ class Build:
     def run(self) -> None:
         """Build the model, and remove the work directory."""
         torch.set_num_threads(max(1, self.threads.cpus // self.group.local_size))
-        train, families = self.group.share(self.prepare)
+        train, families, emission = self.group.share(self.prepare)
         with closing(self.open_tracker()) as self.tracker:
-            esm = self.fine_tune(train, families) if self.options.base else None
+            esm = self.fine_tune(train, families, emission) if self.options.base else None
             if esm is not None:
                 train.soft = self.group.share(lambda: self.teach(esm, train))
-            light = self.train_light(train, families)
+            light = self.train_light(train, families, emission)
             self.group.close()
             if self.group.first:
                 self.write(light, esm)
@@ -115,8 +114,8 @@ class Build:
 
     # -- data and profiles
 
-    def prepare(self) -> tuple[Corpus, int]:
-        """What is learnt from, and the number of families."""
+    def prepare(self) -> tuple[Corpus, int, Emission | None]:
+        """What is learnt from: the corpus, the number of families, and the profiles that emit examples."""
         options, seed = self.options, self.options.seed
         self.encoder = base_encoder(options)
         self.start = Stored(options.light_from) if options.light_from else None
@@ -136,16 +135,16 @@ class Build:
             f"{len(trainset.dev.sequences)} in the validation set"
         )
         self.trainset, self.hmms = trainset, hmms
-        return Corpus(trainset.train), len(trainset.families)
+        return Corpus(trainset.train), len(trainset.families), Emission.of(hmms) if options.emit else None
 
     # -- networks
 
-    def fine_tune(self, train: Corpus, families: int) -> EsmNetwork:
+    def fine_tune(self, train: Corpus, families: int, emission: Emission | None) -> EsmNetwork:
         """ESM-2, fine-tuned; its head joined with a discriminant of its vectors."""
         options = self.options
         torch.manual_seed(options.seed)
         network = self.group.share(lambda: self.esm_network(train, families)).to(self.device)
-        sampler = esm_sampler(train, families, network.block, options)
+        sampler = esm_sampler(train, families, network.block, options, emission, self.device)
         groups = parameter_groups(network, options.lr, options.head_lr)
         self.train("esm", network, groups, sampler, esm_settings(options))
         if options.lora:
@@ -178,31 +177,23 @@ class Build:
         soft = self.work.step("soft.safetensors", make, load_file, save)
         return soft["classes"], soft["chances"]
 
-    def light_network(self, sampler: Sampler) -> LightNetwork:
+    def light_network(self, families: int) -> LightNetwork:
         """The light network to begin with."""
         if self.start is None:
             width = self.options.light_width
-            return LightNetwork(LightConfig(sampler.families, **({"width": width} if width else {})))
-        examples = sampler.batches(0, START_EXAMPLES)[0]
-        return self.start.network(self.trainset.families, torch.from_numpy(examples.tokens))
+            return LightNetwork(LightConfig(families, **({"width": width} if width else {})))
+        return self.start.network(self.trainset.families)
 
-    def train_light(self, train: Corpus, families: int) -> LightNetwork:
-        options, block = self.options, LightConfig(families).block
+    def train_light(self, train: Corpus, families: int, emission: Emission | None) -> LightNetwork:
+        options = self.options
         torch.manual_seed(options.seed)  # the same whether or not the fine-tuning was resumed
-        sampler = Sampler(train, families, block, SamplerSettings(power=options.power), options.seed)
-        network = self.group.share(lambda: self.light_network(sampler))
+        network = self.group.share(lambda: self.light_network(families))
         if not options.light_residues:
             return network.eval()
         network.to(self.device)
-        settings = TrainSettings(
-            options.light_residues,
-            lr=options.light_lr,
-            evaluate=1000,
-            patience=1000,
-            precision=options.precision,
-            optimizer=options.optimizer,
-            balance=options.balance,
-        )
+        drawn = SamplerSettings(power=options.power, emitted=EMITTED)
+        sampler = Sampler(train, families, network.block, drawn, options.seed, emission, self.device)
+        settings = light_settings(options)
         group = {"params": list(network.parameters())}
         group |= {"lr": settings.lr, "weight_decay": settings.weight_decay}
         self.train("light", network, [group], sampler, settings)

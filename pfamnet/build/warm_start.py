@@ -1,15 +1,8 @@
-"""A light network that begins with the weights of another model.
-
-A model directory stores convolutions with their normalisation folded in. Here each
-normalisation is set so that it only adds the stored bias: its mean and variance come from a
-batch of examples, its weight and bias undo them. The network then gives what the stored one
-gives, and can be trained further.
-"""
+"""A light network that begins with the weights of another model."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -40,16 +33,15 @@ class Stored:
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             raise PfamnetError(f"{path}: no weights of a light network") from None
 
-    def network(self, families: list[Family], tokens: torch.Tensor) -> LightNetwork:
-        """A network for `families`, settled by examples (B, L) int64; new families begin at random."""
+    def network(self, families: list[Family]) -> LightNetwork:
+        """A network for `families`; those that are new begin at random."""
         network = LightNetwork(LightConfig(**vars(self.config) | {"families": len(families)}))
         with torch.no_grad():
             network.embed.weight.copy_(self.tensors["embed"])
             self.fill_head(network.head, families)
-            for name, (convolution, norm) in named_convolutions(network):
-                convolution.weight.copy_(self.tensors[f"{name}.weight"])
-                norm.bias.copy_(self.tensors[f"{name}.bias"])
-            settle(network, tokens)
+            for name, parameter in network.named_parameters():
+                if name in self.tensors and not name.startswith("head."):
+                    parameter.copy_(self.tensors[name])
         return network
 
     def fill_head(self, head: nn.Linear, families: list[Family]) -> None:
@@ -60,28 +52,3 @@ class Stored:
         rows = [0, *(row for row, place in enumerate(places, 1) if place >= 0)]
         stored = [0, *(place + 1 for place in places if place >= 0)]
         head.weight[rows], head.bias[rows] = weight[stored], bias[stored]
-
-
-def named_convolutions(network: LightNetwork) -> Iterator[tuple[str, nn.Sequential]]:
-    """(name in the weight file, convolution and normalisation) of each convolution."""
-    yield "stem", network.stem
-    for index, residual in enumerate(network.body):
-        yield f"body.{index}.first", residual.first
-        yield f"body.{index}.second", residual.second
-    yield "context", network.context
-
-
-def settle(network: LightNetwork, tokens: torch.Tensor) -> None:
-    """Make every normalisation add its bias and change nothing else, on examples like these."""
-
-    def undo(norm, inputs):
-        variance, norm.running_mean[:] = torch.var_mean(inputs[0], (0, 2), correction=0)
-        norm.running_var.copy_(variance)
-        norm.weight.copy_(torch.sqrt(variance + norm.eps))
-        norm.bias.add_(norm.running_mean)
-
-    hooks = [norm.register_forward_pre_hook(undo) for _, (_, norm) in named_convolutions(network)]
-    network.eval()(tokens)
-    network.train()
-    for hook in hooks:
-        hook.remove()

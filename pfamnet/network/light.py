@@ -16,6 +16,8 @@ from torch.nn import functional as F
 
 from .tokens import PAD, VOCABULARY
 
+RARE = -8.0  # a family's logit in a new network
+
 
 @dataclass(frozen=True)
 class LightConfig:
@@ -41,20 +43,25 @@ class LightConfig:
         return cls(**known | {"dilations": tuple(known["dilations"])})
 
 
-def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1) -> nn.Sequential:
-    """A convolution with batch normalization; keeps the length, except for its stride."""
-    padding = dilation * (kernel // 2)
-    conv = nn.Conv1d(inputs, outputs, kernel, stride, padding, dilation, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm1d(outputs))
+def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1) -> nn.Conv1d:
+    """A convolution that keeps the length, except for its stride."""
+    conv = nn.Conv1d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    nn.init.zeros_(conv.bias)
+    return conv
 
 
 class Residual(nn.Module):
-    """Two dilated convolutions with a skip connection."""
+    """Two dilated convolutions with a skip connection.
+
+    The second begins at zero, so that a new network needs no normalisation (Zhang et al. 2019, "Fixup").
+    """
 
     def __init__(self, width: int, kernel: int, dilations: tuple[int, int]):
         super().__init__()
         self.first = convolution(width, width, kernel, dilations[0])
         self.second = convolution(width, width, kernel, dilations[1])
+        nn.init.zeros_(self.second.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(x + self.second(F.relu(self.first(x))))
@@ -73,6 +80,9 @@ class LightNetwork(nn.Module):
         self.context = convolution(2 * width, config.context, 3)
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(config.context, config.families + 1)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.constant_(self.head.bias, RARE)
+        nn.init.zeros_(self.head.bias[:1])
 
     def forward(self, tokens: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Logits (B, ceil(L / block), F + 1) of a batch of tokens (B, L) int64, padded to any length.

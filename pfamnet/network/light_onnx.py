@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .light import LightNetwork
 from .runtime import import_onnxruntime
@@ -30,19 +29,14 @@ RARE = 0.01  # fraction of the blocks in which a family exceeds its common log-o
 OPSET = 17
 
 
-def folded(network: LightNetwork) -> LightNetwork:
-    """A copy for inference: batch normalizations folded into the convolutions, weights rounded to float16."""
-    network = copy.deepcopy(network).eval()
-    for name, module in list(network.named_modules()):
-        if isinstance(module, nn.Sequential):
-            parent, _, child = name.rpartition(".")
-            setattr(network.get_submodule(parent), child, fuse_conv_bn_eval(*module))
-    return network.half().float().requires_grad_(False)
+def rounded(network: LightNetwork) -> LightNetwork:
+    """A copy for inference with the weights that `save_light` writes."""
+    return copy.deepcopy(network).eval().half().float().requires_grad_(False)
 
 
 def save_light(network: LightNetwork, path: Path) -> None:
-    """Write the folded weights, float16, and the configuration: what a later build can begin with."""
-    tensors = {name: tensor.half() for name, tensor in folded(network).state_dict().items()}
+    """Write the weights, float16, and the configuration: what a later build can begin with."""
+    tensors = {name: tensor.half() for name, tensor in rounded(network).state_dict().items()}
     tensors["embed"] = tensors.pop("embed.weight")
     tensors["head.weight"] = tensors["head.weight"].T.contiguous()
     save_file(tensors, path, {"config": json.dumps(network.config.to_json())})
@@ -73,11 +67,11 @@ def as_input(sequence: str) -> np.ndarray:
 
 
 class OneProtein(nn.Module):
-    """The folded network on complete blocks of one protein, as `export_light` writes it."""
+    """The network on complete blocks of one protein, as `export_light` writes it."""
 
     def __init__(self, network: LightNetwork, offsets: np.ndarray | None):
         super().__init__()
-        self.network = folded(network)
+        self.network = rounded(network)
         if offsets is not None:
             self.network.head.bias -= torch.from_numpy(offsets)
 

@@ -33,7 +33,7 @@ class Validation:
     def stepped(self, training: Training, loss: float) -> None:
         state, every = training.state, training.settings.evaluate
         if state.step % every == 0 or state.done:
-            mean = state.loss / ((state.step - 1) % every + 1)
+            mean = float(state.loss) / ((state.step - 1) % every + 1)
             state.loss = 0.0
             self.validate(training, mean)
             state.done = state.done or state.stale >= training.settings.patience

@@ -38,6 +38,7 @@ def save_checkpoint(training: Training) -> None:
     for index, moments in training.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
     meta = {name: asdict(getattr(training, name)) for name in ("settings", "state")}
+    meta["state"]["loss"] = float(training.state.loss)
     meta["scaler"] = training.scaler.state_dict()
     save_tensors(tensors, training.folder / CHECKPOINT, {"meta": json.dumps(meta)})
 

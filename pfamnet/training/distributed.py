@@ -1,7 +1,7 @@
 """Several processes that train one network, as torchrun and accelerate launch start them.
 
-Each draws its own batches, DistributedDataParallel averages their gradients, and on GPUs batch normalisation
-sees the rows of all. The first one reads and writes, and sends the others what they need.
+Each draws its own batches, and DistributedDataParallel averages their gradients. The first one reads and
+writes, and sends the others what they need.
 """
 
 from __future__ import annotations
@@ -54,23 +54,21 @@ class Group:
             raise SystemExit(1)  # the first process prints why
         return result[0][0]
 
-    def mean(self, value: float) -> float:
+    def mean(self, value: float | torch.Tensor) -> float | torch.Tensor:
         """The mean of a number over the processes."""
         if self.size == 1:
             return value
-        total = torch.tensor(value, dtype=torch.float64)
+        total = torch.tensor(float(value), dtype=torch.float64)
         with self.in_touch():
             distributed.all_reduce(total)
         return total.item() / self.size
 
     def wrapped(self, network: nn.Module) -> nn.Module:
-        """What to train in place of a network; it shares the network's weights and statistics."""
+        """What to train in place of a network; it shares the network's weights and buffers."""
         if self.size == 1:
             return network
         tensors = [*network.parameters(), *network.buffers()]
         twin = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
-        if tensors[0].is_cuda:
-            twin = nn.SyncBatchNorm.convert_sync_batchnorm(twin)
         with self.in_touch():
             return DistributedDataParallel(twin)
 

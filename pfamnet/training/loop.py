@@ -25,6 +25,8 @@ from .loss import batch_loss, class_weights
 from .sampler import Batch
 from .settings import State, TrainSettings, optimizer_class
 
+LOOK = 50  # steps between two looks at the loss, on a GPU
+
 
 class Training:
     """The training of one network.
@@ -83,7 +85,10 @@ class Training:
         while not state.done:
             loss = self.step(next(draws))
             state.step += 1
-            state.loss += loss
+            state.loss = state.loss + loss  # a tensor: reading it each time would make a GPU wait
+            if (self.device.type == "cpu" or state.step % LOOK == 0) and math.isnan(state.loss):
+                where = f"{self.name}: the loss is not a number at step {state.step}"
+                raise PfamnetError(f"{where}; try lower learning rates")
             state.seconds = time.monotonic() - begun
             state.done = state.step >= self.settings.steps
             self.tell("stepped", loss)
@@ -114,7 +119,7 @@ class Training:
             return (step + 1) / warm
         return 0.05 + 0.475 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
-    def step(self, batches: list[Batch]) -> float:
+    def step(self, batches: list[Batch]) -> torch.Tensor:
         """Train on the batches of one step; returns their loss."""
         seed = np.random.SeedSequence([self.sampler.seed, self.state.step, self.group.rank])
         torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout
@@ -123,21 +128,19 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         self.model.train()
         loss = self.group.mean(sum(self.backward(batch, batches) for batch in batches))
-        if math.isnan(loss):
-            where = f"{self.name}: the loss is not a number at step {self.state.step + 1}"
-            raise PfamnetError(f"{where}; try lower learning rates")
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return loss
 
-    def backward(self, batch: Batch, batches: list[Batch]) -> float:
+    def backward(self, batch: Batch, batches: list[Batch]) -> torch.Tensor:
         """Add the gradients of one batch of a step; processes exchange them after the last."""
-        tokens, lengths = (torch.from_numpy(array).to(self.device) for array in (batch.tokens, batch.lengths))
-        with nullcontext() if self.group.size == 1 or batch is batches[-1] else self.model.no_sync():
+        last = batch is batches[-1]
+        batch = batch.to(self.device)
+        with nullcontext() if self.group.size == 1 or last else self.model.no_sync():
             with self.context:
-                logits = self.model(tokens, lengths)
+                logits = self.model(batch.tokens, batch.lengths)
             loss = batch_loss(logits, batch, self.network.block, *self.balance) / len(batches)
             self.scaler.scale(loss).backward()
-        return loss.item()
+        return loss.detach()

@@ -30,21 +30,20 @@ def batch_loss(logits: torch.Tensor, batch: Batch, block: int, weights=None, off
 
     `logits` is (B, blocks, F + 1), `block` in residues; `weights` and `offsets` come from `class_weights`.
     """
-    logits, device = logits.float(), logits.device
+    logits = logits.float()
     if offsets is not None:
         logits = logits + offsets
-    rows, blocks, classes = torch.from_numpy(batch.blocks).to(device).T
-    share = torch.from_numpy(batch.weights).to(device)
-    if weights is not None:
-        share = share * weights[classes]
     chances = F.log_softmax(logits, -1)
-    loss = -(chances[rows, blocks, classes] * share).sum() / share.sum().clamp(min=1e-6)
-    if len(batch.pooled):
-        rows, labels = torch.from_numpy(batch.pooled).to(device).T
-        pooled = pool_logits(logits[rows], torch.from_numpy(batch.lengths).to(device)[rows], block)
-        # a mean over all examples, so that a few domains do not outweigh the blocks
-        loss = loss + F.cross_entropy(pooled, labels, weights, reduction="sum") / len(batch.tokens)
-    return loss
+    classes, share = batch.classes, batch.weights
+    if weights is not None:
+        share = share * weights[classes][:, None]
+    found = chances.gather(2, classes[:, None].expand(share.shape))
+    total = (found * share).sum() + (chances[..., 0] * batch.background).sum()
+    loss = -total / (share.sum() + batch.background.sum()).clamp(min=1e-6)
+    pooled = pool_logits(logits, batch.lengths, block)
+    # a mean over all examples, so that a few domains do not outweigh the blocks
+    own = F.cross_entropy(pooled, batch.pooled, weights, ignore_index=-1, reduction="sum")
+    return loss + own / len(batch.tokens)
 
 
 def pool_logits(logits: torch.Tensor, lengths: torch.Tensor, block: int) -> torch.Tensor:

@@ -1,7 +1,4 @@
-"""Training examples: crops of proteins with the families of each block. An example is one of
-
-- a crop of a full-length protein around a domain, or from anywhere (background);
-- an isolated domain, alone or between shuffled residues of another sequence and a second isolated domain.
+"""Batches of training examples, made by arithmetic on whole arrays, with the families of each block.
 
 Several correct families of a block share its weight: sister families of a clan match the same residues, and
 domains nest. The loss ignores residues of a family that the model does not have (index -1).
@@ -11,60 +8,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from ..network.tokens import MASK, PAD
-from .corpus import Corpus, block_range
+from .corpus import Corpus
+from .emission import Emission
+from .examples import Dice, Examples, ExampleSource, SamplerSettings
 
 BACKGROUND_WEIGHT = 0.2
-NEIGHBOUR = 0.3  # fraction of the flanks that hold a second domain
-
-
-class Example(NamedTuple):
-    """Tokens of one crop, and the places of its domains: (start, end, row of `Corpus.domains`)."""
-
-    tokens: np.ndarray
-    spans: list
-    alone: int = -1  # the row of the domain that fills the example, if one does
 
 
 @dataclass
 class Batch:
-    """Examples and their targets."""
+    """B examples of L tokens (blocks: L / block) and their targets; K is the most classes of an example."""
 
-    tokens: np.ndarray  # (B, L), padded
-    lengths: np.ndarray  # (B,)
-    blocks: np.ndarray  # (n, 3): row, block and class
-    weights: np.ndarray  # (n,) of these
-    pooled: np.ndarray  # (m, 2): row and class of the examples that are exactly one domain
+    tokens: torch.Tensor  # (B, L) int64, padded
+    lengths: torch.Tensor  # (B,)
+    classes: torch.Tensor  # (B, K)
+    weights: torch.Tensor  # (B, blocks, K) of these classes
+    background: torch.Tensor  # (B, blocks) weights of class 0
+    pooled: torch.Tensor  # (B,) class of an example that is exactly one domain, else -1
 
-
-@dataclass(frozen=True)
-class SamplerSettings:
-    crop: int = 256  # residues of the longest example
-    power: float = 0.6  # a family is drawn as its rows ** power
-    background: float = 0.1  # fraction of crops from anywhere in a full-length protein
-    alone: float = 0.4  # fraction of isolated domains that get no flanks
-    substitutions: float = 0.06  # fraction of residues replaced
-    masked: float = 0.0  # fraction of residues masked
-    soft: float = 0.5  # part of the target that a teacher, if there is one, decides
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in vars(self).values()))
 
 
 class Sampler:
-    """Draws batches from a corpus; `block` is the network's block size."""
+    """Draws batches from a corpus, on any device.
 
-    def __init__(self, corpus: Corpus, families: int, block: int, settings: SamplerSettings, seed: int = 0):
-        self.corpus, self.families, self.block = corpus, families, block
-        self.settings, self.seed = settings, seed
-        family = corpus.domains[:, 3]
-        rows = np.bincount(family[family >= 0])
-        weights = np.where(family >= 0, rows[family].astype(float) ** (settings.power - 1), 0)
-        self.domain_cdf = np.cumsum(weights) / weights.sum()
-        self.whole = np.flatnonzero(corpus.whole)
-        lengths = np.diff(corpus.offsets)[self.whole]
-        self.whole_cdf = np.cumsum(lengths) / max(lengths.sum(), 1)
+    Arguments:
+        corpus: what is learnt from.
+        families: how many there are, F.
+        block: the network's block size in residues.
+        seed: with step and rank of the process it decides each batch (on one kind of device).
+        emission: the profiles of the families, if `settings.emitted` is not 0.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        families: int,
+        block: int,
+        settings: SamplerSettings,
+        seed: int = 0,
+        emission: Emission | None = None,
+        device: torch.device | str = "cpu",
+    ):
+        self.corpus, self.families, self.block, self.settings = corpus, families, block, settings
+        self.seed, self.device = seed, torch.device(device)
+        self.source = ExampleSource(corpus, families, settings, emission, self.device)
+        self.tokens, self.offsets = self.source.tokens, self.source.offsets
+        self.soft = corpus.soft and [torch.as_tensor(array, device=self.device) for array in corpus.soft]
 
     def class_counts(self) -> np.ndarray:
         """The number of domains of each class (F + 1,), class 0 first."""
@@ -72,133 +68,82 @@ class Sampler:
         return np.bincount(families[families >= 0] + 1, minlength=self.families + 1)
 
     def batches(self, step: int, residues: int, count: int = 1, rank: int = 0) -> list[Batch]:
-        """`count` batches of about `residues` tokens each; seed, step and rank alone decide them.
+        """`count` batches of about `residues` tokens each; seed, step and rank alone decide them."""
+        dice, crop = Dice([self.seed, step, rank], self.device), self.settings.crop
+        length = self.source.expected if self.settings.by_length else crop
+        n = max(count, round(count * residues / length))
+        examples = self.source.draw(n, dice)
+        if self.settings.by_length:
+            parts = list(self.by_length(examples.length, count))
+            turns = torch.randperm(count, generator=dice.generator, device=self.device).tolist()
+            return [self.made(examples.take(parts[turn][0]), parts[turn][1], dice) for turn in turns]
+        cuts = [n * i // count for i in range(count + 1)]
+        return [self.made(examples.take(slice(a, b)), crop, dice) for a, b in zip(cuts, cuts[1:])]
 
-        Several batches are cut from examples sorted by length, so that little is padded.
-        """
-        rng = np.random.default_rng([self.seed, step, rank])
-        examples, total = [], 0
-        while total < count * residues or len(examples) < count:
-            examples.append(self.example(rng))
-            total += len(examples[-1].tokens) if count > 1 else self.settings.crop
-        if count == 1:
-            return [self.collate(examples, rng, self.settings.crop)]
-        examples.sort(key=lambda example: len(example.tokens))
-        ends, places = np.cumsum([len(example.tokens) for example in examples]), np.arange(1, count)
-        cuts = np.searchsorted(ends, total * places / count) + 1
+    def by_length(self, lengths: torch.Tensor, count: int) -> Iterator[tuple[torch.Tensor, int]]:
+        """The examples of `count` batches of about as many residues, and the width of each."""
+        order, places = torch.argsort(lengths, stable=True), np.arange(1, count)
+        ends = lengths[order].cumsum(0)
+        wanted = ends[-1] * torch.arange(1, count, device=self.device) / count
+        cuts = torch.searchsorted(ends, wanted.long()).cpu().numpy() + 1
         # each batch gets an example, even if one is as long as a batch
-        cuts = np.minimum(np.maximum.accumulate(cuts - places), len(examples) - count) + places
-        batches = [self.collate(examples[a:b], rng) for a, b in zip([0, *cuts], [*cuts, len(examples)])]
-        return [batches[i] for i in rng.permutation(count)]
+        cuts = np.minimum(np.maximum.accumulate(cuts - places), len(lengths) - count) + places
+        cuts = [0, *cuts.tolist(), len(lengths)]
+        longest = lengths[order[[cut - 1 for cut in cuts[1:]]]].tolist()
+        for first, last, most in zip(cuts, cuts[1:], longest):
+            yield order[first:last], -(-most // self.block) * self.block
 
-    def example(self, rng: np.random.Generator) -> Example:
-        size = self.settings.crop
-        if len(self.whole) and rng.random() < self.settings.background:
-            index = self.whole[np.searchsorted(self.whole_cdf, rng.random())]
-            room = len(self.corpus.sequence(index)) - size
-            return self.crop(index, int(rng.integers(0, max(room, 0) + 1)))
-        row = self.draw_domain(rng)
-        index, start, end, _ = self.corpus.domains[row]
-        if not self.corpus.whole[index]:
-            return self.isolated(row, rng)
-        if end - start > size:
-            low, high = sorted((start - size // 4, end - size + size // 4))
-        else:
-            low, high = end - size, start
-        room = max(len(self.corpus.sequence(index)) - size, 0)
-        return self.crop(index, int(np.clip(rng.integers(low, high + 1), 0, room)))
+    def made(self, part: Examples, width: int, dice: Dice) -> Batch:
+        """The batch of some examples, `width` tokens long."""
+        at = torch.arange(width, device=self.device)
+        inside = at < part.length[:, None]
+        size = self.source.sizes(part.other)[:, None]
+        shuffled = (dice.uniform(len(part.length), width) * size).long().minimum(size - 1)
+        source = self.offsets[part.other][:, None] + shuffled
+        for piece in (0, 1):
+            offset = at - part.place[:, piece, None]
+            held = (offset >= 0) & (offset < part.size[:, piece, None])
+            source = torch.where(held, part.source[:, piece, None] + offset, source)
+        behind = source - len(self.tokens)
+        tokens = self.tokens[source.clamp(max=len(self.tokens) - 1)]
+        if len(part.emitted):
+            tokens = torch.where(behind < 0, tokens, part.emitted[behind.clamp(min=0)])
+        tokens = self.disturbed(torch.where(inside, tokens.long(), PAD), inside, dice)
+        return Batch(tokens, part.length, *self.targets(part, width // self.block), part.pooled)
 
-    def draw_domain(self, rng: np.random.Generator) -> int:
-        row = int(np.searchsorted(self.domain_cdf, rng.random()))
-        return min(row, len(self.domain_cdf) - 1)  # rounding may leave the last sum below 1
+    def disturbed(self, tokens: torch.Tensor, inside: torch.Tensor, dice: Dice) -> torch.Tensor:
+        """Substitute and mask a fraction of the residues."""
+        settings, most = self.settings, len(self.tokens)
+        chance = dice.uniform(*tokens.shape)
+        # residues of the corpus replace them, so that the composition stays
+        place = (dice.uniform(*tokens.shape) * most).long().clamp(max=most - 1)
+        swap = inside & (chance < settings.substitutions)
+        tokens = torch.where(swap, self.tokens[place].long(), tokens)
+        return torch.where(inside & (chance > 1 - settings.masked), MASK, tokens)
 
-    def crop(self, index: int, start: int) -> Example:
-        """`settings.crop` residues of sequence `index` from `start`."""
-        end = start + self.settings.crop
-        rows = self.corpus.domains_of(index)
-        spans = [
-            (max(first, start) - start, min(last, end) - start, row)
-            for row, (first, last) in zip(rows, self.corpus.domains[rows.start : rows.stop, 1:3])
-            if first < end and last > start
-        ]
-        return Example(self.corpus.sequence(index)[start:end], spans)
+    def targets(self, part: Examples, blocks: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Classes, their weights in each block, and the weights of class 0, as in `Batch`."""
+        claims, held = self.claims(part, blocks)
+        background = (held & ~claims.any(-1)) * BACKGROUND_WEIGHT
+        known = (claims & (part.families >= 0)[:, None]).float()
+        weights = known / known.sum(-1, keepdim=True).clamp(min=1)
+        classes = part.families + 1
+        if self.soft is None:
+            return classes, weights, background
+        labels, chances = (array[part.rows] for array in self.soft)
+        seen = (part.rows >= 0) & chances.any(-1)
+        share = torch.where(seen, self.settings.soft, 0.0)[..., None]
+        classes = torch.cat([classes[..., None], labels], -1)
+        split = torch.cat([1 - share, share * chances], -1)
+        return classes.flatten(1), (weights[..., None] * split[:, None]).flatten(2), background
 
-    def isolated(self, row: int, rng: np.random.Generator) -> Example:
-        domain, size = self.corpus.sequence(self.corpus.domains[row, 0]), self.settings.crop
-        if len(domain) > size:
-            start = int(rng.integers(0, len(domain) - size + 1))
-            return Example(domain[start : start + size], [(0, size, row)], row)
-        if rng.random() < self.settings.alone:
-            return Example(domain, [(0, len(domain), row)], row)
-        start = int(rng.integers(0, size - len(domain) + 1))
-        end = start + len(domain)
-        before, spans = self.flank(start, True, rng)
-        after, more = self.flank(size - end, False, rng)
-        spans += [(s + end, e + end, other) for s, e, other in more]
-        return Example(np.concatenate([before, domain, after]), [*spans, (start, end, row)])
-
-    def flank(self, room: int, before: bool, rng: np.random.Generator) -> tuple[np.ndarray, list]:
-        """`room` shuffled residues, some of them replaced by a neighbour domain; and its span, if any."""
-        neighbour, spans = np.zeros(0, np.uint8), []
-        if rng.random() < NEIGHBOUR:
-            row = self.draw_domain(rng)
-            index = self.corpus.domains[row, 0]
-            domain = self.corpus.sequence(index)
-            if not self.corpus.whole[index] and len(domain) <= room:
-                start = room - len(domain) if before else 0
-                neighbour, spans = domain, [(start, start + len(domain), row)]
-        other = self.corpus.sequence(int(rng.integers(len(self.corpus))))
-        parts = rng.choice(other, room - len(neighbour)), neighbour
-        return np.concatenate(parts if before else parts[::-1]), spans
-
-    def collate(self, examples: list[Example], rng: np.random.Generator, length: int = 0) -> Batch:
-        """Pad examples to at least `length` tokens, and disturb them."""
-        lengths = np.array([len(example.tokens) for example in examples], np.int64)
-        length = max(length, lengths.max())
-        length += -length % self.block  # few shapes occur: each new one costs time
-        tokens = np.full((len(examples), length), PAD, np.int64)
-        for row, example in enumerate(examples):
-            tokens[row, : lengths[row]] = example.tokens
-        self.disturb(tokens, rng)
-        targets = [(row, *target) for row, e in enumerate(examples) for target in self.targets(e)]
-        table = np.array(targets, np.float64).reshape(-1, 4)
-        families = self.corpus.domains[:, 3]
-        pooled = [(row, families[e.alone] + 1) for row, e in enumerate(examples) if e.alone >= 0]
-        blocks, weights = table[:, :3].astype(np.int64), table[:, 3].astype(np.float32)
-        return Batch(tokens, lengths, blocks, weights, np.array(pooled, np.int64).reshape(-1, 2))
-
-    def disturb(self, tokens: np.ndarray, rng: np.random.Generator) -> None:
-        """Substitute and mask a fraction of the residues, in place."""
-        chance = rng.random(tokens.shape, dtype=np.float32)
-        residue = tokens != PAD
-        swap = residue & (chance < self.settings.substitutions)
-        # residues of the batch itself replace them, so that the composition stays
-        tokens[swap] = rng.choice(tokens[residue], int(swap.sum()))
-        tokens[residue & (chance > 1 - self.settings.masked)] = MASK
-
-    def targets(self, example: Example) -> Iterator[tuple[int, int, float]]:
-        """Block, class and weight of each target of an example."""
-        claims: list = [None] * -(-len(example.tokens) // self.block)
-        for start, end, domain in example.spans:
-            if end == len(example.tokens):  # the last block may be short, but it is full
-                end = len(claims) * self.block
-            first, last = block_range(start, end, self.block)
-            for block in range(first, min(last, len(claims))):
-                claims[block] = (claims[block] or []) + self.classes(domain)
-        for block, claim in enumerate(claims):
-            if claim is None:
-                yield block, 0, BACKGROUND_WEIGHT
-            else:
-                total = sum(weight for _, weight in claim)
-                yield from ((block, label, weight / total) for label, weight in claim)
-
-    def classes(self, domain: int) -> list[tuple[int, float]]:
-        """Classes and weights of one domain: its family, and what a teacher predicted."""
-        family = int(self.corpus.domains[domain, 3])
-        if family < 0:
-            return []
-        if self.corpus.soft is None or not self.corpus.soft[1][domain].any():
-            return [(family + 1, 1.0)]
-        share = self.settings.soft
-        labels, chances = self.corpus.soft[0][domain], self.corpus.soft[1][domain]
-        return [(family + 1, 1 - share), *zip(labels.tolist(), (share * chances).tolist())]
+    def claims(self, part: Examples, blocks: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Which blocks each domain claims (n, blocks, K), as `block_range`; and which hold residues."""
+        block, turn = self.block, torch.arange(blocks, device=self.device)[:, None]
+        used = -(-part.length[:, None] // block)  # the last block may be short, but counts as full
+        ends = torch.where(part.ends == part.length[:, None], used * block, part.ends)
+        first, last = (part.starts + block // 2) // block, (ends + block // 2) // block
+        middle = (part.starts + ends - 1) // 2 // block
+        first = torch.where(last > first, first, middle)[:, None]
+        last = torch.where(last[:, None] > first, last[:, None], middle[:, None] + 1)
+        return (turn >= first) & (turn < last) & (part.ends > 0)[:, None], turn[:, 0] < used

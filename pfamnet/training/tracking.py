@@ -73,7 +73,7 @@ class Tracker:
         if training.state.step % EVERY == 0:
             now, residues = time.monotonic(), training.settings.step_residues * len(self.losses)
             values = {
-                "loss": sum(self.losses) / len(self.losses),
+                "loss": float(sum(self.losses)) / len(self.losses),
                 "residues_per_second": residues / (now - self.begun),
                 "learning_rate": max(group["lr"] for group in training.optimizer.param_groups),
                 "memory_mib": memory(training.device),

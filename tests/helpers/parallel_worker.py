@@ -99,7 +99,8 @@ def training(name, folder, group=None, stop=1000):
         precision="fp32",
         balance="inverse" if name == "inverse" else "none",
     )
-    sampler = Sampler(corpus(), FAMILIES, network.block, SamplerSettings(crop=64), 7)
+    drawn = SamplerSettings(crop=64, by_length=isinstance(network, EsmNetwork))
+    sampler = Sampler(corpus(), FAMILIES, network.block, drawn, 7)
     measure = lambda network: 1 / (1 + float(sum(weight.abs().sum() for weight in network.head.parameters())))
     groups = (
         parameter_groups(network, 1e-3, 3e-3)

@@ -46,14 +46,14 @@ class Batches:
     def batch(self, rng):
         labels = rng.integers(0, self.families, self.rows)
         tokens = 4 + rng.integers(0, 3, (self.rows, 3 * BLOCK)) + 3 * labels[:, None]
-        blocks = [(row, block, label + 1) for row, label in enumerate(labels) for block in range(3)]
-        pooled = [(row, label + 1) for row, label in enumerate(labels)]
+        labels = torch.from_numpy(labels) + 1
         return Batch(
-            tokens,
-            np.full(self.rows, 3 * BLOCK),
-            np.array(blocks),
-            np.ones(len(blocks), np.float32),
-            np.array(pooled),
+            torch.from_numpy(tokens),
+            torch.full((self.rows,), 3 * BLOCK),
+            labels[:, None],
+            torch.ones(self.rows, 3, 1),
+            torch.zeros(self.rows, 3),
+            labels,
         )
 
     def batches(self, step, residues, count=1, rank=0):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pfamnet.network.light import LightConfig, LightNetwork
+from pfamnet.network.light import RARE, LightConfig, LightNetwork, Residual
 from pfamnet.network.runtime import OVERLAP
 from pfamnet.network.tokens import PAD
 
@@ -18,6 +18,23 @@ def network():
 
 def random_tokens(*shape, seed=0):
     return torch.randint(4, 24, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_new_network_expects_every_family_to_be_rare():
+    """Though there are many blocks: what nothing normalises neither grows nor shrinks."""
+    torch.manual_seed(0)
+    logits = LightNetwork(LightConfig(families=300)).eval()(random_tokens(8, 512)).detach()
+    assert float(logits[..., 0].mean()) == pytest.approx(0, abs=1)
+    assert float(logits[..., 1:].mean()) == pytest.approx(RARE, abs=0.5)
+    assert 0.02 < float(logits[..., 1:].std()) < 2
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+def test_blocks_of_a_new_network_change_nothing(depth):
+    torch.manual_seed(0)
+    residual = Residual(16, 5, (1, 2))
+    x = torch.rand(2, 16, 40)
+    assert torch.equal(torch.nn.Sequential(*[residual] * depth)(x), x)
 
 
 @pytest.mark.parametrize("length, blocks", [(1, 1), (15, 1), (16, 1), (17, 2), (160, 10), (250, 16)])

@@ -44,27 +44,44 @@ def plain_loss(logits, batch, weights=None, offsets=None):
         return math.log(sum(math.exp(v) for v in values)) - values[label]
 
     total = share = 0.0
-    for (row, block, label), weight in zip(batch.blocks.tolist(), batch.weights.tolist(), strict=True):
-        total += weight * weights[label] * cross(logits[row, block], label)
-        share += weight * weights[label]
+    for row, block in np.ndindex(*batch.background.shape):
+        told = zip(batch.classes[row].tolist(), batch.weights[row, block].tolist(), strict=True)
+        for label, weight in [(0, float(batch.background[row, block])), *told]:
+            part = weight if label == 0 else weight * weights[label]
+            total += part * cross(logits[row, block], label)
+            share += part
     loss = total / share
-    for row, label in batch.pooled.tolist():
-        held = math.ceil(batch.lengths[row] / BLOCK)
-        loss += weights[label] * cross(logits[row, :held].mean(0), label) / len(logits)
+    for row, label in enumerate(batch.pooled.tolist()):
+        if label >= 0:
+            held = math.ceil(batch.lengths[row] / BLOCK)
+            loss += weights[label] * cross(logits[row, :held].mean(0), label) / len(logits)
     return loss
+
+
+def batch_of(lengths, targets, background=(), pooled=None, blocks=5, classes=4):
+    """A batch with (row, block, class, weight) as targets, and (row, block, weight) of class 0."""
+    rows = len(lengths)
+    batch = Batch(
+        torch.ones(rows, blocks * BLOCK, dtype=torch.long),
+        torch.tensor(lengths),
+        torch.arange(1, classes).repeat(rows, 1),
+        torch.zeros(rows, blocks, classes - 1),
+        torch.zeros(rows, blocks),
+        torch.tensor(pooled or [-1] * rows),
+    )
+    for row, block, label, weight in targets:
+        batch.weights[row, block, label - 1] = weight
+    for row, block, weight in background:
+        batch.background[row, block] = weight
+    return batch
 
 
 @pytest.mark.parametrize("balance", ["none", "inverse", "logit"])
 def test_the_loss_is_what_plain_arithmetic_says(balance):
     rng = np.random.default_rng(0)
     logits = torch.from_numpy(rng.normal(size=(3, 5, 4))).float()
-    batch = Batch(
-        tokens=np.ones((3, 20), np.int64),
-        lengths=np.array([20, 9, 17]),
-        blocks=np.array([(0, 0, 1), (0, 0, 3), (0, 4, 0), (1, 1, 2), (2, 3, 3)]),
-        weights=np.array([0.5, 0.5, 0.2, 1, 1], np.float32),
-        pooled=np.array([(1, 2), (2, 3)]),
-    )
+    targets = [(0, 0, 1, 0.5), (0, 0, 3, 0.5), (1, 1, 2, 1), (2, 3, 3, 1)]
+    batch = batch_of([20, 9, 17], targets, [(0, 4, 0.2)], [-1, 2, 3])
     parts = class_weights(torch.tensor([0, 10, 1, 5]), balance)
     assert float(batch_loss(logits, batch, BLOCK, *parts)) == pytest.approx(
         plain_loss(logits, batch, *parts), rel=1e-5
@@ -73,17 +90,9 @@ def test_the_loss_is_what_plain_arithmetic_says(balance):
 
 def test_the_loss_without_whole_domains_or_without_any_target():
     logits = torch.zeros(2, 3, 4)
-    blocks = np.array([(0, 0, 1)])
-    batch = Batch(np.ones((2, 12)), np.array([12, 12]), blocks, np.ones(1, np.float32), np.zeros((0, 2), int))
+    batch = batch_of([12, 12], [(0, 0, 1, 1)], blocks=3)
     assert float(batch_loss(logits, batch, BLOCK)) == pytest.approx(math.log(4))
-    nothing = Batch(
-        np.ones((2, 12)),
-        np.array([12, 12]),
-        np.zeros((0, 3), int),
-        np.zeros(0, np.float32),
-        np.zeros((0, 2), int),
-    )
-    assert float(batch_loss(logits, nothing, BLOCK)) == 0
+    assert float(batch_loss(logits, batch_of([12, 12], [], blocks=3), BLOCK)) == 0
 
 
 def test_pooling_takes_the_blocks_that_hold_residues():
@@ -185,24 +194,10 @@ def test_a_training_stops_after_so_many_looks_without_a_gain(tmp_path):
 
 def test_accumulated_batches_are_one_larger_batch(tmp_path):
     parts = Batches().batches(0, 48, 2)
-    offset = len(parts[0].tokens)
-    move = lambda array: array + np.array([offset] + [0] * (array.shape[1] - 1))
-    whole = Batch(
-        *(
-            np.concatenate(
-                [
-                    getattr(part, name)
-                    if not number or name in ("tokens", "lengths", "weights")
-                    else move(getattr(part, name))
-                    for number, part in enumerate(parts)
-                ]
-            )
-            for name in ("tokens", "lengths", "blocks", "weights", "pooled")
-        )
-    )
+    whole = Batch(*(torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])))
     one, other = training(tmp_path / "a", accumulate=2), training(tmp_path / "b")
     losses = one.step(parts), other.step([whole])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert float(losses[0]) == pytest.approx(float(losses[1]), rel=1e-5)
     for name, tensor in one.network.state_dict().items():
         torch.testing.assert_close(tensor, other.network.state_dict()[name], atol=1e-6, rtol=1e-5)
 
@@ -216,7 +211,7 @@ def test_every_step_gets_its_batches_once_and_a_later_start_the_same(tmp_path, p
         with ThreadPoolExecutor(1) as ahead:
             made.state.step = start
             queue = made.draws(ahead)
-            return [[batch.tokens for batch in next(queue)] for _ in range(12 - start)]
+            return [[batch.tokens.numpy() for batch in next(queue)] for _ in range(12 - start)]
 
     every = draws(0)
     assert all(len(batches) == accumulate for batches in every)
