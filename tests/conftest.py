@@ -163,7 +163,7 @@ def begun(request, tmp_path_factory):
     needed = set().union(*map(models_of, request.session.items))
     builds = {}
     if "light_model" in needed:
-        options = ["--light-residues", 300_000]
+        options = ["--light-residues", 800_000]
         builds["light_model"] = Begun(
             tmp_path_factory.mktemp("light"), options, request.getfixturevalue("trainset")
         )

@@ -114,7 +114,7 @@ def test_model_json_says_how_the_model_came_to_be(light_model, trainset):
     fields = json.loads((light_model / "model.json").read_text())
     assert fields["format"] == FORMAT and fields["families"] == 8
     provenance = fields["provenance"]
-    assert provenance["options"]["light_residues"] == 300_000 and provenance["options"]["seed"] == 42
+    assert provenance["options"]["light_residues"] == 800_000 and provenance["options"]["seed"] == 42
     paths = [str(path) for path in trainset[1:]]
     assert provenance["digests"] == {path: file_digest(path) for path in paths}
     assert {"torch", "pyhmmer", "numpy", "onnx"} <= set(provenance["versions"])
