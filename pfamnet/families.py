@@ -76,7 +76,7 @@ def write_families(path: str | Path, families: Iterable[Family]) -> None:
 
 
 def read_families(path: str | Path) -> list[Family]:
-    """Read a table of families, gzipped or not.
+    """Read a table of families, plain or compressed.
 
     The columns are `COLUMNS` or their `ALIASES`, in any order; only the accession is required, and stands
     for a missing name.

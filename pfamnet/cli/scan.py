@@ -138,8 +138,7 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     from ..io.sequences import no_nucleotides, read_sequences
     from ..model.hmm_database import find_database
     from ..output.outputs import Outputs
-    from ..scan.opening import mode_of, needs_network, network_of, open_scanner, shipped_model
-    from ..scan.processes import Workers
+    from ..scan.opening import mode_of, needs_network, open_scanner, shipped_model
     from ..scan.workers import in_order
 
     say = warn if options["verbose"] else lambda text: None
@@ -155,12 +154,17 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     say(f"model {model.path}: {len(model.families)} families; {chosen}; {threads} threads")
     begun, sequences, residues, found = time.monotonic(), 0, 0, 0
     written = as_output_options(options, query, mode), model.name, scan_options.thresholds, model.families
-    several = threads > 1 and network_of(model, scan_options) != "esm" and is_longer(query, LONG)
-    if several and mode != "network" and is_longer(query, MET * len(model.families)):
+    # where the network proposes, threads take no longer
+    several = threads > 1 and mode == "profiles" and is_longer(query, LONG)
+    if several and is_longer(query, MET * len(model.families)):
         model.store.prepare(range(len(model.families)), threads)  # once for all processes
     with contextlib.ExitStack() as stack:
         stack.enter_context(stopping_in_order())
-        working = stack.enter_context(Workers(scanner.scan, threads)).calls if several else scanner.scan
+        working = scanner.scan
+        if several:
+            from ..scan.processes import Workers
+
+            working = stack.enter_context(Workers(scanner.scan, threads)).calls
         records = no_nucleotides(read_sequences(query, options["qformat"], warn=warn), query, warn)
         # before any output is opened: an input that cannot be read leaves old results as they are
         records = itertools.chain(list(itertools.islice(records, 1)), records)

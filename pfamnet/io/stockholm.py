@@ -54,7 +54,7 @@ class FamilyAlignment:
 
 
 def read_stockholm(path: str | Path) -> Iterator[FamilyAlignment]:
-    """Yield the alignments of a Stockholm file, gzipped or not, one after the other.
+    """Yield the alignments of a Stockholm file, plain or compressed, one after the other.
 
     Rows may be wrapped into blocks with blank lines between them. Only #=GF annotation is kept.
     Raises PfamnetError, with file and line or alignment, if the format is not kept.

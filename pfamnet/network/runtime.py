@@ -65,26 +65,19 @@ class LightRuntime(Runtime):
     """The light network of a model directory, run by onnxruntime on one CPU; threads may share it."""
 
     def __init__(self, graph: Path, block: int):
-        self.graph, self.block = graph, block
-        self.open()
-
-    def open(self) -> None:
-        """Open the session of this process: none outlives a fork."""
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self.process = os.getpid()
+        self.block = block
         try:
-            self.session = onnxruntime.InferenceSession(self.graph, options, ["CPUExecutionProvider"])
+            self.session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common base
             reason = str(error).splitlines()[0]
-            raise PfamnetError(f"{self.graph}: cannot be opened as a network: {reason}") from None
+            raise PfamnetError(f"{graph}: cannot be opened as a network: {reason}") from None
 
     def run(self, tokens: np.ndarray) -> np.ndarray:
         """Block logits of one window's tokens (L,)."""
-        if self.process != os.getpid():
-            self.open()
         padded = np.full((1, len(tokens) + -len(tokens) % self.block), PAD)
         padded[0, : len(tokens)] = tokens
         return self.session.run(["logits"], {"tokens": padded})[0]

@@ -62,7 +62,7 @@ class DomainTable:
 
 
 def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:
-    """Read a tab-separated table of domains, gzipped or not.
+    """Read a tab-separated table of domains, plain or compressed.
 
     Its header names the columns in any order; start and end count from 1 and belong to the domain. Scores are
     read only with `rivals`.

@@ -71,7 +71,7 @@ def read_trainset(
 
     Arguments:
         paths: directories in the layout of the Pfam seed split (or single shards), Stockholm files, labelled
-            FASTA, FASTA of full-length proteins; files may be gzipped.
+            FASTA, FASTA of full-length proteins; files may be compressed.
         domains: table of the proteins' domains.
         families: table of names, clans and so on, for what the inputs leave open.
         holdout: fraction, 0 to below 1, of each family's rows that is held out from inputs without a

@@ -88,7 +88,7 @@ def make_app(scanner):
                 looks = {"lines": 14, "max_lines": 14, "elem_id": "sequences", "placeholder": placeholder}
                 text = gradio.Textbox(label=label, value="", **looks)
             with gradio.Column(scale=2):
-                upload = gradio.File(label="or a file, plain or gzip", type="filepath", height=150)
+                upload = gradio.File(label="or a file, plain or compressed", type="filepath", height=150)
                 sensitivity = gradio.Radio(CHOICES, value="default", label="Sensitivity")
                 with gradio.Row():
                     example = gradio.Button("Example", size="md")

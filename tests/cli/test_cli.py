@@ -20,6 +20,7 @@ from pfamnet.output.tsv import TSV_COLUMNS
 
 QUERIES = synthetic.queries()
 # with these thresholds the network reports whatever it proposes
+HYBRID = ["--mode", "hybrid"]  # auto, the default, searches every profile of models as small as these
 EVERYTHING = ["--incE", 100, "--incdomE", 100, "-E", 100, "--domE", 100]
 
 
@@ -36,10 +37,11 @@ def queries(tmp_path_factory):
 
 @pytest.fixture
 def here(capfdbinary):
-    """pfamnet-scan in this process: rows of the main table as lists of words."""
+    """pfamnet-scan in this process, hybrid if no mode is given: rows of the main table as lists of words."""
 
     def here(*arguments, said=b""):
-        status = run(command, list(map(str, arguments)))
+        mode = [] if "--mode" in arguments else HYBRID
+        status = run(command, [*mode, *map(str, arguments)])
         out, err = capfdbinary.readouterr()
         assert status == 0 and err == said, err
         return rows(out)
@@ -205,14 +207,14 @@ def test_proteins_without_residues_or_with_odd_letters_do_no_harm(light_model, t
 
 
 def test_plain_and_gzip_from_a_file_and_from_a_pipe_are_the_same(light_model, queries, tmp_path):
-    plain = scan(light_model, queries, text=False).stdout
+    plain = scan(*HYBRID, light_model, queries, text=False).stdout
     packed = tmp_path / "q.fa.gz"
     text = queries.read_bytes()
     packed.write_bytes(gzip.compress(text[:500]) + gzip.compress(text[500:]))
-    assert scan(light_model, packed, text=False).stdout == plain
+    assert scan(*HYBRID, light_model, packed, text=False).stdout == plain
     for path in (queries, packed):
         with open(path, "rb") as stdin:
-            assert scan(light_model, "-", text=False, stdin=stdin).stdout == plain
+            assert scan(*HYBRID, light_model, "-", text=False, stdin=stdin).stdout == plain
     assert len(rows(plain)) > 10
 
 
@@ -236,7 +238,7 @@ def test_head_ends_a_scan_quietly(light_model, tmp_path):
 def test_rows_come_as_soon_as_they_are_found(light_model):
     """A pipe that stays open: the rows of all but the record under way are there."""
     with subprocess.Popen(
-        [*program("pfamnet-scan"), "--cpu", "2", str(light_model), "-"],
+        [*program("pfamnet-scan"), *HYBRID, "--cpu", "2", str(light_model), "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(),
@@ -259,7 +261,8 @@ def network_rows(light_model, tmp_path_factory):
     rng = np.random.default_rng(5)
     decoys = [(f"decoy{i}", synthetic.random_sequence(rng, 60 + 40 * i), []) for i in range(8)]
     (folder / "q.fa").write_text(fasta([*QUERIES, *decoys]))
-    scan(*EVERYTHING, "-o", folder / "tsv", *all_tables(folder, "all"), light_model, folder / "q.fa")
+    options = *HYBRID, *EVERYTHING, "-o", folder / "tsv", *all_tables(folder, "all")
+    scan(*options, light_model, folder / "q.fa")
     return folder
 
 
@@ -456,7 +459,7 @@ def test_wrong_use_is_status_2(light_model, queries, capfd, arguments):
 
 def test_what_came_before_a_fault_is_printed(light_model, tmp_path):
     (tmp_path / "q.fa").write_text(fasta(QUERIES[:3]) + ">bad\nACD3EF\n" + fasta(QUERIES[4:]))
-    done = scan("--domtblout", tmp_path / "d", light_model, tmp_path / "q.fa", check=False)
+    done = scan(*HYBRID, "--domtblout", tmp_path / "d", light_model, tmp_path / "q.fa", check=False)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
     assert "q.fa: record 4 'bad': illegal character '3' at position 4" in done.stderr
     assert {line.split("\t")[3] for line in done.stdout.splitlines() if line[0] != "#"} == {"q0", "q1", "q2"}
@@ -500,7 +503,11 @@ def test_version_and_help_load_nothing_large(name, option):
 
 
 def test_a_scan_with_the_light_network_does_without_torch(light_model, queries):
-    assert loaded("scan", light_model, queries) == {"numpy", "onnxruntime", "pyhmmer"}
+    assert loaded("scan", *HYBRID, light_model, queries) == {"numpy", "onnxruntime", "pyhmmer"}
+
+
+def test_a_scan_of_every_profile_does_without_a_runtime(light_model, queries):
+    assert loaded("scan", light_model, queries) == {"numpy", "pyhmmer"}
 
 
 def test_version_is_one_line_and_quick():
