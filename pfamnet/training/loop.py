@@ -69,12 +69,16 @@ class Training:
             self.folder.mkdir(parents=True, exist_ok=True)
         restore_checkpoint(self)
         if not self.state.done:
-            with ThreadPoolExecutor(1) as ahead, self.group.in_touch():
-                self.tell("started")
-                try:
-                    self.loop(self.draws(ahead))
-                finally:
-                    self.tell("ended")
+            ahead = ThreadPoolExecutor(1)
+            try:
+                with self.group.in_touch():
+                    self.tell("started")
+                    try:
+                        self.loop(self.draws(ahead))
+                    finally:
+                        self.tell("ended")
+            finally:  # a training that is stopped does not wait for batches
+                ahead.shutdown(wait=False, cancel_futures=True)
         if self.group.first:
             self.network.load_state_dict(load_file(self.folder / BEST))
         self.network.eval()
