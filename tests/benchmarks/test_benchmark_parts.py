@@ -78,7 +78,8 @@ def test_bins_hold_every_value_once():
 
 
 def test_a_command_costs_time_and_memory_and_its_failure_is_raised():
-    cost = common.run([sys.executable, "-c", "print('# head'); print('row')"], first_row=True)
+    code = "import time; print('# head'); print('row', flush=True); time.sleep(0.5)"
+    cost = common.run([sys.executable, "-c", code], first_row=True)
     assert cost["wall_s"] >= cost["first_row_s"] > 0 and cost["peak_mib"] > 1
     with pytest.raises(common.subprocess.CalledProcessError):
         common.run(["false"])

@@ -85,7 +85,7 @@ def test_columns_in_any_order_and_gzip(tmp_path):
 
 
 text = st.text(st.characters(min_codepoint=32, max_codepoint=383), max_size=9).map(str.strip)
-some_text = text.filter(bool)
+some_text = text.filter(lambda text: text and text.lower() != "nan")  # what pandas writes for nothing
 word = some_text.filter(lambda text: len(text.split()) == 1)
 row = st.tuples(text, some_text, word, st.just(""), st.text("ACDEFGHI", min_size=1))
 
