@@ -19,14 +19,12 @@ from types import SimpleNamespace
 import click
 import torch
 from gpu_package import chosen, corpus_arrays, corpus_of, emission_arrays, emission_of, packed, unpacked
+from gpu_packed import PackedEncoder, PackedSampler, packed_loss
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from pfamnet.build.fine_tune import base_encoder, esm_network, esm_settings, light_settings
-from pfamnet.build.inputs import given_profiles, read_inputs
 from pfamnet.build.options import BuildOptions
-from pfamnet.build.provenance import input_digests
-from pfamnet.build.work import Work
 from pfamnet.network.devices import autocast
 from pfamnet.network.esm import parameter_groups
 from pfamnet.network.light import LightConfig, LightNetwork
@@ -75,6 +73,8 @@ options_of = click.option("--options", required=True, type=Options(), help="JSON
 @click.option("--profiles", type=click.Path(exists=True), help="that emit sequences, one for each family")
 def pack(package, options, profiles):
     """Write what a build learns from to PACKAGE."""
+    from pfamnet.build.inputs import given_profiles, read_inputs  # need pyhmmer, which `train` does not
+
     trainset, hmms, quotas, _ = read_inputs(options)
     if quotas is not None:
         trainset = sample(trainset, quotas, options.seed)
@@ -99,6 +99,18 @@ class Timed(Training):
     def rate(self, step: int) -> float:
         left = max(0.0, 1 - self.state.seconds / self.limit)
         return min((step + 1) / WARM, max(LAST, min(1.0, left / FALLING)))
+
+
+class PackedTraining(Timed):
+    """A fine-tuning on packed rows."""
+
+    def backward(self, batch, batches: list) -> torch.Tensor:
+        batch = batch.to(self.device)
+        with self.context:
+            hidden = self.model(batch.tokens, batch.segments)
+        loss = packed_loss(self.network, hidden, batch) / len(batches)
+        self.scaler.scale(loss).backward()
+        return loss.detach()
 
 
 class Clock:
@@ -145,14 +157,14 @@ def speed(training: Timed, batches: list, steps: int = 12) -> float:
 
 def compile_if_faster(training: Timed, compiled: bool) -> dict[str, float]:
     """Let the training use a compiled network if that is faster; residues a second of either."""
-    settings, esm = training.settings, training.name == "esm"
+    settings = training.settings
     batches = [b.to(training.device) for b in training.sampler.batches(0, settings.batch, settings.pool)]
     rates = {"eager": speed(training, batches)}
     if compiled:
         eager = training.model
         try:
-            training.model = torch.compile(training.network, dynamic=esm)
-            rates["compiled"] = speed(training, batches, 2 * settings.pool if esm else 24)
+            training.model = torch.compile(training.model, dynamic=False)
+            rates["compiled"] = speed(training, batches, 24)
         except Exception as error:
             print("not compiled:", repr(error)[:300], flush=True)
         if rates.get("compiled", 0) < rates["eager"]:
@@ -164,10 +176,7 @@ def esm_parts(train, families, options, device, emitted, changes):
     """Network, parameter groups, and settings of sampler and loop of a fine-tuning."""
     network = esm_network(base_encoder(options), families, options).to(device)
     start_head(network, train, autocast(device, "auto")[0], False, 10**9)
-    changes = {"masked": 0.03, "substitutions": 0.05} | changes
-    settings = SamplerSettings(
-        options.crop, options.power, alone=0.8, emitted=emitted, by_length=True, **changes
-    )
+    settings = SamplerSettings(options.crop, options.power, alone=0.8, emitted=emitted, **changes)
     return network, parameter_groups(network, options.lr, options.head_lr), settings, esm_settings(options)
 
 
@@ -193,6 +202,7 @@ def light_parts(families, options, device, emitted, changes, start, loop):
 @click.option("--emitted", default=0.0, help="fraction of the examples")
 @click.option("--batch", default=16384, help="residues")
 @click.option("--lr", type=float)
+@click.option("--head-lr", type=float)
 @click.option("--substitutions", type=float)
 @click.option(
     "--start", type=click.Path(exists=True), help="weights to begin with: those that fit, and the trunk"
@@ -200,7 +210,22 @@ def light_parts(families, options, device, emitted, changes, start, loop):
 @click.option("--compiled/--eager", default=True)
 @click.option("--pool", default=16, help="batches drawn together")
 @click.option("--every", is_flag=True, help="all families of a package that has two sets")
-def train(package, out, kind, base, seconds, emitted, batch, lr, substitutions, start, compiled, pool, every):
+def train(
+    package,
+    out,
+    kind,
+    base,
+    seconds,
+    emitted,
+    batch,
+    lr,
+    head_lr,
+    substitutions,
+    start,
+    compiled,
+    pool,
+    every,
+):
     """Train a network on PACKAGE; OUT gets its weights in float16 and its log."""
     begun = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -209,7 +234,8 @@ def train(package, out, kind, base, seconds, emitted, batch, lr, substitutions, 
     corpus, dev = corpus_of(arrays, "train"), corpus_of(arrays, "dev")
     emission = emission_of(arrays) if emitted else None
     torch.manual_seed(42)
-    options = BuildOptions(**about["options"] | {"base": base, "batch": batch} | ({"lr": lr} if lr else {}))
+    given = {name: rate for name, rate in {"lr": lr, "head_lr": head_lr}.items() if rate}
+    options = BuildOptions(**about["options"] | {"base": base, "batch": batch} | given)
     changes = {} if substitutions is None else {"substitutions": substitutions}
     if kind == "esm":
         parts = esm_parts(corpus, families, options, device, emitted, changes)
@@ -218,9 +244,14 @@ def train(package, out, kind, base, seconds, emitted, batch, lr, substitutions, 
         parts = light_parts(families, options, device, emitted, changes, start, loop)
     network, groups, settings, loop = parts
     loop = replace(loop, residues=ENDLESS, evaluate=ENDLESS, patience=ENDLESS)
-    sampler = Sampler(corpus, families, network.block, settings, 42, emission, device)
     watchers = [Clock(), LogFile(), Validation(Measure(dev, network.block, 2000))]
-    training = Timed(kind, network, groups, sampler, loop, out, device, callbacks=watchers)
+    if kind == "esm":  # packed on the CPU, beside the GPU
+        sampler = PackedSampler(corpus, families, network.block, settings, 42, emission, "cpu")
+        training = PackedTraining(kind, network, groups, sampler, loop, out, device, callbacks=watchers)
+        training.model = PackedEncoder(network)
+    else:
+        sampler = Sampler(corpus, families, network.block, settings, 42, emission, device)
+        training = Timed(kind, network, groups, sampler, loop, out, device, callbacks=watchers)
     rates = compile_if_faster(training, compiled)
     ready = time.monotonic() - begun
     print(kind, package, families, f"families; residues/s {rates}; ready after {ready:.0f} s", flush=True)
@@ -251,6 +282,9 @@ def train(package, out, kind, base, seconds, emitted, batch, lr, substitutions, 
 @options_of
 def unpack(out, model, options):
     """Begin MODEL.work with the trainings in OUT, and print the options that differ from --options."""
+    from pfamnet.build.provenance import input_digests
+    from pfamnet.build.work import Work
+
     trained = {kind: out / f"{kind}.safetensors" for kind in ("esm", "light")}
     trained = {kind: path for kind, path in trained.items() if path.exists()}
     if not trained:
