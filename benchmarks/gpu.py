@@ -10,7 +10,6 @@ ends in time whatever the speed of the GPU.
 """
 
 import json
-import math
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from types import SimpleNamespace
 import click
 import torch
 from gpu_package import chosen, corpus_arrays, corpus_of, emission_arrays, emission_of, packed, unpacked
-from gpu_packed import PackedEncoder, PackedSampler, packed_loss
+from gpu_packed import PackedEncoder, PackedSampler
+from gpu_training import LAST, Clock, PackedTraining, Timed, compile_if_faster
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -33,14 +33,12 @@ from pfamnet.training.checkpoints import BEST, CHECKPOINT, LOG, LOG_COLUMNS, sav
 from pfamnet.training.dev_accuracy import Measure
 from pfamnet.training.discriminant import start_head
 from pfamnet.training.emission import Emission
-from pfamnet.training.loop import Training
 from pfamnet.training.sampler import Sampler, SamplerSettings
 from pfamnet.training.settings import TrainSettings
 from pfamnet.trainset.recipes import with_defaults
 from pfamnet.trainset.sampling import sample
 
 ENDLESS = 10**15
-WARM, FALLING, LAST = 300, 0.6, 0.01  # steps, fraction of the time, and of the peak, of the learning rate
 
 
 @click.group()
@@ -91,87 +89,6 @@ def pack(package, options, profiles):
 # -- train
 
 
-class Timed(Training):
-    """A training that ends after `limit` seconds."""
-
-    limit = math.inf
-
-    def rate(self, step: int) -> float:
-        left = max(0.0, 1 - self.state.seconds / self.limit)
-        return min((step + 1) / WARM, max(LAST, min(1.0, left / FALLING)))
-
-
-class PackedTraining(Timed):
-    """A fine-tuning on packed rows."""
-
-    def backward(self, batch, batches: list) -> torch.Tensor:
-        batch = batch.to(self.device)
-        with self.context:
-            hidden = self.model(batch.tokens, batch.segments)
-        loss = packed_loss(self.network, hidden, batch) / len(batches)
-        self.scaler.scale(loss).backward()
-        return loss.detach()
-
-
-class Clock:
-    """Ends a `Timed` training, and prints its speed at times."""
-
-    def stepped(self, training: Timed, loss: torch.Tensor) -> None:
-        state = training.state
-        state.done = state.seconds >= training.limit
-        if state.step in (20, 100) or state.step % 1000 == 0 or state.done:
-            synchronize(training.device)
-            speed = state.step * training.settings.step_residues / max(state.seconds, 1e-3) / 1e6
-            what = f"{training.name} step {state.step} {state.seconds:.1f} s {speed:.3f} M residues/s"
-            print(what, f"loss {float(loss):.3f}", flush=True)
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait until a GPU has done what it was told."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def speed(training: Timed, batches: list, steps: int = 12) -> float:
-    """Residues a second of the training's model, on some batches; the network is left as it is."""
-    kept = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
-    for group in training.optimizer.param_groups:
-        group["lr"] = 0.0
-    training.model.train()
-    begun, seen = time.monotonic(), 0
-    for turn in range(steps):
-        if turn == steps // 2:
-            synchronize(training.device)
-            begun, seen = time.monotonic(), 0
-        batch = batches[turn % len(batches)]
-        training.optimizer.zero_grad(set_to_none=True)
-        training.backward(batch, batches[:1])
-        torch.nn.utils.clip_grad_norm_(training.network.parameters(), 1.0)
-        training.optimizer.step()
-        seen += batch.tokens.numel()
-    synchronize(training.device)
-    training.optimizer.state.clear()
-    training.network.load_state_dict(kept)
-    return seen / (time.monotonic() - begun)
-
-
-def compile_if_faster(training: Timed, compiled: bool) -> dict[str, float]:
-    """Let the training use a compiled network if that is faster; residues a second of either."""
-    settings = training.settings
-    batches = [b.to(training.device) for b in training.sampler.batches(0, settings.batch, settings.pool)]
-    rates = {"eager": speed(training, batches)}
-    if compiled:
-        eager = training.model
-        try:
-            training.model = torch.compile(training.model, dynamic=False)
-            rates["compiled"] = speed(training, batches, 24)
-        except Exception as error:
-            print("not compiled:", repr(error)[:300], flush=True)
-        if rates.get("compiled", 0) < rates["eager"]:
-            training.model = eager
-    return rates
-
-
 def esm_parts(train, families, options, device, emitted, changes):
     """Network, parameter groups, and settings of sampler and loop of a fine-tuning."""
     network = esm_network(base_encoder(options), families, options).to(device)
@@ -203,6 +120,8 @@ def light_parts(families, options, device, emitted, changes, start, loop):
 @click.option("--batch", default=16384, help="residues")
 @click.option("--lr", type=float)
 @click.option("--head-lr", type=float)
+@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), default="auto")
+@click.option("--optimizer", type=click.Choice(["adamw", "adamw8bit"]), default="adamw")
 @click.option("--substitutions", type=float)
 @click.option(
     "--start", type=click.Path(exists=True), help="weights to begin with: those that fit, and the trunk"
@@ -210,22 +129,7 @@ def light_parts(families, options, device, emitted, changes, start, loop):
 @click.option("--compiled/--eager", default=True)
 @click.option("--pool", default=16, help="batches drawn together")
 @click.option("--every", is_flag=True, help="all families of a package that has two sets")
-def train(
-    package,
-    out,
-    kind,
-    base,
-    seconds,
-    emitted,
-    batch,
-    lr,
-    head_lr,
-    substitutions,
-    start,
-    compiled,
-    pool,
-    every,
-):
+def train(package, out, kind, base, seconds, emitted, batch, start, compiled, pool, every, **given):
     """Train a network on PACKAGE; OUT gets its weights in float16 and its log."""
     begun = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -233,14 +137,18 @@ def train(
     families = chosen(arrays, about, every)
     corpus, dev = corpus_of(arrays, "train"), corpus_of(arrays, "dev")
     emission = emission_of(arrays) if emitted else None
+    if emission is not None and len(emission.starts) != families + 1:
+        profiles = len(emission.starts) - 1
+        raise click.ClickException(f"{package}: {profiles} profiles, not one for each of {families} families")
     torch.manual_seed(42)
-    given = {name: rate for name, rate in {"lr": lr, "head_lr": head_lr}.items() if rate}
+    given = {name: value for name, value in given.items() if value is not None}
+    changes = {name: given.pop(name) for name in ["substitutions"] if name in given}
     options = BuildOptions(**about["options"] | {"base": base, "batch": batch} | given)
-    changes = {} if substitutions is None else {"substitutions": substitutions}
     if kind == "esm":
         parts = esm_parts(corpus, families, options, device, emitted, changes)
     else:
-        loop = TrainSettings(0, batch=batch, lr=lr or 2e-3, pool=pool)
+        ways = {name: given[name] for name in ("precision", "optimizer")}
+        loop = TrainSettings(0, batch=batch, lr=given.get("lr", 2e-3), pool=pool, **ways)
         parts = light_parts(families, options, device, emitted, changes, start, loop)
     network, groups, settings, loop = parts
     loop = replace(loop, residues=ENDLESS, evaluate=ENDLESS, patience=ENDLESS)
@@ -271,6 +179,30 @@ def train(
     weights = {name: tensor.half().contiguous().cpu() for name, tensor in network.state_dict().items()}
     save_file(weights, out / f"{kind}.safetensors", {"about": json.dumps(log)})
     print(kind, package, f"{residues / 1e6:.1f} M residues, validation {state.best[1]:.4f}", flush=True)
+
+
+# -- report
+
+
+@main.command()
+@click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
+def report(weights, out):
+    """Table of the trainings whose weights are WEIGHTS."""
+    from common import markdown, save  # need pyhmmer
+
+    rows, logs = [], {Path(path).stem: about(path) for path in weights}
+    for name, log in logs.items():
+        seconds, (_, accuracy, *_) = log["state"]["seconds"], log["state"]["validations"][-1]
+        speed, emitted = log["residues"] / seconds, log["sampler"]["emitted"]
+        row = [name, f"{log['residues'] / 1e6:.1f}", f"{seconds:.0f}", f"{speed / 1e6:.2f}"]
+        rows.append([*row, f"{100 * emitted:.0f}", f"{100 * accuracy:.2f}"])
+    header = ["training", "million residues", "seconds", "million residues/s", "% emitted", "% of validation"]
+    devices = ", ".join(sorted({log["device"] for log in logs.values()}))
+    tables = {"gpu": markdown(header, rows) + f"\n{devices}.\n"}
+    kept = ("residues", "state", "settings", "sampler", "rates", "device", "peak_mib")
+    logs = {name: {field: log[field] for field in kept} for name, log in logs.items()}
+    save({"benchmark": "gpu", "machine": {"gpu": devices}, "trainings": logs, "tables": tables}, out)
 
 
 # -- unpack
