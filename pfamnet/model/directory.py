@@ -98,7 +98,7 @@ class Model:
         from ..network.runtime import EsmRuntime, LightRuntime
 
         if network == "light":
-            return LightRuntime(self.path / GRAPH, self.networks["light"].block)
+            return LightRuntime(self.path / GRAPH, self.networks["light"].block, len(self.families))
         return EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
 
 

@@ -1,6 +1,6 @@
 """Mutants of sequence files in every format of --qformat: each ends in records or in one line.
 
-python tests/helpers/format_fuzz.py --count 2000
+python tests/helpers/format_fuzz.py --count 2000 [FORMAT ...]
 """
 
 import argparse
@@ -55,10 +55,11 @@ def outcome(format, number, seed):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("formats", nargs="*", default=FORMATS)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    for format in FORMATS:
+    for format in options.formats:
         counts = collections.Counter(outcome(format, n, options.seed) for n in range(options.count))
         print(format, options.count, dict(counts), sep="\t", flush=True)
 
