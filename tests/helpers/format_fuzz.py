@@ -29,7 +29,7 @@ TEXTS = {
     **dict.fromkeys(("clustal", "clustallike"), CLUSTAL),
     **dict.fromkeys(("phylip", "phylips"), PHYLIP),
     **dict.fromkeys(("psiblast", "selex"), ROWS),
-    "a2m": b">a first\nACDEfgh-GHI\n>b\nAC-DE-GHI\n",
+    "a2m": b">a first\nACDEfgh-GHI\n>b\nAC-D-GHI\n",
     "afa": AFA,
     "daemon": b">a first\nACDEFGHI\n//\n",
     "hmmpgmd": b"#1 17 2 1 2 2 d\n>1 1\nACDEFGHI\n>2 1\nACDEFGHIK\n",
