@@ -9,7 +9,7 @@ import io
 import random
 import traceback
 
-from fuzz import mutated
+from mutations import mutated
 
 from pfamnet.cli.scan import FORMATS
 from pfamnet.errors import PfamnetError
