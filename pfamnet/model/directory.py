@@ -103,7 +103,10 @@ class Model:
 
         if network == "light":
             return LightRuntime(self.path / GRAPH, self.networks["light"].block, len(self.families))
-        return EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
+        runtime = EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
+        if (runtime.block, runtime.network.families) != (self.networks[network].block, len(self.families)):
+            raise PfamnetError(f"{self.path / HEAD}: not the head of a network for this model's families")
+        return runtime
 
 
 def open_model(path: str | Path, title: str = "") -> Model:

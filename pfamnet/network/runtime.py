@@ -98,7 +98,10 @@ class LightRuntime(Runtime):
 
 
 class EsmRuntime(Runtime):
-    """The fine-tuned ESM-2 of a model directory, run by torch; threads may share it."""
+    """The fine-tuned ESM-2 of a model directory, run by torch; threads may share it.
+
+    Raises PfamnetError if it cannot be read.
+    """
 
     def __init__(self, encoder: Path, head: Path, device: str = "cpu"):
         try:
