@@ -10,6 +10,7 @@ from pathlib import Path
 from .errors import PfamnetError
 from .io.textfile import read_table
 
+MOST = 1_000_000  # families of one table; all that were ever published are fewer
 ALIASES = {"accession": ("pfam_acc", "family_accession", "acc"), "name": ("id", "pfam_id", "family_id")}
 PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in ("ga", "tc", "nc")}
 COLUMNS = ["accession", "name", "length", "clan", "description"]
@@ -75,8 +76,8 @@ def write_families(path: str | Path, families: Iterable[Family]) -> None:
             print(*(" ".join(text.split()) or "-" for text in texts), sep="\t", file=out)
 
 
-def read_families(path: str | Path) -> list[Family]:
-    """Read a table of families, plain or compressed.
+def read_families(path: str | Path, most: int = MOST) -> list[Family]:
+    """Read a table of at most so many families, plain or compressed.
 
     The columns are `COLUMNS` or their `ALIASES`, in any order; only the accession is required, and stands
     for a missing name.
@@ -96,6 +97,8 @@ def read_families(path: str | Path) -> list[Family]:
         about = texts["name"] or accession, length or 0, texts["clan"], texts["description"]
         families.append(Family(accession, *about, *pairs, rows or 0, offset))
         before = first.setdefault(families[-1].key, line)
+        if len(families) > most:
+            raise PfamnetError(f"{where}: more than {most:,} families")
         if before != line:
             raise PfamnetError(f"{where}: family {families[-1].key} is already in line {before}")
     if not families:

@@ -130,7 +130,7 @@ class ModelOutput:
         save_light(light, folder / WEIGHTS)
         export_light(light, folder / GRAPH, common)
         quantize_light(folder / GRAPH, some_sequences(train, SAMPLES), light.block)
-        return LightRuntime(folder / GRAPH, light.block)
+        return LightRuntime(folder / GRAPH, light.block, light.config.families)
 
     def calibrated(self, name: str, runtime, dev: Fold, families: list[Family], effort: Effort) -> dict:
         """A network's entry in model.json."""

@@ -19,6 +19,7 @@ from ..errors import PfamnetError, os_reason
 from ..signals import Terminated
 from .processors import MOST, usable_processors
 
+LONGEST = 900  # characters of a message
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -190,7 +191,9 @@ def complain(name: str, message: str, status: int = 0) -> int:
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+    """A message as one line of bounded length, whatever of a file it quotes."""
+    line = " ".join(text.split()).rstrip(".")
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def leave(status: int) -> None:

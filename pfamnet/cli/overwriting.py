@@ -14,6 +14,7 @@ import click
 
 PRESSED = (".h3m", ".h3f", ".h3i", ".h3p")  # what hmmpress makes of an HMM database
 MODEL = "model.json"  # names the files of a model directory
+MOST_BYTES = 1 << 26  # of a model.json
 # How files begin that people keep, and no output of a scan begins.
 SIGNS = {
     **dict.fromkeys((b">", b"ID   ", b"LOCUS   "), "sequences"),
@@ -90,7 +91,10 @@ def content(path: str) -> str | None:
 
 def parts(folder: str | Path) -> list[str]:
     """The names of the files of which the model in a directory consists; none if there is no model."""
+    path = Path(folder, MODEL)
     try:
-        return [MODEL, *map(str, json.loads(Path(folder, MODEL).read_bytes())["files"])]
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return []
+        return [MODEL, *filter(str.isprintable, json.loads(path.read_bytes())["files"])]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []

@@ -18,7 +18,7 @@ from .easel import easel_records
 from .fasta import MOST_RESIDUES, fasta_records
 from .textfile import on_stderr, text_chunks
 
-FASTA = "fasta"
+FASTA, DATABASE = "fasta", "hmmpgmd"  # the second is FASTA after a line of counts
 SIGNS = ((b"# STOCKHOLM", "stockholm"), (b"ID   ", "embl"), (b"LOCUS   ", "genbank"))
 NUCLEOTIDES = "ACGTUN"
 FRACTION, LEAST = 0.9, 50  # of nucleotides in so many residues: these are no proteins
@@ -43,6 +43,8 @@ def read_sequences(
     chunks, lines = text_chunks(path, stdin, warn), 0
     if format is None:
         format, lines, chunks = sniff(chunks)
+    if format.lower() == DATABASE:
+        format, lines, chunks = FASTA, 1, after_counts(chunks, path)
     if format.lower() == FASTA:
         yield from fasta_records(chunks, path, lines + 1)
     else:
@@ -65,6 +67,17 @@ def sniff(chunks: Iterator[bytes]) -> tuple[str, int, Iterator[bytes]]:
             break
     format = next((name for sign, name in SIGNS if text.startswith(sign)), FASTA)
     return format, lines, itertools.chain((text,), chunks)
+
+
+def after_counts(chunks: Iterator[bytes], path: str | Path) -> Iterator[bytes]:
+    """The text without its first line, which begins with '#'; raises PfamnetError if it does not."""
+    if not (chunk := next(chunks, b"")).startswith(b"#"):
+        raise PfamnetError(f"{path}: line 1: not hmmpgmd: '#' expected")
+    while b"\n" not in chunk:
+        if not (chunk := next(chunks, b"")):
+            raise PfamnetError(f"{path}: line 1: not hmmpgmd: no records")
+    yield chunk.partition(b"\n")[2]
+    yield from chunks
 
 
 def _checked(record, path):

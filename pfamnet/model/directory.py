@@ -15,14 +15,17 @@ import math
 import os
 import re
 import shutil
+import stat
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import PfamnetError, reason
-from ..families import Family, read_families
+from ..families import MOST, Family, read_families
+from ..io.compression import MARKS
 from ..network.evalues import Calibration
+from ..network.runtime import OVERLAP
 from ..profiles.store import ProfileStore
 from ..records import shown
 from .combination import Combination
@@ -32,7 +35,8 @@ DESCRIPTION = "model.json"
 SENSITIVITIES = ("fast", "default", "sensitive")
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
-CARD = "README.md"
+FAMILIES, CARD = "families.tsv", "README.md"
+MOST_BYTES = 1 << 26  # of a description or a table of families, which are read as one
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][\w.-]{0,99}", re.ASCII)
 
 
@@ -64,8 +68,8 @@ class NetworkInfo:
     @classmethod
     def from_json(cls, fields: dict) -> NetworkInfo:
         """Raises KeyError, TypeError or ValueError if a scan cannot use `fields`."""
-        if fields["block"] < 1:
-            raise ValueError("no residues in a block")
+        if not 1 <= fields["block"] <= OVERLAP // 2 or OVERLAP // 2 % fields["block"]:
+            raise ValueError("blocks into which windows cannot be cut")
         sensitivities = {name: Sensitivity.from_json(fields["sensitivities"][name]) for name in SENSITIVITIES}
         return cls(int(fields["block"]), sensitivities, Calibration.from_json(fields["calibration"]))
 
@@ -98,8 +102,11 @@ class Model:
         from ..network.runtime import EsmRuntime, LightRuntime
 
         if network == "light":
-            return LightRuntime(self.path / GRAPH, self.networks["light"].block)
-        return EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
+            return LightRuntime(self.path / GRAPH, self.networks["light"].block, len(self.families))
+        runtime = EsmRuntime(self.path / ENCODER, self.path / HEAD, device)
+        if (runtime.block, runtime.network.families) != (self.networks[network].block, len(self.families)):
+            raise PfamnetError(f"{self.path / HEAD}: not the head of a network for this model's families")
+        return runtime
 
 
 def open_model(path: str | Path, title: str = "") -> Model:
@@ -117,15 +124,23 @@ def open_model(path: str | Path, title: str = "") -> Model:
 
 
 def _open(path: Path, description: dict) -> Model:
+    files, number = description["files"], description["families"]
+    for name in (FAMILIES, GRAPH, description["profiles"]):
+        if name not in files:
+            raise PfamnetError(f"{path}: {DESCRIPTION} does not list {shown(str(name))}")
+        if not (path / name).is_file():
+            raise PfamnetError(f"{path}: {name} is missing")
+    check_small(path / FAMILIES)
     with ThreadPoolExecutor(1) as pool:
-        checking = pool.submit(check_files, path, dict(description["files"]))
+        checking = pool.submit(check_files, path, files)
         try:  # meanwhile
-            families = read_families(path / "families.tsv")
+            families = read_families(path / FAMILIES, min(int(number), MOST))
         finally:
             checking.result()  # damage is reported first, whatever follows from it
-    if len(families) != (number := description["families"]):
-        raise PfamnetError(f"{path}: families.tsv has {len(families)} families, {DESCRIPTION} {number}")
-    store = ProfileStore.open(path / description["profiles"], [family.offset for family in families])
+    if len(families) != number:
+        raise PfamnetError(f"{path}: {FAMILIES} has {len(families)} families, {DESCRIPTION} {number}")
+    offsets = [family.offset for family in families]
+    store = ProfileStore.open(path / description["profiles"], offsets, families)
     networks = {name: NetworkInfo.from_json(fields) for name, fields in description["networks"].items()}
     if "light" not in networks:
         raise KeyError("light")
@@ -148,6 +163,7 @@ def read_description(path: Path) -> dict:
     """The content of a directory's model.json, checked by its own digest."""
     try:
         os.scandir(path).close()
+        check_small(path / DESCRIPTION)
         text = (path / DESCRIPTION).read_bytes().decode()
         description = json.loads(text)
         intact = text == as_text(description)  # JSON ignores changes of white space
@@ -170,6 +186,18 @@ def read_description(path: Path) -> dict:
     if not isinstance(names, dict) or not all(map(is_file_name, names)):
         raise PfamnetError(f"{path}: {DESCRIPTION} lists files that a model cannot have")
     return description
+
+
+def check_small(path: Path) -> None:
+    """Raise PfamnetError unless a file is one that can be read as a whole: plain, and not too large."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise PfamnetError(f"{path.parent}: {path.name} is damaged (not a file)")
+    if status.st_size > MOST_BYTES:
+        raise PfamnetError(f"{path.parent}: {path.name} is damaged (more than {MOST_BYTES >> 20} MiB)")
+    with open(path, "rb") as file:
+        if file.read(6).startswith(tuple(MARKS)):
+            raise PfamnetError(f"{path.parent}: {path.name} is damaged (compressed)")
 
 
 def is_file_name(name: str) -> bool:

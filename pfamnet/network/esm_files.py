@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -17,6 +17,8 @@ from .tokens import VOCABULARY
 
 ATTENTION = "pfamnet"  # the name of `attend` in transformers
 FREQUENCIES = "rotary_embeddings.inv_freq"
+STORED = {"config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"}
+MOST_POSITIONS = 1 << 20
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}  # as ESM-2 was trained
 
 
@@ -131,10 +133,43 @@ def save_head(network: EsmNetwork, path: Path) -> None:
 
 
 def load_network(encoder: Path, head: Path) -> EsmNetwork:
-    """Read a network, in evaluation mode, from an encoder's directory and a head's file."""
-    with safe_open(head, "pt") as file:
-        block = int(file.metadata()["block"])
-    tensors = load_file(head)
-    network = EsmNetwork(load_encoder(encoder), len(tensors["2.bias"]) - 1, block)
-    network.head.load_state_dict(tensors)
+    """Read a network, in evaluation mode, from an encoder's directory and a head's file, as saved here.
+
+    Raises PfamnetError if they are not, or do not fit each other.
+    """
+    try:
+        check_stored(encoder)
+        with safe_open(head, "pt") as file:
+            block = int(file.metadata()["block"])
+        tensors = load_file(head)
+        network = EsmNetwork(load_encoder(encoder), len(tensors["2.bias"]) - 1, block)
+        network.head.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError, RecursionError) as error:
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise PfamnetError(f"{head.parent}: its esm network cannot be read: {why}") from None
     return network.eval()
+
+
+def check_stored(directory: Path) -> None:
+    """Raise ValueError, KeyError or an error of reading unless an encoder's directory is as `save_encoder`
+    writes it, and its weights have the sizes that it claims: transformers would follow other claims."""
+    if others := sorted({path.name for path in directory.iterdir()} - STORED):
+        raise ValueError(f"{directory.name} has other files, such as {others[0]!r}")
+    config = json.loads((directory / "config.json").read_bytes())
+    with safe_open(directory / "model.safetensors", "pt") as file:
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    layers = {name.split(".")[2] for name in shapes if name.startswith("encoder.layer.")}
+    vocabulary, width = shapes["embeddings.word_embeddings.weight"]
+    heads, positions = config["num_attention_heads"], config["max_position_embeddings"]
+    claimed = [config[name] for name in ("vocab_size", "hidden_size", "num_hidden_layers")]
+    inner = "encoder.layer.0.intermediate.dense.weight"
+    sound = (
+        claimed == [vocabulary, width, len(layers)]
+        and shapes[inner] == (config["intermediate_size"], width)
+        and 1 <= heads <= width
+        and width % (2 * heads) == 0
+        and 0 < positions <= MOST_POSITIONS
+        and not {"quantization_config", "auto_map"} & config.keys()
+    )
+    if not sound:
+        raise ValueError("config.json does not fit the weights")

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from .graph_check import OPSET
 from .light import LightNetwork
 from .runtime import import_onnxruntime
 from .tokens import PAD, encode
@@ -26,7 +27,6 @@ SAMPLES = 200  # sequences that show the ranges of the activations
 LONGEST = 2048  # residues used of a sequence
 MOST_LOGITS = 50_000_000  # from which families' common log-odds are taken
 RARE = 0.01  # fraction of the blocks in which a family exceeds its common log-odds
-OPSET = 17
 
 
 def rounded(network: LightNetwork) -> LightNetwork:

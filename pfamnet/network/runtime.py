@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import PfamnetError
+from .graph_check import LENGTH, read_light_graph
 from .tokens import PAD, encode
 
-WINDOW = 4096  # residues
+WINDOW = LENGTH  # residues
 OVERLAP = 512  # residues shared by two windows; more than twice what the light network sees to one side
 
 
@@ -62,29 +63,45 @@ class Runtime:
 
 
 class LightRuntime(Runtime):
-    """The light network of a model directory, run by onnxruntime on one CPU; threads may share it."""
+    """The light network of a model directory, run by onnxruntime on one CPU; threads may share it.
 
-    def __init__(self, graph: Path, block: int):
+    Raises PfamnetError if the graph is not that of a light network of so many families.
+    """
+
+    def __init__(self, graph: Path, block: int, families: int):
+        data = read_light_graph(graph, block, families)
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self.block = block
+        options.log_severity_level = 4  # what goes wrong is reported here, in one line
+        self.graph, self.block = graph, block
         try:
-            self.session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+            self.session = onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common base
-            reason = str(error).splitlines()[0]
-            raise PfamnetError(f"{graph}: cannot be opened as a network: {reason}") from None
+            raise self.refusal("cannot be opened as a network", error) from None
 
     def run(self, tokens: np.ndarray) -> np.ndarray:
-        """Block logits of one window's tokens (L,)."""
+        """Block logits of one window's tokens (L,); raises PfamnetError if they are no numbers."""
         padded = np.full((1, len(tokens) + -len(tokens) % self.block), PAD)
         padded[0, : len(tokens)] = tokens
-        return self.session.run(["logits"], {"tokens": padded})[0]
+        try:
+            logits = self.session.run(["logits"], {"tokens": padded})[0]
+        except Exception as error:
+            raise self.refusal("cannot be run", error) from None
+        if not (np.isfinite(logits.max()) and np.isfinite(logits.min())):
+            raise PfamnetError(f"{self.graph}: its logits are no numbers")
+        return logits
+
+    def refusal(self, what: str, error: Exception) -> PfamnetError:
+        reason = " ".join(str(error).split())[:200]
+        return PfamnetError(f"{self.graph}: {what}: {reason}")
 
 
 class EsmRuntime(Runtime):
-    """The fine-tuned ESM-2 of a model directory, run by torch; threads may share it."""
+    """The fine-tuned ESM-2 of a model directory, run by torch; threads may share it.
+
+    Raises PfamnetError if it cannot be read.
+    """
 
     def __init__(self, encoder: Path, head: Path, device: str = "cpu"):
         try:

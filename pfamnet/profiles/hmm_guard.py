@@ -55,26 +55,36 @@ def _binary_body(stream: io.BufferedIOBase, flags: int, states: int, letters: in
     """What follows a head; raises PfamnetError if it is not all there."""
     # matches, insertions and transitions
     yield from _copied(stream, 4 * states * letters + 4 * (states + 1) * (letters + 7))
-    yield from _texts(stream, 1 + bool(flags & _ACC) + bool(flags & _DESC))
-    lines = sum(bool(flags & line) for line in (_RF, _MM, _CONS, _CS, _CA))
-    yield from _copied(stream, lines * (states + 2))
-    yield from _texts(stream, 1)  # command log
+    yield from _text(stream, 2)  # its name
+    for _ in range(bool(flags & _ACC) + bool(flags & _DESC)):
+        yield from _text(stream)
+    for _ in range(sum(bool(flags & line) for line in (_RF, _MM, _CONS, _CS, _CA))):
+        yield from _ended(_copied(stream, states + 2))
+    yield from _text(stream)  # command log
     yield from _copied(stream, 4 * 3)  # sequences, effective number, longest
-    yield from _texts(stream, 1)  # date
+    yield from _text(stream)  # date
     rest = 1 + 6 + 6  # checksum, statistics, cutoffs
     rest += (states + 1 if flags & _MAP else 0) + (20 if flags & _COMPO else 0)
     yield from _copied(stream, 4 * rest)
 
 
-def _texts(stream: io.BufferedIOBase, count: int) -> Iterator[bytes]:
-    """Texts, each with its length before it."""
-    for _ in range(count):
-        (length,) = _copied(stream, 4)
-        size = int.from_bytes(length, sys.byteorder, signed=True)
-        if not 0 <= size < _MOST_TEXT:
-            raise PfamnetError("corrupt: invalid string length")
-        yield length
-        yield from _copied(stream, size)
+def _text(stream: io.BufferedIOBase, least: int = 0) -> Iterator[bytes]:
+    """A text of at least so many bytes with its NUL, its length before it."""
+    (length,) = _copied(stream, 4)
+    size = int.from_bytes(length, sys.byteorder, signed=True)
+    if not least <= size < _MOST_TEXT:
+        raise PfamnetError("corrupt: invalid string length")
+    yield length
+    yield from _ended(_copied(stream, size))
+
+
+def _ended(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Parts of a text; raises PfamnetError if no NUL ends it, behind which HMMER would read on."""
+    part = b"\0"
+    for part in parts:
+        yield part
+    if part[-1:] != b"\0":
+        raise PfamnetError("corrupt: a string without end")
 
 
 def _copied(stream: io.BufferedIOBase, size: int) -> Iterator[bytes]:

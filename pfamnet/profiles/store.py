@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
 
 from ..errors import PfamnetError
-from .files import FORMAT_ERRORS, GZIP_MAGIC, check_profile, reason
+from ..families import Family
+from ..records import shown
+from .files import FORMAT_ERRORS, GZIP_MAGIC, check_profile, reason, text_of
 from .hmm_guard import WatchedStream
 
 MOST_BYTES = 1 << 25  # of one profile: what the most states that are searched take
@@ -36,13 +38,16 @@ class ProfileFile:
     Arguments:
         path: a file that `write_profiles` wrote.
         offsets: what it returned.
+        families: whose profiles they are, if that is to be checked when one is read.
 
     Raises:
-        PfamnetError: the file cannot be read or does not fit the offsets.
+        PfamnetError: the file cannot be read or does not fit the offsets or the families.
     """
 
-    def __init__(self, path: str | os.PathLike, offsets: Sequence[int]) -> None:
-        self.path = path
+    def __init__(
+        self, path: str | os.PathLike, offsets: Sequence[int], families: Sequence[Family] | None = None
+    ) -> None:
+        self.path, self.families = path, families
         try:
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed with the last reference
             weakref.finalize(self, self._file.close)
@@ -77,6 +82,10 @@ class ProfileFile:
             raise PfamnetError(f"{where}: {why}") from error
         if watched.failure or hmm is None:
             raise PfamnetError(f"{where}: {str(watched.failure or 'empty').removeprefix('profile 1: ')}")
+        if self.families is not None:
+            name, length = self.families[index].name, self.families[index].length
+            if (text_of(hmm, "name"), hmm.M) != (name, length or hmm.M):
+                raise PfamnetError(f"{where}: not the one of family '{shown(name)}'")
         return hmm
 
 
@@ -93,9 +102,15 @@ class ProfileStore:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, path: str | os.PathLike, offsets: Sequence[int], keep: int = KEEP) -> "ProfileStore":
+    def open(
+        cls,
+        path: str | os.PathLike,
+        offsets: Sequence[int],
+        families: Sequence[Family] | None = None,
+        keep: int = KEEP,
+    ) -> "ProfileStore":
         """The profiles of a file; arguments and errors as of `ProfileFile`."""
-        return cls(ProfileFile(path, offsets), keep)
+        return cls(ProfileFile(path, offsets, families), keep)
 
     def __len__(self) -> int:
         return len(self._hmms)

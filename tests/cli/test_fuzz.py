@@ -4,15 +4,18 @@ import io
 
 import fuzz
 import pytest
+import untrained
+from conftest import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutations import WORDS
 
 from pfamnet.errors import PfamnetError
 from pfamnet.io.sequences import read_sequences
 
 TEXTS = st.one_of(
     st.binary(max_size=300),
-    st.lists(st.sampled_from([*fuzz.WORDS, b"ACDEFGHIKLMNPQRSTVWY", b"name", b" ", b"\n"]), max_size=30).map(
+    st.lists(st.sampled_from([*WORDS, b"ACDEFGHIKLMNPQRSTVWY", b"name", b" ", b"\n"]), max_size=30).map(
         b"".join
     ),
     st.lists(
@@ -81,6 +84,15 @@ def test_mutations(mutations, first):
         kinds.add((kind, outcome))
         assert outcome in ("rows", "refused"), f"input {number}\n{outcome}"
     assert {kind for kind, _ in kinds} == {"sequences", "library", "model"}
+
+
+def test_models_whose_parts_do_not_fit(tmp_path):
+    """As `tests/helpers/model_fuzz.py` does more of them."""
+    model = untrained.write_model(tmp_path / "base")
+    done = run("model_fuzz", "--count", 51, "--model", model, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "mutants\t51\tneither rows nor one line\t0" in done.stdout
+    assert "\trefused\t" in done.stdout and "\trows\t" in done.stdout
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Mutants of sequence files in every format of --qformat: each ends in records or in one line.
 
-python tests/helpers/format_fuzz.py --count 2000
+python tests/helpers/format_fuzz.py --count 2000 [FORMAT ...]
 """
 
 import argparse
@@ -9,7 +9,7 @@ import io
 import random
 import traceback
 
-from fuzz import mutated
+from mutations import mutated
 
 from pfamnet.cli.scan import FORMATS
 from pfamnet.errors import PfamnetError
@@ -29,7 +29,7 @@ TEXTS = {
     **dict.fromkeys(("clustal", "clustallike"), CLUSTAL),
     **dict.fromkeys(("phylip", "phylips"), PHYLIP),
     **dict.fromkeys(("psiblast", "selex"), ROWS),
-    "a2m": b">a first\nACDEfgh-GHI\n>b\nAC-DE-GHI\n",
+    "a2m": b">a first\nACDEfgh-GHI\n>b\nAC-D-GHI\n",
     "afa": AFA,
     "daemon": b">a first\nACDEFGHI\n//\n",
     "hmmpgmd": b"#1 17 2 1 2 2 d\n>1 1\nACDEFGHI\n>2 1\nACDEFGHIK\n",
@@ -55,10 +55,11 @@ def outcome(format, number, seed):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("formats", nargs="*", default=FORMATS)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    for format in FORMATS:
+    for format in options.formats:
         counts = collections.Counter(outcome(format, n, options.seed) for n in range(options.count))
         print(format, options.count, dict(counts), sep="\t", flush=True)
 

@@ -3,7 +3,9 @@
 import gzip
 import io
 import itertools
+import re
 
+import format_fuzz
 import golden
 import pytest
 from scanning import LIBRARY, hmmscan, rows, scan_here, start
@@ -47,7 +49,17 @@ def afa(records):
         yield f">{record.name} {record.description}\n{record.sequence.ljust(width, '-')}\n"
 
 
+def hmmpgmd(records):
+    residues, count = sum(len(record.sequence) for record in records), len(records)
+    yield f"#{residues} {count} 1 {count} {count} date\n"
+    for record in records:
+        yield f">{record.name} 1\n{record.sequence}\n"
+
+
+UNSIGNED = ("a2m", "afa", "hmmpgmd")  # their first bytes do not show the format
 FORMATS = {
+    "a2m": afa,
+    "hmmpgmd": hmmpgmd,
     "embl": embl,
     "uniprot": embl,
     "genbank": genbank,
@@ -66,11 +78,22 @@ def test_formats_are_read_as_hmmscan_reads_them(format, tmp_path, capfdbinary):
     path = tmp_path / "x"
     path.write_bytes(written(format))
     hmmscan(tmp_path, "--domtblout", tmp_path / "theirs", "--qformat", format, path)
-    for options in (["--qformat", format], [] if format not in ("afa",) else ["--qformat", "AFA"]):
+    for options in (["--qformat", format], [] if format not in UNSIGNED else ["--qformat", format.upper()]):
         assert scan_here(*options, "--domtblout", tmp_path / "ours", LIBRARY, path) == 0
         assert rows((tmp_path / "ours").read_bytes()) == rows((tmp_path / "theirs").read_bytes())
     assert capfdbinary.readouterr().err == b""
     assert len(rows((tmp_path / "ours").read_bytes())) > 5
+
+
+@pytest.mark.parametrize("format", format_fuzz.TEXTS)
+def test_every_format_has_the_records_that_hmmscan_finds(format, tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(format_fuzz.TEXTS[format])
+    report = hmmscan(tmp_path, "--qformat", format, path)
+    theirs = re.findall(rb"^Query: +(\S+) +\[L=(\d+)\]", report, re.MULTILINE)
+    ours = [(record.name, len(record.sequence)) for record in read_sequences(path, format)]
+    assert ours == [(name.decode(), int(length)) for name, length in theirs]
+    assert ours
 
 
 @pytest.mark.parametrize("format", ("embl", "genbank", "stockholm", "fasta"))
@@ -129,6 +152,9 @@ def test_fasta_of_a_pipe_is_not_waited_for():
         (b"# STOCKHOLM 1.0\na AC1\n//\n", None, "record 1 'a': illegal character '1' at position 3"),
         (b"\x00\xff\x80" * 50, "genbank", None),
         (b">a\nAC\n>b\nACD\n", "afa", "record 1: not afa"),
+        (b">1 1\nACDEF\n", "hmmpgmd", "line 1: not hmmpgmd: '#' expected"),
+        (b"#5 1 1 1 1 date", "hmmpgmd", "line 1: not hmmpgmd: no records"),
+        (b"#5 1 1 1 1 date\n>1 1\nAC1\n", "hmmpgmd", "record 1 '1': illegal character '1' at position 3"),
         (b"", "stockholm", "empty file"),
     ),
 )

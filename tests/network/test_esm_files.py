@@ -262,3 +262,56 @@ def test_a_hub_name_is_downloaded_without_pickles(monkeypatch, saved):
     monkeypatch.setattr(transformers.PreTrainedConfig, "get_config_dict", get_config)
     esm_files.load_encoder("facebook/esm2_t6_8M_UR50D")
     assert asked["name"] == "facebook/esm2_t6_8M_UR50D" and asked["use_safetensors"]
+
+
+# What is not as it was saved
+
+
+@pytest.fixture
+def network(encoder, tmp_path):
+    esm_files.save_encoder(encoder, tmp_path / "encoder")
+    esm_files.save_head(EsmNetwork(encoder, 5), tmp_path / "head.safetensors")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    (
+        {"num_hidden_layers": 1_000_000},
+        {"intermediate_size": 1 << 40},
+        {"hidden_size": 0},
+        {"num_attention_heads": 0},
+        {"num_attention_heads": "4"},
+        {"max_position_embeddings": 1 << 50},
+        {"quantization_config": {"quant_method": "bitsandbytes"}},
+    ),
+)
+def test_a_configuration_that_claims_what_the_weights_are_not_is_refused(network, changes):
+    edit_config(network / "encoder", **changes)
+    with pytest.raises(PfamnetError, match="its esm network cannot be read: ") as refusal:
+        esm_files.load_network(network / "encoder", network / "head.safetensors")
+    assert "\n" not in str(refusal.value)
+
+
+def test_further_files_beside_an_encoder_are_refused(network):
+    (network / "encoder" / "adapter_config.json").write_text("{}")
+    with pytest.raises(PfamnetError, match="encoder has other files, such as 'adapter_config.json'"):
+        esm_files.load_network(network / "encoder", network / "head.safetensors")
+
+
+@pytest.mark.parametrize("damage", ("no block", "no tensors", "other shape", "cut"))
+def test_another_head_is_refused(network, damage):
+    path = network / "head.safetensors"
+    tensors, block = load_file(path), {"block": "16"}
+    if damage == "no block":
+        block = {}
+    elif damage == "no tensors":
+        tensors = {}
+    elif damage == "other shape":
+        tensors["2.weight"] = tensors["2.weight"][:, :5].contiguous()
+    save_file(tensors, path, block)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(PfamnetError, match="its esm network cannot be read: ") as refusal:
+        esm_files.load_network(network / "encoder", path)
+    assert "\n" not in str(refusal.value)

@@ -69,7 +69,7 @@ def in_torch(network, sequence):
 def test_the_graph_gives_the_networks_logits(exported, length):
     network, folder = exported
     sequence = random_sequence(np.random.default_rng(length), length)
-    logits = LightRuntime(folder / "light.onnx", network.block).logits(sequence)
+    logits = LightRuntime(folder / "light.onnx", network.block, network.config.families).logits(sequence)
     expected = in_torch(network, sequence)
     assert logits.shape == expected.shape and logits.dtype == np.float32
     # weights are rounded to half precision, one part in two thousand
@@ -85,7 +85,7 @@ def test_the_graph_computes_in_single_precision_with_the_stored_weights(exported
     state["embed.weight"], state["head.weight"] = state.pop("embed"), state["head.weight"].T
     stored.load_state_dict(state)
     sequence = random_sequence(np.random.default_rng(0), 700)
-    logits = LightRuntime(folder / "light.onnx", network.block).logits(sequence)
+    logits = LightRuntime(folder / "light.onnx", network.block, network.config.families).logits(sequence)
     assert np.abs(logits - in_torch(stored, sequence)).max() < 1e-4 * np.abs(logits).max()
 
 
@@ -147,7 +147,7 @@ def test_half_of_what_is_common_for_a_family_is_taken_off(tmp_path):
     for name, taken in (("plain", None), ("offset", offsets)):
         (tmp_path / name).mkdir()
         written(network, tmp_path / name, taken)
-        runtime = LightRuntime(tmp_path / name / "light.onnx", network.block)
+        runtime = LightRuntime(tmp_path / name / "light.onnx", network.block, network.config.families)
         logits[name] = np.concatenate([runtime.logits(sequence) for sequence in sequences])
     np.testing.assert_allclose(logits["plain"] - offsets, logits["offset"], atol=1e-4)
     odds = logits["plain"][:, 1:] - logits["plain"][:, :1]
@@ -183,7 +183,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runtimes(folders):
-    return [LightRuntime(folders / name / "light.onnx", 16) for name in ("plain", "int8")]
+    return [LightRuntime(folders / name / "light.onnx", 16, 5) for name in ("plain", "int8")]
 
 
 @pytest.mark.parametrize("length", [1, 15, 100, 700, 5000])
@@ -207,7 +207,7 @@ def test_integers_are_the_same_each_time_and_near_each_other_alone(runtimes):
 
 def test_the_graph_holds_its_weights_and_the_stored_ones_stay(folders, tmp_path):
     shutil.copy(folders / "int8" / "light.onnx", tmp_path)
-    assert LightRuntime(tmp_path / "light.onnx", 16).logits("ACDEF").shape == (1, 6)
+    assert LightRuntime(tmp_path / "light.onnx", 16, 5).logits("ACDEF").shape == (1, 6)
     assert (folders / "int8" / "light.safetensors").read_bytes() == (
         folders / "plain" / "light.safetensors"
     ).read_bytes()
@@ -234,7 +234,7 @@ def test_one_sample_is_enough(tmp_path):
     network = trained(CONFIGS["other"])
     written(network, tmp_path)
     quantize_light(tmp_path / "light.onnx", ["ACDEFGHIKL" * 5], network.block)
-    assert np.isfinite(LightRuntime(tmp_path / "light.onnx", 8).logits("ACDEFG" * 30)).all()
+    assert np.isfinite(LightRuntime(tmp_path / "light.onnx", 8, 1).logits("ACDEFG" * 30)).all()
 
 
 def test_samples_come_one_at_a_time_padded_to_blocks():
@@ -255,6 +255,6 @@ def test_offsets_are_taken_off_the_logits(folders, tmp_path):
     written(network, tmp_path, offsets)
     quantize_light(tmp_path / "light.onnx", sequences(), network.block)
     sequence = random_sequence(np.random.default_rng(8), 600)
-    plain = LightRuntime(folders / "int8" / "light.onnx", 16).logits(sequence)
-    difference = (plain - LightRuntime(tmp_path / "light.onnx", 16).logits(sequence)).mean(0)
+    plain = LightRuntime(folders / "int8" / "light.onnx", 16, 5).logits(sequence)
+    difference = (plain - LightRuntime(tmp_path / "light.onnx", 16, 5).logits(sequence)).mean(0)
     assert difference == pytest.approx(offsets, abs=0.4)

@@ -32,7 +32,7 @@ def light(tmp_path_factory):
         for _ in range(10):
             network(torch.randint(4, 24, (4, 256)))
     export_light(network.eval(), folder / "light.onnx")
-    runtime = LightRuntime(folder / "light.onnx", 16)
+    runtime = LightRuntime(folder / "light.onnx", 16, 4)
     runtime.folder = folder
     return runtime
 
@@ -126,7 +126,7 @@ def test_what_is_no_network_is_refused_in_one_line(light, tmp_path, damage):
     if damage == "cut":
         (tmp_path / "light.onnx").write_bytes((light.folder / "light.onnx").read_bytes()[:-1000])
     with pytest.raises(PfamnetError, match="light.onnx: cannot be opened as a network") as refusal:
-        LightRuntime(tmp_path / "light.onnx", 16)
+        LightRuntime(tmp_path / "light.onnx", 16, 4)
     assert "\n" not in str(refusal.value)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import sys
 
 import golden
 import pytest
@@ -87,3 +88,44 @@ def test_no_line_for_the_alphabet(text, line, which, tmp_path):
         for hmm in read_hmms(str(path)):
             names.append(hmm.name)
     assert len(names) == which
+
+
+def named(data, place, value):
+    """A binary profile whose text at `place` (its length comes first) is another."""
+    size = int.from_bytes(data[place : place + 4], sys.byteorder)
+    return data[:place] + len(value).to_bytes(4, sys.byteorder) + value + data[place + 4 + size :]
+
+
+@pytest.mark.parametrize(
+    "name, said", ((b"", "invalid string length"), (b"\0", "invalid string length"), (b"abc", "without end"))
+)
+def test_a_name_that_hmmer_could_not_bear(library, name, said, tmp_path):
+    data, offsets = library
+    hmm = golden.hmms()[0]
+    place = data.index((len(hmm.name) + 1).to_bytes(4, sys.byteorder) + hmm.name.encode() + b"\0")
+    path = tmp_path / "damaged"
+    path.write_bytes(named(data, place, name))
+    with pytest.raises(PfamnetError, match=f"profile 1: corrupt: .*{said}"):
+        list(read_hmms(path))
+
+
+def test_a_line_without_end(library, tmp_path):
+    data, _ = library
+    hmm = golden.hmms()[0]
+    end = data.index(hmm.consensus.encode()) + hmm.M
+    path = tmp_path / "damaged"
+    path.write_bytes(data[:end] + b"x" + data[end + 1 :])
+    with pytest.raises(PfamnetError, match="profile 1: corrupt: a string without end"):
+        list(read_hmms(path))
+
+
+@pytest.mark.parametrize("field", (b"NAME", b"STATS", b"HMMER3/f"))
+def test_text_without_a_line_of_its_head(text, field, tmp_path):
+    """HMMER refuses it, or searches it; the process lives."""
+    path = tmp_path / "damaged"
+    path.write_bytes(b"".join(line for line in text.splitlines(True) if not line.startswith(field)))
+    try:
+        for hmm in read_hmms(path):
+            assert hmm.name
+    except PfamnetError as error:
+        assert "\n" not in str(error)
