@@ -103,7 +103,6 @@ ESM_OPTIONS = [
     100_000,
     "--emit",
     20,
-    "--compress",
     "--candidates",
     4,
 ]

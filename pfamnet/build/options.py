@@ -39,6 +39,5 @@ class BuildOptions:
     power: float = 0.6
     recall: float = 0.995
     candidates: int = 512
-    compress: bool = False
     license: str | None = None
     seed: int = 42

@@ -16,7 +16,7 @@ from pyhmmer.plan7 import HMM
 
 from .. import __version__
 from ..families import Family, write_families
-from ..model.directory import CARD, ENCODER, GRAPH, HEAD, WEIGHTS, ModelWriter
+from ..model.directory import CARD, ENCODER, GRAPH, HEAD, PROFILES, WEIGHTS, ModelWriter
 from ..network.esm import EsmNetwork
 from ..network.esm_files import save_encoder, save_head
 from ..network.light import LightNetwork
@@ -86,8 +86,7 @@ class ModelOutput:
         """Write the model, measure each network as it will be run, and give the directory its name."""
         with ModelWriter(self.out, self.work.folder) as writer:
             folder = writer.folder
-            profiles = "profiles.h3m.gz" if self.options.compress else "profiles.h3m"
-            offsets = write_profiles(str(folder / profiles), hmms)
+            offsets = write_profiles(folder / PROFILES, hmms, packed=True)
             families = [replace(family, offset=offset) for family, offset in zip(trainset.families, offsets)]
             write_families(folder / "families.tsv", families)
             runtimes = {"light": self.write_light(folder, light.cpu().eval(), trainset.train)}
@@ -95,7 +94,7 @@ class ModelOutput:
                 save_encoder(esm.encoder, folder / ENCODER)
                 save_head(esm, folder / HEAD)
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
-            store = ProfileStore.open(folder / profiles, offsets)
+            store = ProfileStore.open(folder / PROFILES, offsets)
             appraiser = Appraiser(store, families, self.options.candidates)
             dev = Corpus(trainset.dev)
             networks, combination, evaluations = {}, {}, {}
@@ -114,7 +113,7 @@ class ModelOutput:
             write_training_log(self.work.folder, folder / "training.tsv")
             description = {
                 "pfamnet": __version__,
-                "profiles": profiles,
+                "profiles": PROFILES,
                 "networks": networks,
                 "combination": combination,
                 "families": len(families),

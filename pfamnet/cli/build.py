@@ -60,7 +60,6 @@ expert = options_of("Other expert options", BuildOptions)
     "Fill up families of fewer training rows with sequences from their profiles.  [50; 0 with --recipe]",
     default=None,
 )
-@profiles("--compress", bool, "Write the profiles gzip-compressed.")
 @training("--base", "<s>", "ESM-2 to fine-tune: a directory or a Hugging Face name.  [light network only]")
 @training("--esm-residues", COUNT, "Residues that ESM-2 is fine-tuned on.")
 @training("--light-from", "<s>", "Start from the light network of this model; new families start at random.")

@@ -20,7 +20,7 @@ SIGNS = {
     **dict.fromkeys((b">", b"ID   ", b"LOCUS   "), "sequences"),
     **dict.fromkeys((b"# STOCKHOLM", b"CLUSTAL"), "an alignment"),
     **dict.fromkeys(
-        (b"HMMER", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3"), "profile HMMs"
+        (b"HMMER", b"H3Z\n", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3"), "profile HMMs"
     ),
     **dict.fromkeys((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\3\4"), "compressed data"),
 }

@@ -56,7 +56,7 @@ expert = options_of("Other expert options")
 
 
 @click.command("pfamnet-scan", cls=GroupedCommand, context_settings=CONTEXT)
-@click.argument("files", metavar="[<model>] <seqfile>", nargs=-1, required=True)
+@click.argument("files", metavar="[<model>] <seqfile>", nargs=-1)
 @version_option()
 @basic("--verbose", bool, "Report progress on stderr.")
 @output("-o", "<f>", "Direct the main output to file <f>, not stdout.", "out")
@@ -65,6 +65,7 @@ expert = options_of("Other expert options")
 @output("--pfamtblout", "<f>", "Save hmmscan's table of hits and domains to file <f>.")
 @output("--gff3", "<f>", "Save the domains as GFF3 features to file <f>.")
 @output("--json-lines", "<f>", "Save the hits as JSON, one line per query, to file <f>.")
+@output("--save-hmm", "<f>", "Save the model's profiles in HMMER's format to file <f>; no <seqfile>.")
 @output("--report", ["tsv", "text", "html"], "Main output: table, text report or web page.", default="tsv")
 @output(
     "--clan-overlaps", ["all", "best"], "Report overlapping domains of a clan: all or best.", default="all"
@@ -123,6 +124,10 @@ def scan(files, **options):
     Hugging Face hub, or an HMM database, which is searched as by hmmscan. Without <model> the
     model that ships with pfamnet is used.
     """
+    if options["save_hmm"]:
+        return save_profiles(files, options.pop("save_hmm"), options)
+    if not files:
+        raise click.UsageError("Missing argument '[<model>] <seqfile>'.")
     if len(files) > 2:
         raise click.UsageError(f"too many arguments: one model and one sequence file, not {len(files)}")
     given = {name for name, value in options.items() if value is not None and value is not False}
@@ -176,6 +181,20 @@ def scan_file(model_path: str | None, query: str, options: dict, threads: int) -
     if not sequences:
         warn(f"warning: {query}: no sequences")
     say(f"{sequences} sequences, {residues} residues, {found} hits in {time.monotonic() - begun:.1f} s")
+
+
+def save_profiles(files: tuple[str, ...], out: str, options: dict) -> None:
+    """Write the profiles of a model to a file of HMMER's: ASCII, or binary if it is named `.h3m`."""
+    from ..io.replacing import replacing
+    from ..scan.opening import open_any, shipped_model
+
+    if len(files) > 1:
+        raise click.UsageError("--save-hmm takes a model and no sequence file")
+    check_outputs([out], files)
+    model = open_any(Path(files[0]) if files else shipped_model(), as_scan_options(options, 1), warn)
+    with replacing(out) as partial, open(partial, "wb") as file:
+        for index in range(len(model.store)):
+            model.store.hmm(index).write(file, binary=out.endswith(".h3m"))
 
 
 def is_longer(query: str, size: int) -> bool:

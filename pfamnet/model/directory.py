@@ -2,7 +2,7 @@
 
 model.json          format, networks, thresholds, calibration, provenance, and SHA-256 of all files
 families.tsv        the families, in the order of the networks' classes
-profiles.h3m[.gz]   their profile HMMs in HMMER's binary format
+profiles.h3z        their profile HMMs, packed to the bit (`profiles.packing`)
 light.onnx, light.safetensors; encoder/, head.safetensors     the light, the ESM-2 network
 evaluation/, training.tsv, README.md     figures on the validation set, log of the training, model card
 """
@@ -33,7 +33,7 @@ from .combination import Combination
 FORMAT = 1
 DESCRIPTION = "model.json"
 SENSITIVITIES = ("fast", "default", "sensitive")
-GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
+PROFILES, GRAPH, WEIGHTS = "profiles.h3z", "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
 FAMILIES, CARD = "families.tsv", "README.md"
 MOST_BYTES = 1 << 26  # of a description or a table of families, which are read as one

@@ -1,7 +1,7 @@
 """Profile HMMs on disk: read any, write those of a model.
 
-A model's are in HMMER's own binary format (``.h3m``), one after another; in a ``.gz`` file each is
-a gzip member, so that one profile can be read alone at its byte offset.
+A model's are packed (``.h3z``, see `packing`), one after another, so that one profile can be read
+alone at its byte offset.
 """
 
 import bz2
@@ -22,6 +22,7 @@ from pyhmmer.plan7 import HMM, HMMFile
 from ..errors import PfamnetError
 from ..records import shown
 from .hmm_guard import WatchedStream
+from .packing import pack
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNPACK = {GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
@@ -135,21 +136,18 @@ def check_profile(hmm: HMM) -> str:
     return "HMMER's check finds it invalid"
 
 
-def write_profiles(path: str | os.PathLike, hmms: Iterable[HMM]) -> list[int]:
-    """Write profiles one after another, in HMMER's own binary format.
+def write_profiles(path: str | os.PathLike, hmms: Iterable[HMM], packed: bool = False) -> list[int]:
+    """Write profiles one after another: in HMMER's binary format, or packed.
 
-    If `path` ends in ``.gz``, each profile is a gzip member without time or name, so that equal
-    profiles give equal bytes. Returns the byte offset of each profile, for `ProfileStore`.
+    Equal profiles give equal bytes. Returns the byte offset of each profile, for `ProfileStore`.
     """
     offsets = []
     with open(path, "wb") as library:
         for hmm in hmms:
             offsets.append(library.tell())
-            if str(path).endswith(".gz"):
-                with gzip.GzipFile("", "wb", fileobj=library, mtime=0) as member:
-                    hmm.write(member, binary=True)
-            else:
-                hmm.write(library, binary=True)
+            data = io.BytesIO()
+            hmm.write(data, binary=True)
+            library.write(pack(data.getvalue()) if packed else data.getvalue())
     return offsets
 
 

@@ -16,7 +16,7 @@ from ..errors import PfamnetError
 MAGIC = 0xE8EDEDBA
 _HEAD = struct.Struct("=IIii")
 _LETTERS = {1: 4, 2: 4, 3: 20}  # by alphabet: RNA, DNA, proteins
-_DESC, _RF, _CS, _MAP, _ACC, _CA, _COMPO, _CONS, _MM = (1 << bit for bit in (1, 2, 3, 8, 9, 13, 14, 16, 17))
+DESC, RF, CS, MAP, ACC, CA, COMPO, CONS, MM = (1 << bit for bit in (1, 2, 3, 8, 9, 13, 14, 16, 17))
 MOST_STATES = 100_000  # 2 kB of memory each; HMMER's pipeline takes no longer sequences either
 _MOST_TEXT = 1 << 24  # bytes of a text or a head: more of them are damage
 _PART = 1 << 20  # bytes passed on at once, and the most of a line
@@ -56,15 +56,15 @@ def _binary_body(stream: io.BufferedIOBase, flags: int, states: int, letters: in
     # matches, insertions and transitions
     yield from _copied(stream, 4 * states * letters + 4 * (states + 1) * (letters + 7))
     yield from _text(stream, 2)  # its name
-    for _ in range(bool(flags & _ACC) + bool(flags & _DESC)):
+    for _ in range(bool(flags & ACC) + bool(flags & DESC)):
         yield from _text(stream)
-    for _ in range(sum(bool(flags & line) for line in (_RF, _MM, _CONS, _CS, _CA))):
+    for _ in range(sum(bool(flags & line) for line in (RF, MM, CONS, CS, CA))):
         yield from _ended(_copied(stream, states + 2))
     yield from _text(stream)  # command log
     yield from _copied(stream, 4 * 3)  # sequences, effective number, longest
     yield from _text(stream)  # date
     rest = 1 + 6 + 6  # checksum, statistics, cutoffs
-    rest += (states + 1 if flags & _MAP else 0) + (20 if flags & _COMPO else 0)
+    rest += (states + 1 if flags & MAP else 0) + (20 if flags & COMPO else 0)
     yield from _copied(stream, 4 * rest)
 
 

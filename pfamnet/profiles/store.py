@@ -20,8 +20,8 @@ from ..families import Family
 from ..records import shown
 from .files import FORMAT_ERRORS, GZIP_MAGIC, check_profile, reason, text_of
 from .hmm_guard import WatchedStream
+from .packing import MOST_BYTES, PACKED, unpack
 
-MOST_BYTES = 1 << 25  # of one profile: what the most states that are searched take
 KEEP = 32_768  # search profiles; 280 bytes per match state, about 50 kB each
 _PRESS_LENGTH = 400  # for which hmmpress configures profiles; every search sets its own length later
 
@@ -33,7 +33,7 @@ def optimize(hmm: HMM) -> OptimizedProfile:
 
 
 class ProfileFile:
-    """The sequence of the profiles in a file; each is read when it is asked for, in about 0.1 ms.
+    """The sequence of the profiles in a file; each is read when it is asked for, in about 0.4 ms.
 
     Arguments:
         path: a file that `write_profiles` wrote.
@@ -69,7 +69,9 @@ class ProfileFile:
         where, watched = f"{self.path}: profile {index + 1}", None
         try:
             data = os.pread(self._file.fileno(), min(end - start, MOST_BYTES), start)
-            if data.startswith(GZIP_MAGIC):
+            if data.startswith(PACKED):
+                data = unpack(data)
+            elif data.startswith(GZIP_MAGIC):
                 # one member, of bounded size; gzip's own wrapper is slower
                 data = zlib.decompressobj(wbits=31).decompress(data, MOST_BYTES)
             watched = WatchedStream(io.BufferedReader(io.BytesIO(data)))

@@ -47,7 +47,7 @@ def describe(provenance=None, networks=None, **options):
     }
     return {
         "pfamnet": "0.1.0",
-        "profiles": "profiles.h3m",
+        "profiles": "profiles.h3z",
         "networks": networks or {"light": NETWORK},
         "families": 1500,
         "provenance": made | (provenance or {}),

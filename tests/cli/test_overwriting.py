@@ -49,7 +49,7 @@ def contents(folder):
         "--domtblout other/model.json model x.fa",
         "--domtblout pf.hmm x.fa",  # a name was forgotten
         "--domtblout copy.hmm pf.hmm x.fa",
-        "--pfamtblout model/profiles.h3m x.fa",
+        "--pfamtblout model/profiles.h3z x.fa",
         "-o soft.fa pf.hmm x.gp",
         "-o x.gp pf.hmm x.fa",
         "-o new --tblout new pf.hmm x.fa",

@@ -10,7 +10,7 @@ import golden
 import torch
 
 from pfamnet.families import write_families
-from pfamnet.model.directory import ModelWriter
+from pfamnet.model.directory import PROFILES, ModelWriter
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light, save_light
 from pfamnet.profiles.files import write_profiles
@@ -38,7 +38,7 @@ def write_model(path, candidates=12, weights=None):
     ]
     light = {"block": network.block, "sensitivities": sensitivities, "calibration": calibration, "check": []}
     with ModelWriter(path) as writer:
-        offsets = write_profiles(str(writer.folder / "profiles.h3m"), golden.hmms())
+        offsets = write_profiles(writer.folder / PROFILES, golden.hmms(), packed=True)
         write_families(
             writer.folder / "families.tsv",
             [
@@ -52,7 +52,7 @@ def write_model(path, candidates=12, weights=None):
         writer.finish(
             {
                 "pfamnet": "test",
-                "profiles": "profiles.h3m",
+                "profiles": PROFILES,
                 "networks": {"light": light},
                 "families": len(families),
                 "provenance": {},

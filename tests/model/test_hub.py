@@ -296,20 +296,20 @@ def test_a_file_that_arrives_changed_is_not_kept(served, tmp_path):
 
 def test_a_file_that_the_cache_lost_is_fetched_again(served):
     path = fetch()[0].path
-    (path / "profiles.h3m").resolve().unlink()
+    (path / "profiles.h3z").resolve().unlink()
     served["asked"].clear()
     open_model(fetch()[0].path)
-    assert [name.rpartition("/")[2] for name in asked(served) if "/resolve/" in name] == ["profiles.h3m"]
+    assert [name.rpartition("/")[2] for name in asked(served) if "/resolve/" in name] == ["profiles.h3z"]
 
 
 def test_damage_in_the_cache_is_told(served, capfd):
     path = fetch()[0].path
-    with open(path / "profiles.h3m", "r+b") as file:
+    with open(path / "profiles.h3z", "r+b") as file:
         file.write(b"x")
     with new_client():
         assert scan_here("hf:org/model", PROTEINS) == 1
     said = capfd.readouterr()
-    assert said.out == "" and said.err.count("\n") == 1 and "profiles.h3m is damaged" in said.err
+    assert said.out == "" and said.err.count("\n") == 1 and "profiles.h3z is damaged" in said.err
 
 
 def test_a_full_disk_is_told(served, monkeypatch):

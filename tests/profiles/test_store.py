@@ -32,10 +32,10 @@ def hmms():
     return golden.hmms()[:4]
 
 
-@pytest.fixture(params=["profiles.h3m", "profiles.h3m.gz"])
+@pytest.fixture(params=[False, True])
 def library(request, tmp_path, hmms):
-    path = tmp_path / request.param
-    return path, write_profiles(path, hmms)
+    path = tmp_path / "profiles"
+    return path, write_profiles(path, hmms, packed=request.param)
 
 
 class Counted(list):
