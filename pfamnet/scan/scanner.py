@@ -159,12 +159,31 @@ class NetworkHits:
 
     def added(self, record: Record, calls: NetworkCalls, found: SearchedHits) -> SearchedHits:
         """The hits of a protein's profiles, and the network's own, best first."""
-        called = set(calls.proposal.families[: len(calls.sure)][calls.sure].tolist())
-        found = found.with_hits([replace(h, source="both") if h.family in called else h for h in found])
-        return found.with_hits(sorted([*found, *self.alone(record, calls, found)], key=lambda hit: hit.order))
+        sure = np.flatnonzero(calls.sure)
+        families, regions = calls.proposal.families[sure].tolist(), calls.proposal.regions[sure].tolist()
+        called = dict(zip(families, regions))
+        agreed = {hit.family for hit in found if hit.family in called and self.agrees(hit, called, found)}
+        found = found.with_hits([replace(h, source="both") if h.family in agreed else h for h in found])
+        alone = {hit.family: hit for hit in self.alone(record, calls, found)}
+        kept = [hit for hit in found if hit.family not in alone]
+        return found.with_hits(sorted([*kept, *alone.values()], key=lambda hit: hit.order))
+
+    def agrees(self, hit: Hit, called: dict[int, list[int]], found: Sequence[Hit]) -> bool:
+        """Whether the network's call is one of the hit's domains, and no family of its clan is better there."""
+        clan, region = self.families[hit.family].clan, called[hit.family]
+        own = [d for d in hit.reported_domains if same_place(d.envelope, region)]
+        sisters = (
+            h for h in found if clan and h.family != hit.family and self.families[h.family].clan == clan
+        )
+        rivals = [d for sister in sisters for d in sister.reported_domains]
+        return any(
+            not any(same_place(d.envelope, rival.envelope) and rival.log_p < d.log_p for rival in rivals)
+            for d in own
+        )
 
     def alone(self, record: Record, calls: NetworkCalls, found: Sequence[Hit]) -> list[Hit]:
-        """Calls of the network where no profile has a significant domain.
+        """Calls of the network where no profile has a significant domain; they replace what the
+        family's profile finds by chance elsewhere.
 
         If calls share more than half of the shorter one, one of them stays. Bit cutoffs belong
         to profiles: under them the network calls nothing.
@@ -172,7 +191,7 @@ class NetworkHits:
         if self.network.limits.bit_cutoffs:
             return []
         regions, families = calls.proposal.regions.tolist(), calls.proposal.families.tolist()
-        reported = {hit.family for hit in found}
+        reported = {hit.family for hit in found if hit.included or hit.source == "both"}
         taken = [d.envelope for hit in found for d in hit.reported_domains if d.included]
         free = lambda n: not any(same_place(regions[n], other) for other in taken)
         sure = [n for n in np.flatnonzero(calls.sure).tolist() if families[n] not in reported and free(n)]

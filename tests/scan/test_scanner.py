@@ -9,6 +9,7 @@ import synthetic
 
 from pfamnet.build.hmms import build_profile
 from pfamnet.families import Family
+from pfamnet.hits import network_domain, network_hit
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import NetworkInfo, Sensitivity
 from pfamnet.network.evalues import Calibration, Tail
@@ -18,7 +19,7 @@ from pfamnet.profiles.store import ProfileStore
 from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
 from pfamnet.scan.opening import ScanOptions, make_scanner
-from pfamnet.scan.scanner import ProfileSearcher, same_place
+from pfamnet.scan.scanner import NetworkHits, ProfileSearcher, same_place
 
 FAMILIES = 6
 BLOCK = 16
@@ -144,6 +145,42 @@ def test_where_both_are_sure_the_source_is_both(scan):
     (alone,) = scan(sequence, [(2, 2, 4, 2.5)])
     assert hit.source == "both"
     assert (hit.evalue, hit.score, hit.domains) == (alone.evalue, alone.score, alone.domains)
+
+
+def test_a_call_elsewhere_is_no_agreement(scan):
+    sequence, _ = domain_at_32()
+    (hit,) = scan(sequence, [(2, 9, 14, 6)])
+    assert (hit.family, hit.source) == (2, "profile")
+
+
+@pytest.mark.parametrize(("clan", "source"), [("CL0001", "profile"), ("", "both")])
+def test_a_call_is_no_agreement_where_a_sister_is_better(profiles, clan, source):
+    """Family 2 again, worse: its profile is of a distant relative."""
+    store, families = profiles
+    sequence, length = domain_at_32()
+    sisters = [replace(family, clan=clan) for family in families]
+    alone = NetworkHits(None, sisters)
+    own, better = (
+        network_hit(family, sisters[family], Record("q", "", sequence, 1), [domain])
+        for family, domain in (
+            (2, network_domain(32, 32 + length, 1e-5, 20.0, (1, 9), 0.9, math.log(1e-5))),
+            (3, network_domain(30, 32 + length, 1e-9, 30.0, (1, 9), 0.9, math.log(1e-9))),
+        )
+    )
+    called = {2: [32, 32 + length], 3: [32, 32 + length]}
+    assert alone.agrees(better, called, [own, better])
+    assert alone.agrees(own, called, [own, better]) == (source == "both")
+
+
+def test_a_call_replaces_what_its_profile_finds_by_chance_elsewhere(scan):
+    replaced = 0
+    for seed in range(30):
+        sequence = synthetic.random_sequence(np.random.default_rng([2, seed]), 256)
+        without = [hit for hit in scan(sequence, [(4, 4, 9, 2.5)], "sensitive") if hit.family == 4]
+        (hit,) = [hit for hit in scan(sequence, [(4, 4, 9, 6)], "sensitive") if hit.family == 4]
+        assert hit.source in ("both", "network")
+        replaced += bool(without) and hit.source == "network"
+    assert replaced > 0
 
 
 def test_numbers_are_those_of_a_scan_with_every_profile(scan):
