@@ -169,7 +169,7 @@ class NetworkHits:
         return found.with_hits(sorted([*kept, *alone.values()], key=lambda hit: hit.order))
 
     def agrees(self, hit: Hit, called: dict[int, list[int]], found: Sequence[Hit]) -> bool:
-        """Whether the network's call is one of the hit's domains, and no family of its clan is better there."""
+        """Whether the network's call is a domain of the hit, and no family of its clan is better there."""
         clan, region = self.families[hit.family].clan, called[hit.family]
         own = [d for d in hit.reported_domains if same_place(d.envelope, region)]
         sisters = (
