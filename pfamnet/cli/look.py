@@ -39,8 +39,8 @@ def check_choices(trainsets: tuple[str, ...], options: dict, plan: bool) -> None
     for name in ("lora", "freeze", "checkpoint_activations"):
         if options[name] and not options["base"]:
             raise click.UsageError(f"--{name.replace('_', '-')} is for fine-tuning ESM-2: --base is missing")
-    if options["cut_domains"] and not options["domains"]:
-        raise click.UsageError("--cut-domains needs a table of domains: --domains")
+    if options["cut_domains"] and not (options["domains"] or options["proteins"]):
+        raise click.UsageError("--cut-domains needs a table of domains, --domains, or --proteins")
     if options["light_width"] and options["light_from"]:
         raise click.UsageError("--light-width is for a new network: not together with --light-from")
     if not (options["light_residues"] or options["light_from"]):
