@@ -127,11 +127,13 @@ def with_emitted(trainset: TrainSet, hmms: list[HMM], wanted: int, seed: int) ->
     return replace(trainset, train=train, dev=dev, warnings=warnings)
 
 
-def filled_up(fold: Fold, hmms: list[HMM], wanted: int, seed: int) -> Fold:
-    """The fold, its families of fewer than `wanted` rows filled up from their profiles."""
+def filled_up(fold: Fold, hmms: list[HMM], wanted: int, seed: int, rowless: bool = False) -> Fold:
+    """The fold, its families of fewer than `wanted` rows, or of none, filled up from their profiles."""
     counts = np.bincount(fold.domains[fold.domains[:, 3] >= 0, 3], minlength=len(hmms))
     sequences, names, rows = list(fold.sequences), list(fold.names), [fold.domains]
     for index, (hmm, count) in enumerate(zip(hmms, counts)):
+        if rowless and count:
+            continue
         for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed):
             rows.append(np.array([[len(sequences), 0, len(sequence), index]], fold.domains.dtype))
             names.append(f"{EMITTED}{text_of(hmm, 'name')}")
