@@ -20,6 +20,11 @@ EMITTED = 0.25  # fraction of the examples that profiles emit, unless --emit is 
 POOL = 16  # batches drawn together
 
 
+def emitted(options: BuildOptions) -> float:
+    """The fraction of the examples that profiles emit anew."""
+    return 1.0 if options.emitted_only else EMITTED
+
+
 def base_encoder(options: BuildOptions) -> nn.Module | None:
     """The encoder to begin with, or None if ESM-2 is not to be fine-tuned."""
     if not options.base:
@@ -73,7 +78,7 @@ def esm_sampler(
         options.crop,
         options.power,
         alone=0.8,
-        emitted=0.0 if options.recipe else EMITTED,
+        emitted=0.0 if options.recipe else emitted(options),
         masked=0.03,
         substitutions=0.03,
         by_length=True,

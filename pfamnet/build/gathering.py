@@ -5,19 +5,22 @@ its profile scores on three sets:
 
 known    validation domains of the family; searched without filters
 train    training domains too, if there are fewer than `FEW` known ones. The profile was made from
-         them and overrates them: they only bound the cutoff, by `TRAIN_FRACTION` of a weak score
-others   a sample of domains of other families and clans, and the same reversed and shuffled;
-         searched with the filters, which pass what is strong
+         them and overrates them: they only bound the cutoff, by `TRAIN_FRACTION` of a weak score.
+         Sequences that its profile emits stand in for those of a family that has none
+others   a domain of each of the other families and clans and, of few families, more; some of these
+         reversed and shuffled; searched with the filters, which pass what is strong
 
 A cutoff is the quarter bit above the score with the fewest errors (known domains lost, others
 accepted), but at most `MOST_LOST` of the known ones may be lost. It is never below the score whose
 P-value, by the profile's own statistics, times the number of families is `E_VALUE`, nor below what
-passes the filters by chance. This takes 50 to 60 ms a family.
+passes the filters by chance. Of a thousand families this takes 50 to 60 ms each, and more of more.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +31,12 @@ from ..profiles.search import to_digital
 from ..profiles.thresholds import Thresholds
 from ..trainset.holdout import draw_number
 from ..trainset.trainset import Fold, TrainSet
+from .inputs import filled_up
 from .work import Threads, Work, load_json, save_json
 
 FEW = 5  # known domains, below which training domains are searched
 MOST = 100  # known domains of a family, and training ones
-RESIDUES = 300_000  # of the others, before reversing and shuffling
+RESIDUES = 300_000  # of the others, unless one domain of each family has more; of those reversed or shuffled
 LONGEST = 10_000  # residues of a domain that are searched
 E_VALUE = 0.001
 MOST_LOST = 0.25
@@ -78,7 +82,8 @@ def set_gathering(trainset: TrainSet, hmms: list[HMM], seed: int, work: Work, th
         return summary
 
     def make() -> list[tuple[float, float]]:
-        material = Material(trainset, seed)
+        train = filled_up(trainset.train, hmms, FEW, seed, rowless=True)
+        material = Material(replace(trainset, train=train), seed)
         cutoffs = lambda i: gathering(material.scores(i, hmms[i]), hmms[i], len(hmms))
         return threads.map("GA cutoffs", cutoffs, lacking)
 
@@ -122,15 +127,22 @@ class Material:
 
     def __init__(self, trainset: TrainSet, seed: int, residues: int = RESIDUES):
         self.families, seen = trainset.families, set(trainset.train.sequences)
-        self.clans = [family.clan or place for place, family in enumerate(self.families)]
+        clans = [family.clan or place for place, family in enumerate(self.families)]
+        numbers = {clan: number for number, clan in enumerate(dict.fromkeys(clans))}
+        self.clans = np.array([numbers[clan] for clan in clans])
         train, dev = pieces(trainset.train), pieces(trainset.dev) if trainset.dev else []
         self.train = self.by_family(train, seed)
         self.dev = self.by_family([piece for piece in dev if piece.sequence not in seen], seed)
         self.chosen = self.sample(self.by_family(train + dev, seed), residues)
+        # the clans near each chosen piece, and its place
+        self.near = np.array([self.clans[i] for piece in self.chosen for i in piece.near], int)
+        self.places = np.repeat(np.arange(len(self.chosen)), [len(piece.near) for piece in self.chosen])
         rng = np.random.default_rng(seed)
         texts = [piece.sequence for piece in self.chosen]
-        texts += [text[::-1] for text in texts] + ["".join(rng.permutation(list(text))) for text in texts]
-        self.others = to_block(texts)
+        ends = accumulate(map(len, texts))
+        some = [text for text, end in zip(texts, ends) if end - len(text) < residues]
+        decoys = [text[::-1] for text in some] + ["".join(rng.permutation(list(text))) for text in some]
+        self.others = to_block(texts + decoys)
 
     def by_family(self, cut: list[Piece], seed: int) -> list[list[Piece]]:
         """Pieces of each family in an order drawn by their residues."""
@@ -141,13 +153,13 @@ class Material:
 
     @staticmethod
     def sample(groups: list[list[Piece]], residues: int) -> list[Piece]:
-        """The first of each family, the second of each, and so on, until there are so many residues."""
+        """The first of each family; the second of each, and so on, until there are so many residues."""
         chosen = []
         for depth in range(max(map(len, groups), default=0)):
             layer = [group[depth] for group in groups if len(group) > depth]
             # of the last layer only a part is taken: not always the same families
             for piece in sorted(layer, key=lambda piece: draw_number(depth, piece.sequence)):
-                if residues <= 0:
+                if residues <= 0 and depth:
                     return chosen
                 chosen.append(piece)
                 residues -= len(piece.sequence)
@@ -163,9 +175,9 @@ class Material:
 
     def unrelated(self, index: int) -> np.ndarray:
         """Which of the others are unrelated to a family, as a mask; decoys always are."""
-        clan = self.clans[index]
-        related = np.array([any(self.clans[i] == clan for i in piece.near) for piece in self.chosen], bool)
-        return np.concatenate([~related, np.ones(2 * len(related), bool)])
+        related = np.zeros(len(self.chosen), bool)
+        related[self.places[self.near == self.clans[index]]] = True
+        return np.concatenate([~related, np.ones(len(self.others) - len(related), bool)])
 
 
 def pieces(fold: Fold) -> list[Piece]:

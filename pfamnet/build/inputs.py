@@ -13,6 +13,7 @@ from ..errors import PfamnetError
 from ..families import Family, accession_key
 from ..profiles.files import emit_sequences, read_hmms, text_of
 from ..records import shown
+from ..trainset.domains import DomainTable
 from ..trainset.recipes import RECIPES
 from ..trainset.sampling import Plan, plan
 from ..trainset.trainset import Fold, TrainSet, read_trainset
@@ -25,14 +26,14 @@ EMITTED = "emitted:"  # begins the names of emitted sequences
 class Inputs(NamedTuple):
     """What a build learns from."""
 
-    trainset: TrainSet  # with a validation set; of a recipe's families only
+    trainset: TrainSet  # of a recipe's families only; with a validation set, if there are any rows
     hmms: list[HMM]  # the given profiles of its families, in their order
     quotas: np.ndarray | None = None  # how many rows of each family the recipe takes, int (F,)
     plan: Plan | None = None  # of the recipe
 
 
-def read_inputs(options: BuildOptions) -> Inputs:
-    """Read the train sets and the given profiles, and apply the recipe."""
+def read_inputs(options: BuildOptions, labels: DomainTable | None = None) -> Inputs:
+    """Read the train sets and the given profiles, and apply the recipe; `labels` are of `--proteins`."""
     odd: list[str] = []
     given = given_profiles(options.hmm, odd.append) if options.hmm else {}
     trainset = read_trainset(
@@ -46,13 +47,16 @@ def read_inputs(options: BuildOptions) -> Inputs:
         # a family whose profile can emit sequences needs no rows
         also=[Family(key_text(hmm), text_of(hmm, "name")) for hmm in given.values()] if options.emit else [],
         cut=options.cut_domains,
+        searched=labels and (options.proteins, labels),
     )
     trainset.warnings[:0] = [text.removeprefix("warning: ") for text in odd]
     chosen = ()
     if options.recipe is not None:
         trainset, *chosen = plan(RECIPES[options.recipe], trainset, options.seed, options.power)
     hmms = [given[family.key] for family in trainset.families] if given else []
-    return Inputs(with_dev(trainset, options.seed), hmms, *chosen)
+    if not options.emitted_only:
+        trainset = with_dev(trainset, options.seed)
+    return Inputs(trainset, hmms, *chosen)
 
 
 def given_profiles(path: str, warn: Callable[[str], None] | None = None) -> dict[str, HMM]:
@@ -110,18 +114,33 @@ def describe(family: Family, hmm: HMM) -> Family:
 
 
 def with_emitted(trainset: TrainSet, hmms: list[HMM], wanted: int, seed: int) -> TrainSet:
-    """The train set, its families of fewer than `wanted` rows filled up from their profiles."""
-    fold = trainset.train
+    """The train set, its families of fewer than `wanted` rows filled up from their profiles.
+
+    If there is no validation set, sequences that the profiles emit stand in for it.
+    """
+    train, dev, warnings = filled_up(trainset.train, hmms, wanted, seed), trainset.dev, trainset.warnings
+    if dev is None:
+        nothing = Fold([], [], np.zeros((0, 4), np.int32), np.zeros(0, bool))
+        dev = filled_up(nothing, hmms, -(-STAND_IN // len(hmms)), seed + 1)
+        warning = f"no proteins: {len(dev.sequences)} sequences from the profiles are the validation set"
+        warnings = [*warnings, f"{warning}: accuracy and recall are not those of proteins"]
+    return replace(trainset, train=train, dev=dev, warnings=warnings)
+
+
+def filled_up(fold: Fold, hmms: list[HMM], wanted: int, seed: int, rowless: bool = False) -> Fold:
+    """The fold, its families of fewer than `wanted` rows, or of none, filled up from their profiles."""
     counts = np.bincount(fold.domains[fold.domains[:, 3] >= 0, 3], minlength=len(hmms))
     sequences, names, rows = list(fold.sequences), list(fold.names), [fold.domains]
     for index, (hmm, count) in enumerate(zip(hmms, counts)):
+        if rowless and count:
+            continue
         for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed):
             rows.append(np.array([[len(sequences), 0, len(sequence), index]], fold.domains.dtype))
             names.append(f"{EMITTED}{text_of(hmm, 'name')}")
             sequences.append(sequence)
     whole = np.zeros(len(sequences), bool)
     whole[: len(fold.whole)] = fold.whole
-    return replace(trainset, train=Fold(sequences, names, np.concatenate(rows), whole))
+    return Fold(sequences, names, np.concatenate(rows), whole)
 
 
 def some_sequences(fold: Fold, count: int) -> list[str]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 class BuildOptions:
     """All that the model depends on; it is stored in model.json. `pfamnet-build -h` describes each field."""
 
-    trainsets: tuple[str, ...]
+    trainsets: tuple[str, ...] = ()
     domains: str | None = None
     families: str | None = None
     hmm: str | None = None
+    proteins: str | None = None
     base: str | None = None
     max_families: int | None = None
     recipe: str | None = None
@@ -41,3 +42,8 @@ class BuildOptions:
     candidates: int = 512
     license: str | None = None
     seed: int = 42
+
+    @property
+    def emitted_only(self) -> bool:
+        """Whether profiles emit all that is learnt from."""
+        return not (self.trainsets or self.proteins)

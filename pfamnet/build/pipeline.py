@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_tensors
 
 from ..errors import PfamnetError
+from ..families import read_families
 from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork, parameter_groups
 from ..network.light import LightConfig, LightNetwork
@@ -34,11 +35,14 @@ from ..training.sampler import Sampler, SamplerSettings
 from ..training.settings import optimizer_class
 from ..training.tracking import STATE as TRACKED
 from ..training.tracking import Tracker, check_tracker, open_tracker
+from ..trainset.domains import DomainTable
 from ..trainset.sampling import sample
-from .fine_tune import EMITTED, base_encoder, esm_network, esm_sampler, esm_settings, light_settings
+from .estimate import duration, training_seconds
+from .fine_tune import base_encoder, emitted, esm_network, esm_sampler, esm_settings, light_settings
 from .gathering import set_gathering
 from .hmms import build_profiles
-from .inputs import describe, read_inputs, with_emitted
+from .inputs import describe, given_profiles, read_inputs, with_emitted
+from .labels import Labelling
 from .options import BuildOptions
 from .provenance import input_digests, provenance
 from .warm_start import Stored
@@ -119,23 +123,53 @@ class Build:
         options, seed = self.options, self.options.seed
         self.encoder = base_encoder(options)
         self.start = Stored(options.light_from) if options.light_from else None
-        trainset, hmms, quotas, self.plan = read_inputs(options)
+        labels = self.label() if options.proteins else None
+        trainset, hmms, quotas, self.plan = read_inputs(options, labels)
         plan = self.plan.lines() if self.plan else []
         self.say("\n".join([f"warning: {text}" for text in trainset.warnings] + plan))
-        self.digests = input_digests(options)
-        self.work.begin(self.digests)
+        if labels is None:
+            self.begin()
+        if options.emitted_only:
+            self.say(f"{len(hmms)} profiles emit what is learnt from; {self.training_time(len(hmms))}")
         hmms = hmms or build_profiles(trainset, options.aligner, self.work, self.threads)
         self.gathering = set_gathering(trainset, hmms, seed, self.work, self.threads)
         trainset.families[:] = [describe(family, hmm) for family, hmm in zip(trainset.families, hmms)]
         if quotas is not None:  # profiles are built from all rows, the networks learn from these
             trainset = sample(trainset, quotas, seed)
-        trainset = with_emitted(trainset, hmms, options.emit, seed)
+        given, trainset = trainset, with_emitted(trainset, hmms, options.emit, seed)
+        self.say("\n".join(f"warning: {text}" for text in trainset.warnings[len(given.warnings) :]))
         self.say(
             f"{len(trainset.families)} families, {len(trainset.train.sequences)} training sequences, "
             f"{len(trainset.dev.sequences)} in the validation set"
         )
         self.trainset, self.hmms = trainset, hmms
         return Corpus(trainset.train), len(trainset.families), Emission.of(hmms) if options.emit else None
+
+    def begin(self) -> None:
+        """Make the work directory, or check that it is of the same input."""
+        self.digests = input_digests(self.options)
+        self.work.begin(self.digests)
+
+    def label(self) -> DomainTable:
+        """The domains of the proteins without labels, found by the profiles."""
+        options, hmms = self.options, list(given_profiles(self.options.hmm).values())
+        labelling = Labelling(options.proteins, hmms, self.threads)
+        if options.trainsets:  # errors come now, not after hours
+            read_inputs(replace(options, proteins=None))
+        elif options.families:
+            read_families(options.families)
+        self.begin()
+        self.say(f"{labelling.plan(self.work)}; {self.training_time(len(hmms))}")
+        return labelling.table(self.work, options.cut_domains)
+
+    def training_time(self, families: int) -> str:
+        """How the light network is trained, and about how long."""
+        settings = light_settings(self.options)
+        if not settings.residues:
+            return "no training"
+        network = self.new_network(min(families, self.options.max_families or families))
+        seconds = training_seconds(network, settings, self.work.folder, self.device)
+        return f"training on {settings.residues} residues: {duration(seconds)}"
 
     # -- networks
 
@@ -179,10 +213,11 @@ class Build:
 
     def light_network(self, families: int) -> LightNetwork:
         """The light network to begin with."""
-        if self.start is None:
-            width = self.options.light_width
-            return LightNetwork(LightConfig(families, **({"width": width} if width else {})))
-        return self.start.network(self.trainset.families)
+        return self.start.network(self.trainset.families) if self.start else self.new_network(families)
+
+    def new_network(self, families: int) -> LightNetwork:
+        width = self.options.light_width
+        return LightNetwork(LightConfig(families, **({"width": width} if width else {})))
 
     def train_light(self, train: Corpus, families: int, emission: Emission | None) -> LightNetwork:
         options = self.options
@@ -191,7 +226,7 @@ class Build:
         if not options.light_residues:
             return network.eval()
         network.to(self.device)
-        drawn = SamplerSettings(power=options.power, emitted=EMITTED)
+        drawn = SamplerSettings(power=options.power, emitted=emitted(options))
         sampler = Sampler(train, families, network.block, drawn, options.seed, emission, self.device)
         settings = light_settings(options)
         group = {"params": list(network.parameters())}

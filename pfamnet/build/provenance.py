@@ -19,7 +19,8 @@ PACKAGES = ("torch", "pyhmmer", "numpy", "onnx")
 def input_digests(options: BuildOptions) -> dict[str, str]:
     """The SHA-256 of every input file of a build."""
     files: list[Path] = []
-    for path in map(Path, filter(None, (*options.trainsets, options.domains, options.families, options.hmm))):
+    given = (options.domains, options.families, options.hmm, options.proteins)
+    for path in map(Path, filter(None, (*options.trainsets, *given))):
         shards = [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
         files += shards if path.is_dir() else [path]
     if options.light_from:

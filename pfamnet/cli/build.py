@@ -37,7 +37,7 @@ expert = options_of("Other expert options", BuildOptions)
 
 @click.command("pfamnet-build", cls=GroupedCommand, context_settings=CONTEXT)
 @click.argument("model_out", metavar="<model_out>")
-@click.argument("trainsets", metavar="<trainset> ...", nargs=-1)
+@click.argument("trainsets", metavar="[<trainset> ...]", nargs=-1)
 @version_option()
 @basic("--resume", bool, "Continue an interrupted build with the same options.")
 @basic("--recipe", list(RECIPES), "Train on a choice of families and rows; its plan is printed and stored.")
@@ -53,6 +53,11 @@ expert = options_of("Other expert options", BuildOptions)
     "Fraction of rows held out for validation, in clusters of similar rows, if there is no split.",
 )
 @profiles("--hmm", "<f>", "Take the profiles, and their GA cutoffs, from this file (HMMER ASCII or .h3m).")
+@profiles(
+    "--proteins",
+    "<f>",
+    "Full-length proteins without labels: search them with --hmm at its GA cutoffs, and learn what is found.",
+)
 @profiles("--aligner", ["hmmalign", "famsa"], "How to align unaligned rows; famsa needs pfamnet[famsa].")
 @profiles(
     "--emit",
@@ -106,7 +111,8 @@ def build(model_out, trainsets, explore, plan, resume, device, cpu, track, **opt
 
     A train set is a directory in the layout of the Pfam seed split, Stockholm
     alignments (Pfam-A.seed), FASTA whose descriptions begin with the family's
-    accession, or full-length proteins with --domains.
+    accession, or full-length proteins with --domains. With --hmm there need be
+    none: the profiles label the proteins of --proteins, or emit what is learnt from.
     """
     options = with_defaults(options)
     if explore is not None:

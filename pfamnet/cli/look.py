@@ -19,8 +19,19 @@ EXPLORES = {"explore", "domains", "families", "model_out", "trainsets", "cpu", "
 
 def check_choices(trainsets: tuple[str, ...], options: dict, plan: bool) -> None:
     """Raise click.UsageError if the options of a build do not go together."""
-    if not trainsets:
-        raise click.UsageError("Missing argument '<trainset> ...'.")
+    if options["proteins"] and not options["hmm"]:
+        raise click.UsageError("--proteins are searched with given profiles: --hmm is missing")
+    if not (trainsets or options["hmm"]):
+        raise click.UsageError("Missing argument '<trainset> ...', or profiles: --hmm.")
+    if options["domains"] and not trainsets:
+        raise click.UsageError("--domains is for full-length proteins: a <trainset> is missing")
+    if not (trainsets or options["proteins"]):
+        if options["recipe"]:
+            raise click.UsageError("--recipe chooses among rows: a <trainset> or --proteins is missing")
+        if not options["emit"]:
+            raise click.UsageError("--emit 0 leaves nothing to learn from: no <trainset>, no --proteins")
+    if plan and options["proteins"]:
+        raise click.UsageError("--plan searches nothing: not together with --proteins")
     if options["recipe"] and options["max_families"]:
         raise click.UsageError("--recipe chooses the families: not together with --max-families")
     if plan and not options["recipe"]:
@@ -28,8 +39,8 @@ def check_choices(trainsets: tuple[str, ...], options: dict, plan: bool) -> None
     for name in ("lora", "freeze", "checkpoint_activations"):
         if options[name] and not options["base"]:
             raise click.UsageError(f"--{name.replace('_', '-')} is for fine-tuning ESM-2: --base is missing")
-    if options["cut_domains"] and not options["domains"]:
-        raise click.UsageError("--cut-domains needs a table of domains: --domains")
+    if options["cut_domains"] and not (options["domains"] or options["proteins"]):
+        raise click.UsageError("--cut-domains needs a table of domains, --domains, or --proteins")
     if options["light_width"] and options["light_from"]:
         raise click.UsageError("--light-width is for a new network: not together with --light-from")
     if not (options["light_residues"] or options["light_from"]):

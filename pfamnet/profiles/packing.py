@@ -188,10 +188,10 @@ def _parsed(data: bytes) -> tuple[int, int, np.ndarray, np.ndarray, list[bytes]]
     return flags, states, words, steps, [data[ends[0] : ends[1]], data[ends[1] : ends[2]], data[after:]]
 
 
-def _tables(values: np.ndarray, states: int) -> list[np.ndarray]:
+def _tables(values: np.ndarray, states: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Match emissions, insert emissions and transitions, one row for each state."""
-    parts = np.split(values, [states * 20, states * 20 + (states + 1) * 20])
-    return [part.reshape(-1, columns) for part, columns in zip(parts, (20, 20, 7))]
+    one, two = states * 20, states * 20 + (states + 1) * 20
+    return values[:one].reshape(-1, 20), values[one:two].reshape(-1, 20), values[two:].reshape(-1, 7)
 
 
 @cache

@@ -144,6 +144,11 @@ def read_sequences(path: Path, book: FamilyBook, table: DomainTable | None) -> l
     return [_entry(path, record, book, table) for record in records]
 
 
+def read_labelled(path: str | Path, book: FamilyBook, table: DomainTable) -> list[Entry]:
+    """Read FASTA of full-length proteins, whose domains a table has; some may have none."""
+    return [_entry(path, record, book, table) for record in read_fasta(path)]
+
+
 def _label(where: str, words: list[str]) -> tuple[str, str]:
     """Accession and name of a family, "" if there is none, from the words after a record's name.
 

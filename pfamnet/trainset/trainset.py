@@ -29,7 +29,7 @@ from . import checks
 from .domains import DomainTable, read_domains
 from .entries import Entry, FamilyBook, count_rows, cut_domains, some, warn
 from .holdout import hold_out
-from .readers import read_input
+from .readers import read_input, read_labelled
 
 
 @dataclass
@@ -66,6 +66,7 @@ def read_trainset(
     only: Collection[str] | None = None,
     also: Iterable[Family] = (),
     cut: bool = False,
+    searched: tuple[str, DomainTable] | None = None,
 ) -> TrainSet:
     """Read train sets of any layout and merge them into one.
 
@@ -81,6 +82,7 @@ def read_trainset(
         also: families that shall be in the train set even without a row.
         cut: replace full-length proteins by isolated domains, named "protein/start-end". Of domains that
             claim the same residues the best is cut (see `domains.DomainTable`).
+        searched: FASTA of more full-length proteins, and the domains that were found in them.
 
     Families are the same if their accessions are, versions aside; the latest version is kept. Isolated
     domains of families left out are dropped; within proteins their residues get the label -1.
@@ -95,6 +97,8 @@ def read_trainset(
     book, warnings = FamilyBook(), []
     table = None if domains is None else read_domains(domains, rivals=cut)
     inputs = [read_input(path, book, table, warnings) for path in paths]
+    if searched is not None:
+        inputs.append(read_labelled(searched[0], book, searched[1]))
     extra = [book.add(family, "family") for family in also]
     if families is not None:
         book.fill(read_families(families))
@@ -111,7 +115,7 @@ def read_trainset(
         warnings.append(f"rows dropped, as they are similar to both training and validation rows: {dropped}")
     entries = checks.drop_leaks([entry for entry in entries if entry.fold != "none"], warnings)
     rows, dev = (count_rows(entry for entry in entries if entry.fold == fold) for fold in ("train", "dev"))
-    if not rows:
+    if not rows and (entries or not extra):
         raise PfamnetError(f"{some(map(str, paths))}: no family has a training row")
     rows = dict.fromkeys(extra, 0) | rows
     lost = {key: count for key, count in dev.items() if key not in rows}
@@ -143,7 +147,7 @@ def _chosen(
     if only is not None:
         wanted = {accession_key(accession) for accession in only}
         others = sorted(rows.keys() - wanted)
-        if not any(rows[key] for key in rows.keys() & wanted):
+        if any(rows.values()) and not any(rows[key] for key in rows.keys() & wanted):
             raise PfamnetError(f"none of the train sets' families is wanted: {some(others)}")
         warn(warnings, "families left out, as not wanted", others)
         rows = {key: count for key, count in rows.items() if key in wanted}

@@ -24,11 +24,12 @@ from pfamnet.build.gathering import (
     threshold,
     to_block,
 )
-from pfamnet.build.hmms import build_profiles
+from pfamnet.build.hmms import build_profile, build_profiles
 from pfamnet.build.options import BuildOptions
 from pfamnet.build.work import Threads, Work
+from pfamnet.families import Family
 from pfamnet.profiles.search import Thresholds
-from pfamnet.trainset.trainset import Fold, read_trainset
+from pfamnet.trainset.trainset import Fold, TrainSet, read_trainset
 
 STATISTICS = SimpleNamespace(f_tau=-4.0, f_lambda=np.log(2))
 # what was not found scores minus infinity
@@ -146,6 +147,38 @@ def test_the_sample_is_bounded_and_of_all_families(trainset):
     assert {piece.family for piece in material.chosen} == {0, 1, 2, 3}
     assert 2000 <= sum(len(piece.sequence) for piece in material.chosen) < 2200
     assert len(material.others) == 3 * len(material.chosen)
+
+
+def test_a_domain_of_every_family_is_tried_however_many_there_are(trainset):
+    material = Material(trainset, 1, residues=100)
+    assert sorted(piece.family for piece in material.chosen) == [0, 1, 2, 3]
+    decoys = len(material.others) - 4
+    assert 2 <= decoys < 8 and all(material.unrelated(i)[4:].all() for i in range(4))
+
+
+def near(text, rng):
+    """A sequence of which a tenth differs."""
+    others = synthetic.RESIDUES[rng.integers(0, 20, len(text))]
+    return "".join(np.where(rng.random(len(text)) < 0.1, others, list(text)))
+
+
+def test_sisters_without_rows_are_told_apart(tmp_path):
+    """Two profiles that each find the other's family, and no row of either."""
+    rng = np.random.default_rng(3)
+    ancestor = synthetic.random_sequence(rng, 120)
+    other, kept = synthetic.random_sequence(rng, 120), rng.random(120) < 0.6
+    sister = "".join(np.where(kept, list(ancestor), list(other)))
+    families = [Family(name, name) for name in ("one", "two")]
+    hmms = [
+        build_profile(family, [], [near(text, rng) for _ in range(20)])
+        for family, text in zip(families, (ancestor, sister))
+    ]
+    nothing = Fold([], [], np.zeros((0, 4), np.int32), np.zeros(0, bool))
+    alone, _ = made(TrainSet(families[:1], nothing, None), [hmms[0].copy()], tmp_path)
+    pairs, _ = made(TrainSet(families, nothing, None), hmms, tmp_path, seed=43)
+    assert pairs[0][0] > alone[0][0]
+    members = to_block([ancestor])
+    assert (bits(hmms[0], members, Thresholds()) >= pairs[0]).all()
 
 
 def test_dev_that_train_stands_in_for_is_not_taken_for_dev(trainset):

@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import golden
 import numpy as np
 import pytest
 import synthetic
@@ -448,6 +449,76 @@ def test_a_family_without_rows_is_learnt_from_its_profile(quick, tmp_path):
     )
     assert status == 0, said
     assert [family.accession for family in open_model(tmp_path / "two").families] == [hmms[0].accession]
+
+
+def write_proteins(path):
+    """Real proteins without labels."""
+    records = [(record.name, record.sequence) for record in golden.records() if record.sequence.isalpha()]
+    path.write_text(synthetic.fasta(records))
+    return path
+
+
+def test_proteins_without_labels_are_labelled_by_the_profiles(quick, tmp_path):
+    proteins = write_proteins(tmp_path / "p.fa")
+    status, said = quick("--hmm", DATA / "golden.hmm.gz", "--proteins", proteins)
+    assert status == 0, said
+    assert said.startswith("labels: search ") and "; training on 70000 residues: less than a minute" in said
+    model = open_model(tmp_path / "made")
+    assert len(model.families) == len(golden.hmms())
+    rows = {family.name: family.rows for family in model.families}
+    assert max(rows.values()) > 1 and min(rows.values()) == 0
+    assert str(proteins) in model.description["provenance"]["digests"]
+
+
+def test_a_labelling_that_was_killed_is_resumed(quick, tmp_path, monkeypatch):
+    import pfamnet.build.labels as labels
+
+    arguments = ["--hmm", DATA / "golden.hmm.gz", "--proteins", write_proteins(tmp_path / "p.fa")]
+    monkeypatch.setattr(labels, "PART", 1e7)
+    search, calls = labels.search, itertools.count()
+
+    def killed(*arguments):
+        one = search(*arguments)
+
+        def few(records):
+            if next(calls) == 3:
+                raise KeyboardInterrupt
+            return one(records)
+
+        return few
+
+    with monkeypatch.context() as first:
+        first.setattr(labels, "search", killed)
+        assert quick(*arguments)[0] == 130
+    status, said = quick("--resume", *arguments)
+    assert status == 0 and " are done) " in said
+
+
+def test_profiles_alone_make_a_model(quick, tmp_path):
+    status, said = quick("--hmm", DATA / "golden.hmm.gz", "--emit", 2)
+    assert status == 0, said
+    first, *_ = said.splitlines()
+    assert first == "22 profiles emit what is learnt from; training on 70000 residues: less than a minute"
+    assert "warning: no proteins: 1012 sequences from the profiles are the validation set" in said
+    model = open_model(tmp_path / "made")
+    assert [family.rows for family in model.families] == [0] * 22
+    assert "emitted from the profiles" in (tmp_path / "made" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("", "Missing argument"),
+        ("--proteins p.fa", "--hmm is missing"),
+        ("--hmm x.hmm --emit 0", "--emit 0 leaves nothing to learn from"),
+        ("--hmm x.hmm --recipe specialist", "--recipe chooses among rows"),
+        ("--hmm x.hmm --domains d.tsv", "a <trainset> is missing"),
+        ("--hmm x.hmm --proteins p.fa --recipe specialist --plan", "--plan searches nothing"),
+    ],
+)
+def test_a_build_that_has_nothing_to_learn_from_is_refused(quick, arguments, message):
+    status, said = quick(*arguments.split())
+    assert status == 2 and message in said and said.count("\n") == 1
 
 
 def test_the_most_frequent_families_are_taken(quick, tmp_path):
