@@ -330,11 +330,11 @@ def test_a_file_that_model_json_does_not_list_is_refused(foreign):
     files = json.loads((foreign / "model.json").read_text())["files"]
     rewrite(foreign, profiles="/dev/zero")
     assert refusal(foreign) == "model.json does not list /dev/zero"
-    rewrite(foreign, profiles="profiles.h3m", files={n: d for n, d in files.items() if n != "light.onnx"})
+    rewrite(foreign, profiles="profiles.h3z", files={n: d for n, d in files.items() if n != "light.onnx"})
     assert refusal(foreign) == "model.json does not list light.onnx"
 
 
-@pytest.mark.parametrize("name", ["model.json", "families.tsv", "light.onnx", "profiles.h3m"])
+@pytest.mark.parametrize("name", ["model.json", "families.tsv", "light.onnx", "profiles.h3z"])
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(foreign, name):
     (foreign / name).unlink()
     os.mkfifo(foreign / name)
