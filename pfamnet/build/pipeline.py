@@ -6,6 +6,7 @@ resumed build repeats no finished step, and a training continues from its last c
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -46,7 +47,7 @@ from .labels import Labelling
 from .options import BuildOptions
 from .provenance import input_digests, provenance
 from .warm_start import Stored
-from .work import Threads, Work
+from .work import Threads, Work, writing
 from .write_model import ModelOutput
 
 
@@ -86,14 +87,18 @@ class Build:
         self.group.share(self.check)
 
     def check(self) -> None:
-        if self.out.exists():
+        if os.path.lexists(self.out):  # a link that leads nowhere too
             raise PfamnetError(f"{self.out}: exists already; delete it or choose another name")
-        if self.track != "none" and self.tracked.exists() and not self.work.resume:
+        if self.track != "none" and os.path.lexists(self.tracked) and not self.work.resume:
             raise PfamnetError(f"{self.tracked}: exists already; delete it or choose another name")
         self.work.check()
 
     def run(self) -> None:
         """Build the model, and remove the work directory."""
+        with writing(self.work.folder):
+            self.make()
+
+    def make(self) -> None:
         torch.set_num_threads(max(1, self.threads.cpus // self.group.local_size))
         train, families, emission = self.group.share(self.prepare)
         with closing(self.open_tracker()) as self.tracker:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
+import os
 import shutil
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from tqdm import tqdm
 
-from ..errors import PfamnetError
+from ..errors import PfamnetError, reason
 from ..io.replacing import replacing
 from .options import BuildOptions
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OPTIONS, INPUTS, LOCK = "options.json", "inputs.json", "lock"
 
 
@@ -26,6 +31,26 @@ def save_json(value, path: Path) -> None:
 
 def load_json(path: Path):
     return json.loads(path.read_text())
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Let what the system refuses in a build be a PfamnetError that names a file or the folder.
+
+    A library may have an exception of its own for that, in which the reason is text.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # nobody reads stderr
+            raise
+        raise PfamnetError(f"{error.filename or folder}: {reason(error)}") from error
+    except (SafetensorError, RuntimeError) as error:
+        told = next((text for text in map(os.strerror, FULL) if text in str(error)), None)
+        if told is None and not isinstance(error, SafetensorError):
+            raise
+        why = (told or " ".join(str(error).split())[:200]).lower()
+        raise PfamnetError(f"{folder}: {why}") from error
 
 
 class Work:
@@ -44,7 +69,7 @@ class Work:
     def check(self) -> None:
         """Raise PfamnetError if no build can begin here, or if there is none of these options to resume."""
         if not self.resume:
-            if self.folder.exists():
+            if os.path.lexists(self.folder):
                 raise PfamnetError(f"{self.folder}: an earlier build is unfinished: resume it or delete it")
             return
         try:

@@ -32,9 +32,10 @@ def web(host, port, model, cpu):
     warn = lambda text: complain("pfamnet-web", text)
     with stopping_in_order(), tempfile.TemporaryDirectory(prefix="pfamnet-web.") as folder:
         # before gradio is imported: its files belong here, and it shall send no statistics
-        os.environ |= {"GRADIO_TEMP_DIR": os.path.join(folder, "gradio"), "GRADIO_ANALYTICS_ENABLED": "False"}
+        stored = Path(folder, "gradio")
+        os.environ |= {"GRADIO_TEMP_DIR": str(stored), "GRADIO_ANALYTICS_ENABLED": "False"}
         from ..scan.opening import shipped_model
         from ..web.scanning import WebScanner
 
         scanner = WebScanner(Path(model) if model else shipped_model(), threads, Path(folder), warn)
-        serve(make_app(scanner), host, port, warn)
+        serve(make_app(scanner), host, port, stored, warn)

@@ -252,6 +252,6 @@ class ModelWriter:
         description = json.loads(json.dumps(description | {"format": FORMAT, "files": files}))
         complete = description | {"digest": description_digest(description)}
         (self.folder / DESCRIPTION).write_text(as_text(complete), encoding="utf-8")
-        if self.out.exists():
+        if os.path.lexists(self.out):
             raise PfamnetError(f"{self.out}: exists already")
         os.rename(self.folder, self.out)

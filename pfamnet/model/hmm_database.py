@@ -6,6 +6,7 @@ It is read completely, as HMMER ASCII or `.h3m`, plain or compressed; hmmpress i
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from ..profiles.files import read_hmms, text_of
 from ..profiles.store import ProfileStore
 from ..records import shown
 from .directory import Model
+
+# how an index of Easel's (SSI 3.0) begins: magic, flags, size of offsets, files, primary keys
+INDEX, INDEX_MAGIC = struct.Struct(">IIIHQ"), 0xD3D3C9B3
 
 
 def find_database(path: Path) -> Path | None:
@@ -50,4 +54,21 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None) -> Mode
         limits = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
         families.append(Family(accession, name, hmm.M, description=about, **limits))
         hmms.append(hmm)
+    if (counted := pressed_number(path)) and counted > len(hmms):
+        cut_off = f"{path}: {len(hmms)} profiles, and hmmpress counted {counted} (.h3i)"
+        if path.suffix == ".h3m":
+            raise PfamnetError(f"{cut_off}: it is cut off")
+        if warn:
+            warn(f"warning: {cut_off}")
     return Model(path, families, ProfileStore(hmms), {}, {})
+
+
+def pressed_number(path: Path) -> int | None:
+    """The number of profiles in the index that hmmpress made of a database; None if there is none."""
+    index = path.with_suffix(".h3i") if path.suffix == ".h3m" else Path(f"{path}.h3i")
+    try:
+        with open(index, "rb") as file:
+            magic, _, _, _, number = INDEX.unpack(file.read(INDEX.size))
+    except (OSError, struct.error):
+        return None
+    return number if magic == INDEX_MAGIC else None

@@ -22,6 +22,7 @@ from ..records import Record
 from .files import text_of
 from .hmmer_hits import to_hit
 from .long_sequences import merge_windows, windows
+from .memory import check_memory, matrix_bytes, memory_limit
 from .store import ProfileStore
 from .thresholds import Thresholds, check_cutoffs, passes, with_domZ, with_Z
 
@@ -71,7 +72,8 @@ class ProfileSearch:
     finds in a sequence does not depend on the others.
 
     Raises:
-        PfamnetError: bit cutoffs are asked for and a family has none.
+        PfamnetError: bit cutoffs are asked for and a family has none; of `search`: a domain would not
+            fit into memory.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ProfileSearch:
         self.thresholds = thresholds or Thresholds()
         check_cutoffs(families, self.thresholds.bit_cutoffs)
         self.Z = self.thresholds.Z or len(families)
+        self.most_states = max((family.length for family in families), default=0)
         self.alignments, self.threads = alignments, threads
         self._local, self._turns = threading.local(), itertools.count()
 
@@ -102,6 +105,8 @@ class ProfileSearch:
         for record, families in zip(records, candidates, strict=True):
             spans.append(windows(len(record.sequence), MAX_RESIDUES))
             for start, end in spans[-1]:
+                if len(families) and matrix_bytes(self.most_states, end - start) > memory_limit():
+                    check_memory(record, end - start, [self.families[index] for index in families])
                 sequence = to_digital(record.sequence[start:end], str(len(queries)))
                 queries.append(_Query(record, sequence, families))
         as_it_goes = unreported and not self.thresholds.Z

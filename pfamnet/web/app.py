@@ -9,11 +9,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from .. import __version__
 from ..errors import PfamnetError, os_reason
 
-UPLOADS = "64mb"  # gradio refuses larger files; `scanning.LIMIT` is for what they contain
 CHOICES = [("fast", "fast"), ("default", "default"), ("sensitive: slow, for few proteins", "sensitive")]
 STYLE = """
 .pfamnet-failed { margin: 0; padding: 10px 14px; border-radius: 8px; border: 1px solid #9b1c1c;
@@ -43,9 +43,13 @@ def cannot_listen(host: str, port: int, error: OSError) -> PfamnetError:
     return PfamnetError(f"cannot listen on {host} port {port}: {os_reason(error)}; choose another")
 
 
-def serve(app, host: str, port: int, warn: Callable[[str], None]) -> None:
-    """Serve until a signal ends it."""
+def serve(app, host: str, port: int, stored: Path, warn: Callable[[str], None]) -> None:
+    """Serve until a signal ends it; `stored` is the folder of uploads and downloads."""
     import gradio
+    from starlette.middleware import Middleware
+
+    from .limits import LimitedRequests
+    from .scanning import LIMIT
 
     theme = gradio.themes.Base(
         primary_hue="teal",
@@ -55,9 +59,11 @@ def serve(app, host: str, port: int, warn: Callable[[str], None]) -> None:
         font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"],
     )
     looks = {"theme": theme, "css": STYLE, "footer_links": ["api"]}
+    limits = {"middleware": [Middleware(LimitedRequests, folder=stored)]}
     conduct = {"share": False, "quiet": True, "prevent_thread_lock": True, "ssr_mode": False}
+    conduct |= {"max_file_size": LIMIT, "app_kwargs": limits}
     try:
-        app.launch(server_name=host, server_port=port, max_file_size=UPLOADS, **conduct, **looks)
+        app.launch(server_name=host, server_port=port, **conduct, **looks)
     except OSError as error:
         raise cannot_listen(host, port, error) from None
     shown = f"[{host}]" if ":" in host else host
@@ -78,7 +84,7 @@ def make_app(scanner):
 
     placeholder, label = ">name description\nMKV\u2026", f"Proteins as FASTA, up to {LIMIT // 1_000_000} MB"
     private = {"api_visibility": "private"}
-    with gradio.Blocks(title="pfamnet", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
+    with gradio.Blocks(title="pfamnet", analytics_enabled=False, delete_cache=(60, 1800)) as app:
         gradio.Markdown(
             f"# pfamnet\nThe domains of your proteins: model {scanner.model.name}, "
             f"{len(scanner.model.families):,} families. Nothing leaves the machine on which this runs."

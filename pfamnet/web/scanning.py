@@ -28,6 +28,7 @@ from ..scan.workers import in_order
 
 LIMIT = 2_000_000  # bytes of sequences that are taken at once, inflated: about 5,000 proteins
 KEPT = 20  # results whose files are kept for downloads
+AT_ONCE = 8  # proteins; when nobody waits any more, these are still finished
 PASTED = "the pasted text"
 TABLES = {"tsv": "tsv", "domtblout": "domtblout", "tblout": "tblout", "pfamtblout": "pfamtblout"}
 TABLES |= {"gff3": "gff3", "json_lines": "jsonl"}
@@ -94,13 +95,18 @@ class WebScanner:
         begun, found, warnings = time.monotonic(), 0, []
         scanner, options = self._scanner(sensitivity), self._outputs(sensitivity)
         checked = no_nucleotides(records, "input", warnings.append)
-        # left by an error, or because nobody waits any more, the files are marked as incomplete
-        with Outputs(options, self.model.name, ScanOptions().thresholds, self.model.families) as outputs:
-            for number, (record, hits) in enumerate(in_order(checked, scanner.scan, self.threads), 1):
-                outputs.write(record, hits)
-                reported = [domain for hit in hits if hit.reported for domain in hit.reported_domains]
-                found += sum(domain.included for domain in reported)
-                yield number
+        results = in_order(checked, scanner.scan, self.threads, AT_ONCE)
+        try:
+            with Outputs(options, self.model.name, ScanOptions().thresholds, self.model.families) as outputs:
+                for number, (record, hits) in enumerate(results, 1):
+                    outputs.write(record, hits)
+                    reported = [domain for hit in hits if hit.reported for domain in hit.reported_domains]
+                    found += sum(domain.included for domain in reported)
+                    yield number
+        except BaseException:  # an error, or nobody waits any more
+            results.close()
+            shutil.rmtree(Path(options.out).parent, ignore_errors=True)
+            raise
         counts = [(len(records), "protein"), (found, "domain")]
         parts = [f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts]
         summary = f"{', '.join(parts)}, {time.monotonic() - begun:.1f} s."

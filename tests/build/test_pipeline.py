@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -191,7 +192,26 @@ def test_a_model_that_is_there_is_not_overwritten(quick, tmp_path, labelled):
     assert "exists already" in one_line(quick("--resume", labelled))
     (tmp_path / "file").write_text("precious")
     assert "exists already" in one_line(quick(labelled, out=tmp_path / "file"))
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    assert "exists already" in one_line(quick(labelled, out=tmp_path / "link"))
+    assert not (tmp_path / "none").exists()
     assert (tmp_path / "file").read_text() == "precious" and list((tmp_path / "made").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", (2_000, 30_000))
+def test_a_disk_that_is_full_is_one_line_and_the_build_is_resumed(labelled, tmp_path, most):
+    """As if the disk had so many bytes for each file."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    words = [*program("small_build"), "--cpu", "1", "--device", "cpu", "--light-residues", "70000"]
+    words += [str(tmp_path / "made"), str(labelled)]
+    settings = {"capture_output": True, "text": True, "env": environment()}
+    full = subprocess.run(words, preexec_fn=limit, **settings)
+    assert full.returncode == 1 and full.stderr.splitlines()[-1].endswith("file too large"), full.stderr
+    assert "Traceback" not in full.stderr and not (tmp_path / "made").exists()
+    whole = subprocess.run([*words, "--resume"], **settings)
+    assert whole.returncode == 0, whole.stderr
+    assert open_model(tmp_path / "made").families
 
 
 def test_work_that_is_there_is_not_overwritten(quick, tmp_path, labelled):

@@ -1,12 +1,14 @@
 """The work directory: steps that are kept, and threads."""
 
+import errno
 import subprocess
 import sys
 
 import pytest
+from safetensors import SafetensorError
 
 from pfamnet.build.options import BuildOptions
-from pfamnet.build.work import Threads, Work
+from pfamnet.build.work import Threads, Work, writing
 from pfamnet.errors import PfamnetError
 from pfamnet.io.replacing import replacing
 
@@ -76,3 +78,35 @@ input()
             Work(folder, BuildOptions(()), resume=True).check()
         running.kill()
     Work(folder, BuildOptions(()), resume=True).check()
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    (
+        (OSError(errno.ENOSPC, "No space left on device"), "work: no space left on device"),
+        (OSError(errno.EACCES, "Permission denied", "file"), "file: permission denied"),
+        (
+            SafetensorError("I/O error: No space left on device (os error 28)"),
+            "work: no space left on device",
+        ),
+        (SafetensorError("another\nreason"), "work: another reason"),
+        (RuntimeError("writing failed: Disk quota exceeded"), "work: disk quota exceeded"),
+    ),
+)
+def test_what_the_disk_refuses_is_one_line(error, said):
+    with pytest.raises(PfamnetError) as refusal, writing("work"):
+        raise error
+    assert str(refusal.value).startswith(said)
+
+
+@pytest.mark.parametrize("error", (RuntimeError("a fault"), BrokenPipeError(errno.EPIPE, "Broken pipe")))
+def test_other_errors_stay_what_they_are(error):
+    with pytest.raises(type(error)) as same, writing("work"):
+        raise error
+    assert same.value is error
+
+
+def test_a_link_that_leads_nowhere_is_not_written_over(tmp_path):
+    (tmp_path / "m.work").symlink_to(tmp_path / "none")
+    with pytest.raises(PfamnetError, match="an earlier build is unfinished"):
+        Work(tmp_path / "m.work", BuildOptions(()), False).check()

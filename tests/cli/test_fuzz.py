@@ -88,10 +88,10 @@ def test_mutations(mutations, first):
 
 def test_models_whose_parts_do_not_fit(tmp_path):
     """As `tests/helpers/model_fuzz.py` does more of them."""
-    model = untrained.write_model(tmp_path / "base")
-    done = run("model_fuzz", "--count", 51, "--model", model, check=False)
+    models = [untrained.write_model(tmp_path / str(packed), packed=packed) for packed in (False, True)]
+    done = run("model_fuzz", "--count", 54, *models, check=False)
     assert done.returncode == 0, done.stdout
-    assert "mutants\t51\tneither rows nor one line\t0" in done.stdout
+    assert "mutants\t54\tneither rows nor one line\t0" in done.stdout
     assert "\trefused\t" in done.stdout and "\trows\t" in done.stdout
 
 

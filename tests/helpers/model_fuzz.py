@@ -2,7 +2,7 @@
 
 Every mutant is scanned in a process of its own, with at most 2 GiB of address space and a minute.
 
-python tests/helpers/model_fuzz.py --count 400 [--first N] [--model DIRECTORY]
+python tests/helpers/model_fuzz.py --count 400 [--first N] [MODEL ...]
 """
 
 import argparse
@@ -26,7 +26,7 @@ from onnx import helper, numpy_helper
 
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
-from pfamnet.model.directory import as_text, description_digest, file_digest
+from pfamnet.model.directory import PROFILES, as_text, description_digest, file_digest
 from pfamnet.network.runtime import import_onnxruntime
 
 MEMORY, SECONDS = 2 << 30, 60
@@ -172,7 +172,7 @@ GRAPH_CHANGES += [weight_shape, weight_type, weight_values, weight_elsewhere, na
 
 
 def profiles(folder, rng):
-    rewrite(folder / "profiles.h3m", lambda data: mutated(data, rng))
+    rewrite(folder / PROFILES, lambda data: mutated(data, rng))
 
 
 def profile_numbers(folder, rng):
@@ -191,16 +191,27 @@ def profile_numbers(folder, rng):
             data[at : at + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")
         return bytes(data)
 
-    rewrite(folder / "profiles.h3m", changed)
+    rewrite(folder / PROFILES, changed)
+
+
+def profile_sizes(folder, rng):
+    """Bytes of heads, and of the texts' sizes, of packed profiles."""
+
+    def changed(data):
+        data, at = bytearray(data), rng.choice(offsets(folder)) + rng.randrange(28)
+        data[at] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
+        return bytes(data)
+
+    rewrite(folder / PROFILES, changed)
 
 
 def profile_order(folder, rng):
     """The profiles of other families: two offsets are changed for those of each other, or all moved."""
-    data, starts = (folder / "profiles.h3m").read_bytes(), offsets(folder)
+    data, starts = (folder / PROFILES).read_bytes(), offsets(folder)
     ends = [*starts[1:], len(data)]
     parts = [data[start:end] for start, end in zip(starts, ends)]
     rng.shuffle(parts)
-    (folder / "profiles.h3m").write_bytes(b"".join(parts))
+    (folder / PROFILES).write_bytes(b"".join(parts))
     if rng.random() < 0.5:
         places = [sum(map(len, parts[:n])) for n in range(len(parts))]
         table(folder, lambda row, field: row.__setitem__(field["offset"], str(places.pop(0))))
@@ -211,8 +222,8 @@ def profile_bomb(folder, rng):
     size = rng.choice((1 << 20, 1 << 28))
     bomb = gzip.compress(bytes(size), 9)
     if rng.random() < 0.5:
-        bomb = gzip.compress((folder / "profiles.h3m").read_bytes()[:16] + bytes(size), 9)
-    rewrite(folder / "profiles.h3m", lambda data: bomb + data)
+        bomb = gzip.compress((folder / PROFILES).read_bytes()[:16] + bytes(size), 9)
+    rewrite(folder / PROFILES, lambda data: bomb + data)
     table(folder, lambda row, field: row.__setitem__(field["offset"], moved(row[field["offset"]], len(bomb))))
 
 
@@ -304,7 +315,7 @@ def file_names(folder, rng):
 
 def special_files(folder, rng):
     """Pipes and devices in the place of a file."""
-    path = folder / rng.choice(("light.onnx", "families.tsv", "profiles.h3m", "model.json"))
+    path = folder / rng.choice(("light.onnx", "families.tsv", PROFILES, "model.json"))
     path.unlink()
     if rng.random() < 0.5:
         os.mkfifo(path)
@@ -313,7 +324,7 @@ def special_files(folder, rng):
 
 
 CHANGES = [graph_bytes, graph_bytes_of_structure, graph_parts, graph_parts, graph_parts, profiles]
-CHANGES += [profile_numbers, profile_order, profile_bomb, families, family_fields, family_rows]
+CHANGES += [profile_numbers, profile_sizes, profile_order, profile_bomb, families, family_fields, family_rows]
 CHANGES += [description, description, description_bytes, file_names, special_files]
 
 
@@ -422,12 +433,14 @@ def mutant(base, folder, number, seed):
     return change.__name__, rng.choice(("hybrid", "hybrid", "network", "profiles"))
 
 
-def write_base(folder):
+def write_base(folder, *packed):
     """The untrained model of the tests, by another process: torch stays out of this one."""
-    code = "import sys, untrained; untrained.write_model(sys.argv[1])"
+    code = "import sys, untrained; untrained.write_model(sys.argv[1], packed=bool(sys.argv[2:]))"
     here = str(Path(__file__).parent)
     path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-    subprocess.run([sys.executable, "-c", code, folder], check=True, env=os.environ | {"PYTHONPATH": path})
+    subprocess.run(
+        [sys.executable, "-c", code, folder, *packed], check=True, env=os.environ | {"PYTHONPATH": path}
+    )
 
 
 def main():
@@ -435,17 +448,18 @@ def main():
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("models", type=Path, nargs="*")
     options = parser.parse_args()
     import_onnxruntime()
     counts, bad, most = collections.Counter(), 0, 0
     with tempfile.TemporaryDirectory() as place:
-        base, copy = options.model or Path(place, "base"), Path(place, "model")
-        if options.model is None:
-            write_base(base)
+        bases, copy = options.models or [Path(place, "base"), Path(place, "packed")], Path(place, "model")
+        if not options.models:
+            write_base(bases[0])
+            write_base(bases[1], "packed")
         proteins = Path(__file__).parent.parent / "data" / "golden.fa"
         for number in range(options.first, options.first + options.count):
-            change, mode = mutant(base, copy, number, options.seed)
+            change, mode = mutant(bases[number // len(CHANGES) % len(bases)], copy, number, options.seed)
             found, memory = outcome(copy, proteins, mode)
             shutil.rmtree(copy)
             most = max(most, memory)

@@ -18,8 +18,11 @@ from pfamnet.profiles.files import write_profiles
 CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
 
 
-def write_model(path, candidates=12, weights=None):
-    """Write the model; `candidates` are for each 64 blocks, `weights` of its combined score, if any."""
+def write_model(path, candidates=12, weights=None, packed=True):
+    """Write the model; `candidates` are for each 64 blocks, `weights` of its combined score, if any.
+
+    Its profiles are packed as those of a build, or in HMMER's format.
+    """
     families = golden.families()
     torch.manual_seed(5)
     network = LightNetwork(LightConfig(len(families), embedding=8, width=16, context=16)).eval()
@@ -38,7 +41,7 @@ def write_model(path, candidates=12, weights=None):
     ]
     light = {"block": network.block, "sensitivities": sensitivities, "calibration": calibration, "check": []}
     with ModelWriter(path) as writer:
-        offsets = write_profiles(writer.folder / PROFILES, golden.hmms(), packed=True)
+        offsets = write_profiles(writer.folder / PROFILES, golden.hmms(), packed)
         write_families(
             writer.folder / "families.tsv",
             [

@@ -1,7 +1,10 @@
 """The model directory: whole or not at all, and any damage told in one line."""
 
+import gzip
 import json
+import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import untrained
 from conftest import ROOT, refused, scan
 
 from pfamnet.errors import PfamnetError
+from pfamnet.families import read_families, write_families
 from pfamnet.model.directory import FORMAT, ModelWriter, description_digest, file_digest, open_model
 
 
@@ -207,6 +211,7 @@ UNSOUND = {"residues": 0.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
         {"calibration": [UNSOUND]},
         {"calibration": []},
         {"block": 0},
+        {"block": 24},
         {
             "sensitivities": dict.fromkeys(
                 ("fast", "default", "sensitive"), {"threshold": float("nan"), "candidates": 9}
@@ -305,3 +310,62 @@ def test_the_model_that_ships_is_sound():
         pytest.skip("no model in data/")
     for path in shipped:
         assert len(open_model(path.parent).families) >= 1000
+
+
+# Models of others: every digest fits, the parts do not
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    return untrained.write_model(tmp_path / "foreign")
+
+
+def sign(model):
+    """Make model.json's digests fit the files."""
+    files = json.loads((model / "model.json").read_text())["files"]
+    rewrite(model, files={name: file_digest(model / name) for name in files})
+
+
+def test_a_file_that_model_json_does_not_list_is_refused(foreign):
+    files = json.loads((foreign / "model.json").read_text())["files"]
+    rewrite(foreign, profiles="/dev/zero")
+    assert refusal(foreign) == "model.json does not list /dev/zero"
+    rewrite(foreign, profiles="profiles.h3z", files={n: d for n, d in files.items() if n != "light.onnx"})
+    assert refusal(foreign) == "model.json does not list light.onnx"
+
+
+@pytest.mark.parametrize("name", ["model.json", "families.tsv", "light.onnx", "profiles.h3z"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(foreign, name):
+    (foreign / name).unlink()
+    os.mkfifo(foreign / name)
+    assert name in refusal(foreign)
+
+
+def test_the_profiles_of_other_families_are_refused(foreign, tmp_path):
+    families = read_families(foreign / "families.tsv")
+    first, second = families[:2]
+    swapped = [replace(second, offset=first.offset), replace(first, offset=second.offset), *families[2:]]
+    write_families(foreign / "families.tsv", swapped)
+    sign(foreign)
+    with pytest.raises(PfamnetError, match=f"profile 1: not the one of family '{second.name}'"):
+        open_model(foreign).store.hmm(0)
+    write_families(foreign / "families.tsv", [replace(first, length=first.length + 1), *families[1:]])
+    sign(foreign)
+    with pytest.raises(PfamnetError, match=f"profile 1: not the one of family '{first.name}'"):
+        open_model(foreign).store.hmm(0)
+
+
+def test_the_network_of_other_families_is_refused(foreign):
+    families = read_families(foreign / "families.tsv")
+    write_families(foreign / "families.tsv", families[:-1])
+    rewrite(foreign, families=len(families) - 1)
+    sign(foreign)
+    with pytest.raises(PfamnetError, match=f"logits of {len(families)} families; the model has"):
+        open_model(foreign).runtime("light")
+
+
+def test_a_table_of_families_that_unpacks_to_much_is_not_unpacked(foreign):
+    path = foreign / "families.tsv"
+    path.write_bytes(gzip.compress(path.read_bytes() + bytes(1 << 20)))
+    sign(foreign)
+    assert refusal(foreign) == "families.tsv is damaged (compressed)"

@@ -4,11 +4,14 @@ import bz2
 import gzip
 import lzma
 
+import golden
 import pytest
+from pyhmmer.hmmer import hmmpress
 from scanning import LIBRARY, records, scan_here
 
 from pfamnet.errors import PfamnetError
 from pfamnet.model.directory import open_model
+from pfamnet.model.hmm_database import open_database
 from pfamnet.profiles.files import read_hmms, write_profiles
 
 
@@ -53,3 +56,32 @@ def test_compressed_databases(pack, folder):
     (folder / "packed").write_bytes(pack(text)[:-20000])
     with pytest.raises(PfamnetError, match="^packed: "):
         list(read_hmms("packed"))
+
+
+@pytest.fixture
+def pressed(tmp_path):
+    """Three profiles, pressed by pyhmmer as by hmmpress, and where the second and third begin."""
+    hmms = golden.hmms()[:3]
+    hmmpress(hmms, tmp_path / "db")
+    return tmp_path / "db", write_profiles(tmp_path / "same.h3m", hmms)[1:]
+
+
+def test_a_pressed_database_cut_off_between_two_profiles_is_noticed(pressed):
+    path, (_, third) = pressed
+    binary = path.with_name("db.h3m")
+    assert len(open_database(binary).families) == 3
+    binary.write_bytes(binary.read_bytes()[:third])
+    with pytest.raises(PfamnetError, match=r"db.h3m: 2 profiles, and hmmpress counted 3 .* cut off$"):
+        open_database(binary)
+    path.with_name("db.h3i").write_bytes(b"no index")
+    assert len(open_database(binary).families) == 2
+
+
+def test_a_flat_database_with_fewer_profiles_than_its_pressed_one_is_warned_of(pressed):
+    path, _ = pressed
+    with open(path, "wb") as file:
+        for hmm in golden.hmms()[:2]:
+            hmm.write(file)
+    warnings = []
+    assert len(open_database(path, warnings.append).families) == 2
+    assert warnings == [f"warning: {path}: 2 profiles, and hmmpress counted 3 (.h3i)"]

@@ -15,6 +15,7 @@ from pfamnet.cli import web as command
 from pfamnet.cli.common import run
 from pfamnet.errors import PfamnetError
 from pfamnet.web import app as web
+from pfamnet.web.scanning import LIMIT
 
 COMMAND = [sys.executable, "-m", "pfamnet.web"]
 GOOD = records("P15056", "P06213").decode()
@@ -132,8 +133,8 @@ def test_the_app_takes_files(client, tmp_path):
 
     path = tmp_path / "mine.fa"
     path.write_text(GOOD)
-    assert "2 proteins" in client(upload=handle_file(str(path)), effort="fast")[0]
-    assert "take one of them away" in client(GOOD, handle_file(str(path)))[0]
+    assert "2 proteins" in client(upload=handle_file(str(path)), sensitivity="fast")[0]
+    assert "remove one of them" in client(GOOD, handle_file(str(path)))[0]
 
 
 def test_the_app_refuses_in_one_line(client):
@@ -141,11 +142,24 @@ def test_the_app_refuses_in_one_line(client):
         (">a\nMK1", "illegal character"),
         ("MKV", "not FASTA"),
         ("", "no sequences: paste"),
-        (">a\n" + "M" * 5_000_000, "longer than the 2 MB"),
+        (">a\n" + "M" * LIMIT, "exceeds the 2 MB"),
     ):
         status, picture, files = client(text)
         assert said.lower() in status.lower() and status.count("pfamnet-failed") == 1
         assert picture == "" and not files
+
+
+@pytest.mark.parametrize("path", ("gradio_api/upload", "gradio_api/queue/join", "gradio_api/call/scan"))
+def test_what_is_too_large_is_refused_while_it_arrives(address, path):
+    """Of 500 MB that are announced none need be sent; without a length none are read."""
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    for length in ("Content-Length: 500000000", "Transfer-Encoding: chunked"):
+        with socket.create_connection((host, int(port)), timeout=60) as stream:
+            head = (
+                f"POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{length}\r\n\r\n"
+            )
+            stream.sendall(head.encode())
+            assert stream.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
 def test_nothing_is_injected(client):

@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import tarfile
+import threading
 from pathlib import Path
 
 import browser
@@ -111,13 +112,21 @@ def test_nucleotides_are_warned_of(scanner):
     assert result.summary.startswith("1 protein, ") and "nucleotides?" in result.summary
 
 
-def test_a_scan_that_nobody_waits_for_leaves_nothing_whole(scanner, tmp_path):
-    under_way = scanner.scan(read_input(GOOD, None), "default")
-    assert next(under_way) == 1
-    under_way.close()
-    (folder,) = tmp_path.iterdir()
-    assert b"[ok]" not in (folder / "pfamnet.domtblout").read_bytes()
-    assert browser.data_of((folder / "pfamnet.html").read_bytes())[-1][0] == "incomplete"
+def test_a_scan_that_nobody_waits_for_ends_and_leaves_nothing(scanner, tmp_path, monkeypatch):
+    done = []
+    whole = scanner._scanner("default")
+    monkeypatch.setattr(
+        whole, "scan", lambda records, scan=whole.scan: done.append(len(records)) or scan(records)
+    )
+    records = [golden.record("P15056")._replace(number=n) for n in range(200)]
+    scan = scanner.scan(records, "default")
+    assert next(scan) == 1 and len(list(tmp_path.iterdir())) == 1
+    scan.close()
+    assert list(tmp_path.iterdir()) == []
+    threads = [thread for thread in threading.enumerate() if thread.daemon and "run" in thread.name]
+    for thread in threads:
+        thread.join(60)
+    assert sum(done) < 100
 
 
 def test_only_the_last_results_stay(scanner, tmp_path, monkeypatch):
