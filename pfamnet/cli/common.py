@@ -16,8 +16,8 @@ import click
 
 from .. import __version__
 from ..errors import PfamnetError, os_reason
+from ..scan.processors import MOST, usable_processors
 from ..signals import Terminated
-from .processors import MOST, usable_processors
 
 LONGEST = 900  # characters of a message
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -32,7 +32,11 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists its options by group."""
+    """A command whose help lists its options by group; `hints` are ours for options of other programs."""
+
+    def __init__(self, *args, hints: dict[str, str] | None = None, **kwargs):
+        self.hints = hints or {}
+        super().__init__(*args, **kwargs)
 
     def format_options(self, context, formatter):
         groups: dict[str, list] = {}
@@ -44,7 +48,12 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records, col_max=28)
 
     def parse_args(self, context, args):
-        return super().parse_args(context, complete(args, self.get_params(context)))
+        try:
+            return super().parse_args(context, complete(args, self.get_params(context)))
+        except click.NoSuchOption as error:
+            if hint := self.hints.get(error.option_name):
+                raise click.UsageError(f"no option {error.option_name}: {hint} does that") from None
+            raise
 
 
 def complete(args: list[str], params) -> list[str]:

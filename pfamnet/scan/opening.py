@@ -11,10 +11,10 @@ from pathlib import Path
 from ..errors import PfamnetError
 from ..model.directory import Model, open_model
 from ..model.hmm_database import find_database, open_database
+from ..profiles.clans import BestOfClans
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
 from ..signals import stopping_in_order
-from .clans import BestOfClans
 from .evidence import Appraiser
 from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, NetworkScanner, ProfileSearcher
 from .top import TopScanner
@@ -39,30 +39,18 @@ class ScanOptions:
     thresholds: Thresholds = Thresholds()  # of reporting and inclusion, and the filters
 
 
-def open_scanner(path: Path, options: ScanOptions, warn: Callable[[str], None]):
-    """A model directory's, HMM database's or hf:ORG/NAME[@REVISION]'s model, and its scanner.
+def open_any(path: Path, warn: Callable[[str], None]) -> Model:
+    """The model of a directory, of an HMM database or of the hub (hf:ORG/NAME[@REVISION]).
 
     `warn` takes lines for the user. Raises PfamnetError, one line.
     """
-    model = open_any(path, options, warn)
-    return model, make_scanner(model, options, warn)
-
-
-def open_any(path: Path, options: ScanOptions, warn: Callable[[str], None]) -> Model:
-    """The model of a directory, of an HMM database or of the hub."""
     if str(path).startswith("hf:"):
         from ..model.hub import fetch_model
 
         with stopping_in_order():  # a partial download is removed
             return open_model(*fetch_model(str(path), warn))
     database = find_database(path)
-    if database is None:
-        return open_model(path)
-    if needs_network(options):
-        raise PfamnetError(f"{path} is an HMM database and has no network")
-    if options.mode == "hybrid":
-        warn(f"warning: {path} has no network: every profile is searched; pfamnet-build makes a model of it")
-    return open_database(database, warn)
+    return open_model(path) if database is None else open_database(database, warn)
 
 
 def needs_network(options: ScanOptions) -> bool:
@@ -100,7 +88,16 @@ def saves_nothing(model: Model, network: str, sensitivity: str) -> bool:
 
 
 def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):
-    """The scanner of a model."""
+    """The scanner of a model.
+
+    `warn` takes lines for the user. Raises PfamnetError if the model lacks the network that is asked for.
+    """
+    if not model.networks:
+        if needs_network(options):
+            raise PfamnetError(f"{model.path} is an HMM database and has no network")
+        if options.mode == "hybrid":
+            searched = "every profile is searched; pfamnet-build makes a model of it"
+            warn(f"warning: {model.path} has no network: {searched}")
     best = options.clan_overlaps == "best"
     if best:  # nested domains are recognized by their alignments
         options = replace(options, alignments=True)

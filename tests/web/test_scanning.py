@@ -33,6 +33,9 @@ def scanner(model, tmp_path):
     return WebScanner(model, 1, tmp_path, [].append)
 
 
+HINT = "; a sequence needs a line '>name' before it"
+
+
 def refused(*arguments):
     with pytest.raises(PfamnetError) as caught:
         read_input(*arguments)
@@ -53,7 +56,7 @@ def test_wrong_input_is_told_in_one_line(tmp_path):
     path = tmp_path / "mine<b>.fa"
     path.write_text(">a\nMK1\n")
     assert refused("", str(path)) == "mine<b>.fa: record 1 'a': illegal character '1' at position 3"
-    assert refused("MKV", None) == "the pasted text: line 1: not FASTA: '>' expected, 'M' found"
+    assert refused("MKV", None) == "the pasted text: line 1: not FASTA: '>' expected, 'M' found" + HINT
     assert refused(">x\nM\n>\nM", None).startswith("the pasted text: record 2: no name")
     assert refused("", None) == refused(None, None) == refused("  \n", None)
     assert "both" not in refused("", None) and "remove one of them" in refused(GOOD, str(path))

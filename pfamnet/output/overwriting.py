@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-import click
+from ..errors import PfamnetError
 
 PRESSED = (".h3m", ".h3f", ".h3i", ".h3p")  # what hmmpress makes of an HMM database
 MODEL = "model.json"  # names the files of a model directory
@@ -27,7 +27,7 @@ SIGNS = {
 
 
 def check_outputs(outputs: Iterable[str | None], inputs: Iterable[str]) -> None:
-    """Raise click.UsageError if an output is an input or another output, or holds what is no output.
+    """Raise PfamnetError if an output is an input or another output, or holds what is no output.
 
     Files are compared by path and, whatever links lead to them, by identity. What exists and is no
     regular file (`/dev/null`, a named pipe) may be given any number of times.
@@ -43,11 +43,11 @@ def check_outputs(outputs: Iterable[str | None], inputs: Iterable[str]) -> None:
         file, name = (sys.stdout, "stdout") if is_stdout else (path, path)
         here = {*places(file), *(["-"] if is_stdout else [])}
         if here & read:
-            raise click.UsageError(f"{name}: is an input, which would be overwritten")
+            raise PfamnetError(f"{name}: is an input, which would be overwritten")
         if here & written:
-            raise click.UsageError(f"{name}: given twice, and one would overwrite the other")
+            raise PfamnetError(f"{name}: given twice, and one would overwrite the other")
         if here and not is_stdout and (found := content(path)):
-            raise click.UsageError(f"{name}: holds {found}, is not overwritten; is an argument missing?")
+            raise PfamnetError(f"{name}: holds {found}, is not overwritten; is an argument missing?")
         written |= here
 
 
