@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from itertools import chain, islice
@@ -82,6 +82,11 @@ class Model:
         """The profile HMMs, in the order of the families."""
         return self._opened.store
 
+    @property
+    def description(self) -> dict:
+        """The content of its model.json; empty for an HMM database."""
+        return self._opened.description
+
     def __repr__(self) -> str:
         networks = f", {' and '.join(self.networks)} network" if self.networks else ""
         return f"<pfamnet.Model {self.name!r}: {len(self.families):,} families{networks}>"
@@ -99,6 +104,7 @@ class Model:
         network: str | None = None,
         device: str = "cpu",
         top: bool = False,
+        families: Iterable[str] | None = None,
         clan_overlaps: str = "all",
         alignments: bool = False,
         cpus: int | None = None,
@@ -117,6 +123,7 @@ class Model:
             sensitivity: "fast", "default" or "sensitive".
             network, device: "light" or "esm", and where the ESM network runs.
             top: only the most likely family of each sequence.
+            families: names or accessions: only these are reported, with the numbers of a complete scan.
             clan_overlaps: "all", or "best": of overlapping domains of one clan the best alone.
             alignments: domains have their alignments.
             cpus: number of threads; by default one for each processor that this process may use.
@@ -138,7 +145,9 @@ class Model:
                 known = ", ".join(map(str, CHOICES[name]))
                 raise PfamnetError(f"{name}={shown(repr(value))}: not one of {known}")
         cpus = max(1, min(usable_processors() if cpus is None else cpus, MOST))
-        more = {"device": device, "top": top, "alignments": alignments, "threads": cpus}
+        if families is not None:
+            families = (families,) if isinstance(families, str) else tuple(families)
+        more = {"families": families, "device": device, "top": top, "alignments": alignments, "threads": cpus}
         options = ScanOptions(**given, **more, thresholds=Thresholds(**thresholds))
         return self.start(sequences, options, cpus, format, callback, warn)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from .arguments import model_and_files
-from .common import CONTEXT, GroupedCommand, Number, options_of, threads_of, version_option
+from .common import CONTEXT, GroupedCommand, Number, complain, options_of, threads_of, version_option
+from .model_info import print_model
 from .scan_checks import HINTS, check_conflicts, without_effect
 from .scan_files import check_files, outputs_of, save_profiles, scan_files
 
@@ -30,10 +31,14 @@ expert = options_of("Other expert options")
 @version_option()
 @basic("--verbose", bool, "Report model, mode and totals on stderr.")
 @basic("--quiet", bool, "No notes, warnings or progress on stderr: errors alone.")
+@basic("--info", bool, "Describe the model and exit.")
+@basic("--list-families", bool, "List the families of the model and exit.")
 @output("-o", "<f>", "Direct the main output to file <f>, not stdout.", "out")
 @output("--tblout", "<f>", "Save hmmscan's table of per-sequence hits to file <f>.")
 @output("--domtblout", "<f>", "Save hmmscan's table of per-domain hits to file <f>.")
 @output("--pfamtblout", "<f>", "Save hmmscan's table of hits and domains to file <f>.")
+@output("--architecture", "<f>", "Save the names of each protein's domains to file <f>, a line each.")
+@output("--pfamscan", "<f>", "Save the domains as pfam_scan's table to file <f>.")
 @output("--gff3", "<f>", "Save the domains as GFF3 features to file <f>.")
 @output("--json-lines", "<f>", "Save the hits as JSON, one line per query, to file <f>.")
 @output("--save-hmm", "<f>", "Save the model's profiles in HMMER's format to file <f>; no <seqfile>.")
@@ -49,6 +54,7 @@ expert = options_of("Other expert options")
 @output("--noali", bool, "Don't output alignments in the text report.")
 @output("--notextw", bool, "Unlimit the line width of the text report.")
 @output("--textw", click.IntRange(min=120), "Set max width of lines of the text report.  [120]")
+@reporting("--families", "<s>", "Report these alone: names or accessions with commas, or a file of them.")
 @reporting("-E", POSITIVE, "Report families <= this E-value.  [10.0]  (x>0)")
 @reporting("-T", NUMBER, "Report families >= this score.")
 @reporting("--domE", POSITIVE, "Report domains <= this E-value.  [10.0]  (x>0)")
@@ -97,16 +103,19 @@ def scan(files, **options):
     Hugging Face hub, or an HMM database, which is searched as by hmmscan. Without <model> the
     model that ships with pfamnet is used.
     """
-    if options["save_hmm"]:
-        if len(files) > 1:
-            raise click.UsageError("--save-hmm takes a model and no sequence file")
-        check_files([options["save_hmm"]], files)
-        return save_profiles(*(files or [None]), options["save_hmm"], warn)
-    if not files:
-        raise click.UsageError("Missing argument '[<model>] <seqfile>'.")
     given = {name for name, value in options.items() if value is not None and value is not False}
     check_conflicts(given, options["mode"])
     tell = (lambda text: None) if options["quiet"] else warn
+    if options["info"] or options["list_families"] or options["save_hmm"]:
+        if len(files) > 1:
+            raise click.UsageError("--info, --list-families and --save-hmm take a model alone")
+        model = files[0] if files else None
+        if not options["save_hmm"]:
+            return print_model(model, options["list_families"], tell)
+        check_files([options["save_hmm"]], files)
+        return save_profiles(model, options["save_hmm"], tell)
+    if not files:
+        raise click.UsageError("Missing argument '<seqfile>'")
     model, sequences = model_and_files(files)
     check_files([out for _, out in outputs_of(options)], files)
     if model is None and len(files) > 1:
@@ -114,3 +123,7 @@ def scan(files, **options):
     for warning in without_effect(given, options["mode"], options["report"]):
         tell(warning)
     scan_files(model, sequences, options, threads_of(options["cpu"]), tell)
+
+
+def warn(text: str) -> None:
+    complain("pfamnet-scan", text)

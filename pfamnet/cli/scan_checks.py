@@ -18,6 +18,7 @@ EXCLUSIVE = (
     ("notextw", "textw"),
     ("fast", "sensitive"),
     ("quiet", "verbose"),
+    ("families", "top"),
     *itertools.product(("top",), (*CUTOFFS, *LIMITS[:4])),  # one row whatever its numbers are
 )
 # Options without effect, by where they have none.

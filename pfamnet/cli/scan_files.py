@@ -18,7 +18,7 @@ from ..signals import stopping_in_order
 from .progress import Progress, plain_size, wanted
 from .scan_checks import CUTOFFS, LIMITS
 
-TABLES = ("tblout", "domtblout", "pfamtblout", "gff3", "json_lines")
+TABLES = ("tblout", "domtblout", "pfamtblout", "architecture", "pfamscan", "gff3", "json_lines")
 
 
 def scan_files(
@@ -81,11 +81,23 @@ def as_scan_options(options: dict, threads: int):
     return ScanOptions(
         sensitivity="fast" if options["fast"] else "sensitive" if options["sensitive"] else "default",
         device=options["device"] or "cpu",
-        alignments=options["report"] == "text",
+        # pfam_scan's nested domains are recognised by their alignments
+        alignments=options["report"] == "text" or options["pfamscan"] is not None,
         threads=threads,
+        families=words_of(options["families"]),
         thresholds=as_thresholds(options),
         **{name: options[name] for name in ("mode", "network", "top", "clan_overlaps")},
     )
+
+
+def words_of(given: str | None) -> tuple[str, ...] | None:
+    """The families of --families: separated by commas, or the first words of a file's lines."""
+    if given is None or not os.path.isfile(given):
+        return given and tuple(filter(None, map(str.strip, given.split(","))))
+    from ..io.textfile import numbered_lines
+
+    lines = (line.split() for _, line in numbered_lines(given, lenient=True))
+    return tuple(words[0] for words in lines if words and not words[0].startswith("#"))
 
 
 def outputs_of(options: dict) -> list[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """GFF3 (specification 1.26, `##gff-version 3.1.26`): one feature for each domain.
 
 ID, Name, signature_desc, Target, status and date are InterProScan's attributes; the others are
-ours. Start and end are the alignment's; the score is the independent E-value.
+ours. `status` is T if a domain is included, else ?. Start and end are the alignment's; the score is the
+independent E-value.
 """
 
 import re
@@ -40,13 +41,14 @@ class Gff3Writer(Writer):
             ("ID", f"{identity}_{domain.ali_from}_{domain.ali_to}"),
             ("Name", known),
             ("signature_desc", hit.target_description),
-            ("status", "T"),
+            ("status", "T" if domain.included else "?"),
             ("date", self._date),
             ("family", hit.target_name),
             ("bits", f"{domain.score:.1f}"),
             ("env_start", str(domain.env_from)),
             ("env_end", str(domain.env_to)),
             ("found_by", hit.source),
+            ("included", str(domain.included).lower()),
         ]
         attributes = [as_bytes(key) + b"=" + escaped(text, _ATTRIBUTE) for key, text in pairs if text]
         attributes.insert(2, b"Target=" + target)

@@ -21,6 +21,7 @@ from ..families import Family
 from ..hits import Hit
 from ..profiles.thresholds import Thresholds
 from ..records import Record, shown
+from .architectures import ArchitectureWriter, PfamscanWriter
 from .gff3 import Gff3Writer, today
 from .hmmscan_report import WIDTH, ReportWriter
 from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, Trailer
@@ -31,6 +32,7 @@ from .writer import Writer
 # endings of the files of each kind
 SUFFIXES = {
     **{".tsv": "tsv", ".tblout": "tblout", ".domtblout": "domtblout", ".pfamtblout": "pfamtblout"},
+    **{".architecture": "architecture", ".pfamscan": "pfamscan"},
     **{".gff3": "gff3", ".gff": "gff3", ".jsonl": "json_lines", ".txt": "text", ".html": "html"},
 }
 KINDS = tuple(dict.fromkeys(SUFFIXES.values()))
@@ -82,11 +84,14 @@ class Outputs:
         if out == "-" and sys.stdout is None:
             raise PfamnetError("stdout is closed: the main output needs a file")
         if kind == "tsv":
-            return TsvWriter(out, options.header)
+            aligned = out == "-" and sys.stdout.isatty()
+            return TsvWriter(out, options.header, aligned)
         if kind == "gff3":
             return Gff3Writer(out, today() if options.date else None)
         if kind == "json_lines":
-            return JsonLinesWriter(out)
+            return JsonLinesWriter(out, self.target)
+        if kind in ("architecture", "pfamscan"):
+            return (ArchitectureWriter if kind == "architecture" else PfamscanWriter)(out, self.families)
         if kind == "html":
             return self.page(out)
         if kind == "text":

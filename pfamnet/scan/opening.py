@@ -17,6 +17,7 @@ from ..profiles.thresholds import Thresholds
 from ..signals import stopping_in_order
 from .evidence import Appraiser
 from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, NetworkScanner, ProfileSearcher
+from .subset import OfFamilies, chosen
 from .top import TopScanner
 
 # What a candidate and what the light network cost, counted in profiles where every one is searched
@@ -33,6 +34,7 @@ class ScanOptions:
     network: str | None = None  # light or esm; None: esm for a sensitive scan if there is one, else light
     device: str = "cpu"  # where the ESM network runs
     top: bool = False  # only the most likely family of each sequence
+    families: tuple[str, ...] | None = None  # names or accessions: only these are reported
     clan_overlaps: str = "all"  # or best: of overlapping domains of one clan only the best is reported
     alignments: bool = False  # domains have their alignments, hits the counts of the filters
     threads: int = 1  # that prepare the profiles of the first proteins
@@ -69,7 +71,8 @@ def mode_of(model: Model, options: ScanOptions) -> str:
         return "profiles"
     if needs_network(options) or options.sensitivity == "sensitive":
         return "hybrid"
-    return "profiles" if saves_nothing(model, "light", options.sensitivity) else "hybrid"
+    count = None if options.families is None else len(options.families)
+    return "profiles" if saves_nothing(model, "light", options.sensitivity, count) else "hybrid"
 
 
 def network_of(model: Model, options: ScanOptions) -> str | None:
@@ -81,10 +84,10 @@ def network_of(model: Model, options: ScanOptions) -> str | None:
     )
 
 
-def saves_nothing(model: Model, network: str, sensitivity: str) -> bool:
-    """Whether searching a network's candidates takes as long as searching every profile."""
+def saves_nothing(model: Model, network: str, sensitivity: str, count: int | None = None) -> bool:
+    """Whether searching a network's candidates takes as long as searching every profile, or `count`."""
     candidates = model.networks[network].sensitivities[sensitivity].candidates
-    return len(model.families) <= CANDIDATE * candidates + NETWORK
+    return (len(model.families) if count is None else count) <= CANDIDATE * candidates + NETWORK
 
 
 def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):
@@ -106,6 +109,8 @@ def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]
     if options.network and mode_of(model, options) != "profiles" and options.network not in model.networks:
         raise PfamnetError(f"{model.path}: has no {options.network} network")
     scanner = scanner_of(model, options)
+    if options.families is not None:
+        scanner = OfFamilies(scanner, chosen(model, options.families))
     return BestOfClans(scanner, model.families) if best else scanner
 
 
@@ -117,7 +122,8 @@ def scanner_of(model: Model, options: ScanOptions):
     filtered = limits.unfiltered() if sensitive else limits
     mode, name = mode_of(model, options), network_of(model, options)
     if name is None or not model.networks:
-        return ExactScanner(engine(filtered, options.threads), len(families))
+        searched = range(len(families)) if options.families is None else chosen(model, options.families)
+        return ExactScanner(engine(filtered, options.threads), searched)
     info, combination = model.networks[name], model.combination(name)
     choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
     if options.mode == "auto" and saves_nothing(model, name, options.sensitivity):
