@@ -1,4 +1,4 @@
-"""`python -m pfamnet`: pfamnet-scan; `python -m pfamnet build` and `web` are the other programs."""
+"""`python -m pfamnet`: pfamnet-scan. `python -m pfamnet build`, `web` and `man` are the other programs."""
 
 import sys
 
@@ -8,7 +8,7 @@ stop_at_once()  # before anything large is imported
 
 from . import cli  # noqa: E402
 
-PROGRAMS = {"scan": cli.main_scan, "build": cli.main_build, "web": cli.main_web}
+PROGRAMS = {name: getattr(cli, f"main_{name}") for name in ("scan", "build", "web", "man")}
 run = PROGRAMS[sys.argv.pop(1)] if sys.argv[1:] and sys.argv[1] in PROGRAMS else cli.main_scan
 
 if __name__ == "__main__":

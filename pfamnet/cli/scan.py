@@ -27,7 +27,7 @@ expert = options_of("Other expert options")
 
 
 @click.command("pfamnet-scan", cls=GroupedCommand, context_settings=CONTEXT, hints=HINTS)
-@click.argument("files", metavar="[<model>] <seqfile> ...", nargs=-1)
+@click.argument("files", metavar="[<model>] <seqfile> ...", nargs=-1, type=click.Path(readable=False))
 @version_option()
 @basic("--verbose", bool, "Report model, mode and totals on stderr.")
 @basic("--quiet", bool, "No notes, warnings or progress on stderr: errors alone.")
