@@ -23,7 +23,7 @@ from ..scan.processors import MOST, usable_processors
 from ..scan.workers import in_order
 from .results import Protein
 from .scans import Scan
-from .sequences import is_path, records_of
+from .sequences import SequenceReader, is_path
 
 LONG = 20_000  # bytes of sequences, some 40 proteins: what is worth processes of its own
 MET = 50  # bytes for each family in sequences that meet nearly all profiles
@@ -109,6 +109,7 @@ class Model:
         alignments: bool = False,
         cpus: int | None = None,
         format: str | None = None,
+        genetic_code: int | None = None,
         callback: Callable[[Protein], object] | None = None,
         warn: Callable[[str], None] | None = None,
         **thresholds: object,
@@ -128,6 +129,8 @@ class Model:
             alignments: domains have their alignments.
             cpus: number of threads; by default one for each processor that this process may use.
             format: of sequence files; None to recognise it.
+            genetic_code: NCBI's number of a genetic code: the sequences are nucleotides, and the proteins are
+                their open reading frames of at least 30 codons, on both strands.
             callback: called with each protein as it is handed on.
             warn: takes a line about odd sequences; by default what the model was given.
             thresholds: fields of `Thresholds`: E, T, domE, domT, incE, incT, incdomE, incdomT,
@@ -149,7 +152,7 @@ class Model:
             families = (families,) if isinstance(families, str) else tuple(families)
         more = {"families": families, "device": device, "top": top, "alignments": alignments, "threads": cpus}
         options = ScanOptions(**given, **more, thresholds=Thresholds(**thresholds))
-        return self.start(sequences, options, cpus, format, callback, warn)
+        return self.start(sequences, options, cpus, format, callback, warn, genetic_code)
 
     def start(
         self,
@@ -159,6 +162,7 @@ class Model:
         format: str | None = None,
         callback: Callable[[Protein], object] | None = None,
         warn: Callable[[str], None] | None = None,
+        genetic_code: int | None = None,
         strict: bool = False,
         processes: bool = False,
     ) -> Scan:
@@ -178,7 +182,7 @@ class Model:
                 if is_longer(inputs, MET * len(self.families)):
                     self._opened.store.prepare(range(len(self.families)), cpus)  # once for all processes
                 work = stack.enter_context(Workers(work, cpus)).calls
-            records = records_of(sequences, format, warn or self.warn, strict)
+            records = SequenceReader(format, warn or self.warn, strict, genetic_code).records(sequences)
             # an input that cannot be read is known before any output is opened
             records = chain(list(islice(records, 1)), records)
             pairs = in_order(records, work, cpus)

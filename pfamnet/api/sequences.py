@@ -4,90 +4,94 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
 
 from pyhmmer.easel import SequenceFile
 
 from ..errors import PfamnetError, reason
 from ..io.sequences import checked, no_nucleotides, read_sequences
 from ..io.textfile import EmptyFile
+from ..io.translation import CODES, translated
 from ..records import Record, shown
 
 MEMORY = "sequences"  # where records are that come from no file
 
 
-def records_of(
-    sequences: object, format: str | None, warn: Callable[[str], None], strict: bool = False
-) -> Iterator[Record]:
-    """Yield the records of `sequences`, numbered from 1.
+@dataclass(frozen=True)
+class SequenceReader:
+    """Gives the records of whatever holds sequences.
 
-    Arguments:
-        sequences: a path ("-" is stdin), a list of paths, a binary stream, a mapping or pairs of names
-            and sequences, or an iterable of objects of Biopython or pyhmmer, or of `Record`s.
-        format: of files, as `read_sequences` takes it.
-        warn: takes a line about what looks wrong and is no error.
-        strict: a file without sequences is an error.
-
-    Raises:
-        PfamnetError: a file or a sequence is not what it must be; the message names the record.
+    format  of files, as `read_sequences` takes it; None to recognise it
+    warn    takes a line about what looks wrong and is no error
+    strict  a file without sequences is an error
+    code    NCBI's number of a genetic code: nucleotides are read, and translated
     """
-    if isinstance(sequences, (str, os.PathLike)):
-        sequences = [sequences]
-    if hasattr(sequences, "read") and not isinstance(sequences, SequenceFile):
-        name = getattr(sequences, "name", None)
-        where = name if isinstance(name, str) else "stream"
-        return not_empty(read_sequences(where, format, sequences, warn), where, warn, strict)
-    if isinstance(sequences, (list, tuple)) and sequences and all(map(is_path, sequences)):
-        return files(sequences, format, warn, strict)
-    if hasattr(sequences, "keys") and hasattr(sequences, "items"):
-        sequences = sequences.items()
-    elif is_sequence(sequences):
-        sequences = [sequences]
-    if not isinstance(sequences, Iterable):
-        raise PfamnetError(f"{MEMORY}: neither a file nor sequences: {type(sequences).__name__}")
-    made = (record_of(item, number) for number, item in enumerate(sequences, 1))
-    return no_nucleotides(made, MEMORY, warn)
 
+    format: str | None
+    warn: Callable[[str], None]
+    strict: bool = False
+    code: int | None = None
 
-def files(
-    paths: Iterable[str | os.PathLike], format: str | None, warn: Callable[[str], None], strict: bool
-) -> Iterator[Record]:
-    """The records of several files, numbered through; a file that is missing is known at once."""
-    for path in paths:
+    def __post_init__(self) -> None:
+        if self.code is not None and self.code not in CODES:
+            raise PfamnetError(f"genetic code {self.code}: not one of {', '.join(map(str, CODES))}")
+
+    def records(self, sequences: object) -> Iterator[Record]:
+        """Yield records, numbered from 1.
+
+        Arguments:
+            sequences: a path ("-" is stdin), a list of paths, a binary stream, a mapping or pairs of names
+                and sequences, or an iterable of objects of Biopython or pyhmmer, or of `Record`s.
+
+        Raises:
+            PfamnetError: a file or a sequence is not what it must be; the message names the record.
+        """
+        if is_path(sequences):
+            return self.of_files([sequences])
+        if hasattr(sequences, "read") and not isinstance(sequences, SequenceFile):
+            name = getattr(sequences, "name", None)
+            return self.of_file(name if isinstance(name, str) else "stream", sequences)
+        if isinstance(sequences, (list, tuple)) and sequences and all(map(is_path, sequences)):
+            return self.of_files(sequences)
+        if hasattr(sequences, "keys") and hasattr(sequences, "items"):
+            sequences = sequences.items()
+        elif is_sequence(sequences):
+            sequences = [sequences]
+        if not isinstance(sequences, Iterable):
+            raise PfamnetError(f"{MEMORY}: neither a file nor sequences: {type(sequences).__name__}")
+        return self.prepared((record_of(item, n) for n, item in enumerate(sequences, 1)), MEMORY)
+
+    def of_files(self, paths: Iterable[str | os.PathLike]) -> Iterator[Record]:
+        """The records of several files, numbered through; a file that is missing is known at once."""
+        for path in paths:
+            try:
+                os.stat(path if path != "-" else ".")
+            except OSError as error:
+                raise PfamnetError(f"{path}: {reason(error)}") from None
+        numbered = enumerate(chain.from_iterable(self.of_file(os.fspath(path)) for path in paths), 1)
+        return (record if record.number == n else record._replace(number=n) for n, record in numbered)
+
+    def of_file(self, path: str, stream: BinaryIO | None = None) -> Iterator[Record]:
+        """The records of a file, or of a stream that messages call `path`."""
+        record = None
         try:
-            os.stat(path if path != "-" else ".")
-        except OSError as error:
-            raise PfamnetError(f"{path}: {reason(error)}") from None
-    return numbered(paths, format, warn, strict)
+            for record in self.prepared(read_sequences(path, self.format, stream, self.warn), path):
+                yield record
+        except EmptyFile:
+            if self.strict:
+                raise
+        if record is None:
+            if self.strict:
+                raise PfamnetError(f"{path}: no sequences")
+            self.warn(f"warning: {path}: no sequences")
 
-
-def numbered(
-    paths: Iterable[str | os.PathLike], format: str | None, warn: Callable[[str], None], strict: bool
-) -> Iterator[Record]:
-    """The records of one file after the other."""
-    numbers = count(1)
-    for path in paths:
-        records = read_sequences(os.fspath(path), format, warn=warn)
-        for record in not_empty(records, path, warn, strict):
-            number = next(numbers)
-            yield record if record.number == number else record._replace(number=number)
-
-
-def not_empty(
-    records: Iterator[Record], where: object, warn: Callable[[str], None], strict: bool
-) -> Iterator[Record]:
-    """Yield the records of a file, and warn if there is none or if they look like nucleotides."""
-    record = None
-    try:
-        for record in no_nucleotides(records, where, warn):
-            yield record
-    except EmptyFile:
-        if strict:
-            raise
-    if record is None:
-        if strict:
-            raise PfamnetError(f"{where}: no sequences")
-        warn(f"warning: {where}: no sequences")
+    def prepared(self, records: Iterable[Record], where: str) -> Iterator[Record]:
+        """Proteins as they are, or nucleotides translated."""
+        if self.code is None:
+            return no_nucleotides(records, where, self.warn)
+        return translated(records, self.code, where)
 
 
 def is_path(item: object) -> bool:

@@ -94,6 +94,8 @@ expert = options_of("Other expert options")
     "Assert that <seqfile> is in format <s>: no autodetection.",
     metavar="<s>",
 )
+@expert("--translate", bool, "Sequences are nucleotides: search their open reading frames, >= 30 codons.")
+@expert("--genetic-code", COUNT, "Translate with this genetic code, NCBI's number.  [1]")
 @expert("--strict-empty", bool, "Fail if a sequence file has no sequences, as hmmscan does.")
 @expert("--cpu", COUNT, "Number of processors to use (0: 1).  [HMMER_NCPU, or all processors]")
 def scan(files, **options):

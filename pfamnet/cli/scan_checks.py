@@ -60,6 +60,8 @@ def without_effect(given: set[str], mode: str, report: str = "tsv") -> list[str]
     places = {"text": [], "html": [("on a page", IN_TABLES)]}.get(report, [("on tabular output", IN_TABLES)])
     if report != "html":
         places = [*places, ("without --report html", ("title",))]
+    if "translate" not in given:
+        places = [*places, ("without --translate", ("genetic_code",))]
     if mode in ("profiles", "network"):
         places.append((f"with --mode {mode}", PROFILE_STAGE if mode == "network" else NETWORK_STAGE))
     idle = [(place, [flag(name) for name in names if name in given]) for place, names in places]

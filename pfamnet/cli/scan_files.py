@@ -46,6 +46,7 @@ def scan_files(
     with contextlib.ExitStack() as stack:
         stack.enter_context(stopping_in_order())
         settings = {"format": options["qformat"], "strict": options["strict_empty"], "processes": True}
+        settings["genetic_code"] = (options["genetic_code"] or 1) if options["translate"] else None
         scan = stack.enter_context(model.start(files, scan_options, threads, **settings))
         outputs = stack.enter_context(scan.outputs(as_output_options(options, files, scan.exact)))
         if progress:
