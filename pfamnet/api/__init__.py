@@ -3,8 +3,9 @@
 `pfamnet.scan` and `pfamnet.Model` come from here; docs/api.md shows their use.
 """
 
+from ..output.rows import ProteinDomain
 from .model import Model, scan
-from .results import Protein, ProteinDomain
+from .results import Protein
 from .scans import Scan
 
 __all__ = ["Model", "Protein", "ProteinDomain", "Scan", "scan"]

@@ -7,7 +7,8 @@ from importlib import import_module
 from operator import attrgetter
 
 from ..errors import PfamnetError
-from .results import COLUMNS, Protein
+from ..output.rows import COLUMNS, clean
+from .results import Protein
 
 _OF_DOMAIN = attrgetter(*list(COLUMNS)[2:])
 DTYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}  # pandas'
@@ -23,13 +24,8 @@ def columns_of(proteins: Iterable[Protein]) -> dict[str, list]:
     columns = dict(zip(COLUMNS, map(list, zip(*rows)))) if rows else {name: [] for name in COLUMNS}
     for name, kind in COLUMNS.items():
         if kind == "str":
-            columns[name] = [text if text.isascii() else as_unicode(text) for text in columns[name]]
+            columns[name] = list(map(clean, columns[name]))
     return columns
-
-
-def as_unicode(text: str) -> str:
-    """Text without lone surrogates, which data frames refuse."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def imported(name: str):

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import BinaryIO
 
 from ..errors import PfamnetError
-from ..output.outputs import SUFFIXES, OutputOptions, Outputs
+from ..output.outputs import ALIGNED, SUFFIXES, OutputOptions, Outputs
 from ..output.overwriting import check_outputs
 from ..profiles.search import SearchedHits
 from ..records import Record
@@ -127,8 +127,9 @@ class Scan(Iterator[Protein]):
 
     def outputs(self, options: OutputOptions) -> Outputs:
         """Files for what this scan finds."""
-        if not self.options.alignments and any(kind == "text" for kind, _ in options.tables):
-            raise PfamnetError("the text report needs a scan with alignments=True")
+        for kind, _ in options.tables if not self.options.alignments else ():
+            if kind in ALIGNED:
+                raise PfamnetError(f"{kind}: needs a scan with alignments=True")
         return Outputs(options, self.model.name, self.options.thresholds, self.model.families)
 
     @property

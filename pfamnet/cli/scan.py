@@ -42,6 +42,8 @@ expert = options_of("Other expert options")
 @output("--gff3", "<f>", "Save the domains as GFF3 features to file <f>.")
 @output("--json-lines", "<f>", "Save the hits as JSON, one line per query, to file <f>.")
 @output("--save-hmm", "<f>", "Save the model's profiles in HMMER's format to file <f>; no <seqfile>.")
+@output("--parquet", "<f>", "Save the domains as Parquet to file <f>; needs pyarrow.")
+@output("-A", "<f>", "Save the included domains, aligned to their profiles, to file <f>.", "stockholm")
 @output("--report", ["tsv", "text", "html"], "Main output: table, text report or web page.", default="tsv")
 @output(
     "--clan-overlaps", ["all", "best"], "Report overlapping domains of a clan: all or best.", default="all"

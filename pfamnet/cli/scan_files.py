@@ -18,7 +18,9 @@ from ..signals import stopping_in_order
 from .progress import Progress, plain_size, wanted
 from .scan_checks import CUTOFFS, LIMITS
 
-TABLES = ("tblout", "domtblout", "pfamtblout", "architecture", "pfamscan", "gff3", "json_lines")
+TABLES = ("tblout", "domtblout", "pfamtblout", "architecture", "pfamscan", "gff3", "json_lines", "parquet")
+TABLES += ("stockholm",)
+ALIGNED = ("pfamscan", "stockholm")  # pfam_scan's nested domains are recognised by their alignments
 
 
 def scan_files(
@@ -82,8 +84,7 @@ def as_scan_options(options: dict, threads: int):
     return ScanOptions(
         sensitivity="fast" if options["fast"] else "sensitive" if options["sensitive"] else "default",
         device=options["device"] or "cpu",
-        # pfam_scan's nested domains are recognised by their alignments
-        alignments=options["report"] == "text" or options["pfamscan"] is not None,
+        alignments=options["report"] == "text" or any(options[kind] for kind in ALIGNED),
         threads=threads,
         families=words_of(options["families"]),
         thresholds=as_thresholds(options),

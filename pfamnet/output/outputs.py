@@ -22,6 +22,7 @@ from ..hits import Hit
 from ..profiles.thresholds import Thresholds
 from ..records import Record, shown
 from .architectures import ArchitectureWriter, PfamscanWriter
+from .family_alignments import AlignmentWriter
 from .gff3 import Gff3Writer, today
 from .hmmscan_report import WIDTH, ReportWriter
 from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, Trailer
@@ -32,9 +33,11 @@ from .writer import Writer
 # endings of the files of each kind
 SUFFIXES = {
     **{".tsv": "tsv", ".tblout": "tblout", ".domtblout": "domtblout", ".pfamtblout": "pfamtblout"},
-    **{".architecture": "architecture", ".pfamscan": "pfamscan"},
+    **{".architecture": "architecture", ".pfamscan": "pfamscan", ".sto": "stockholm"},
+    ".parquet": "parquet",
     **{".gff3": "gff3", ".gff": "gff3", ".jsonl": "json_lines", ".txt": "text", ".html": "html"},
 }
+ALIGNED = ("text", "stockholm")  # need domains with alignments
 KINDS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 
@@ -90,6 +93,12 @@ class Outputs:
             return Gff3Writer(out, today() if options.date else None)
         if kind == "json_lines":
             return JsonLinesWriter(out, self.target)
+        if kind == "stockholm":
+            return AlignmentWriter(out, self.families)
+        if kind == "parquet":
+            from .parquet import ParquetWriter
+
+            return ParquetWriter(out, self.families)
         if kind in ("architecture", "pfamscan"):
             return (ArchitectureWriter if kind == "architecture" else PfamscanWriter)(out, self.families)
         if kind == "html":

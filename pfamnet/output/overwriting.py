@@ -93,6 +93,8 @@ def content(path: str) -> str | None:
             os.path.exists(folder / name) and os.path.samefile(folder / name, path) for name in parts(folder)
         ):
             return "a part of a model"
+    if b"\n#=GF AU pfamnet-scan " in begin:  # of an earlier scan
+        return None
     return next((what for sign, what in SIGNS.items() if begin.startswith(sign)), None)
 
 

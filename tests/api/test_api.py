@@ -17,8 +17,8 @@ from scanning import ENVIRONMENT, LIBRARY, PROTEINS, records, scan_here
 
 import pfamnet
 from pfamnet.api import Scan
-from pfamnet.api.results import COLUMNS
 from pfamnet.io.fasta import read_fasta
+from pfamnet.output.rows import COLUMNS
 
 NAMES = ["P15056", "P06213", "P07949"]
 TEXT = records(*NAMES)
@@ -272,7 +272,7 @@ def test_what_cannot_be_written(model, path, tmp_path):
         ((tmp_path / "x.xls",), "name its format; endings known are .tsv"),
         ((tmp_path / "x", "xls"), "xls: not one of the formats tsv, "),
         ((io.BytesIO(),), "a stream: name its format"),
-        ((tmp_path / "x.txt",), "needs a scan with alignments=True"),
+        ((tmp_path / "x.txt",), "text: needs a scan with alignments=True"),
         ((path, "tsv"), "is an input, which would be overwritten"),
         ((tmp_path / "no" / "x.tsv",), "no such file or directory"),
     ):
