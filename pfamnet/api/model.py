@@ -164,12 +164,14 @@ class Model:
         warn: Callable[[str], None] | None = None,
         genetic_code: int | None = None,
         strict: bool = False,
+        skip: int = 0,
         processes: bool = False,
     ) -> Scan:
         """Scan as `scan` does, with options that were checked.
 
         Arguments:
             strict: a file without sequences is an error, not a warning.
+            skip: number of records that are passed over.
             processes: fork processes where they are faster than threads: for a program that has no threads.
         """
         scanner, inputs = self._scanner(options), inputs_of(sequences)
@@ -183,6 +185,7 @@ class Model:
                     self._opened.store.prepare(range(len(self.families)), cpus)  # once for all processes
                 work = stack.enter_context(Workers(work, cpus)).calls
             records = SequenceReader(format, warn or self.warn, strict, genetic_code).records(sequences)
+            records = islice(records, skip, None)
             # an input that cannot be read is known before any output is opened
             records = chain(list(islice(records, 1)), records)
             pairs = in_order(records, work, cpus)

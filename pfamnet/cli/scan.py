@@ -49,6 +49,7 @@ expert = options_of("Other expert options")
     "--clan-overlaps", ["all", "best"], "Report overlapping domains of a clan: all or best.", default="all"
 )
 @output("--top", bool, "One row per query: its most likely family, whatever the E-value.")
+@output("--resume", bool, "Go on where the same command was stopped; give it from the start.")
 @output("--title", "<s>", "Title of the web page.  [the sequence file]")
 @output("--header/--no-header", bool, "Begin the main table with column names, or not.", default=True)
 @output("--no-date", bool, "Omit date and directories, so that equal results make equal files.")

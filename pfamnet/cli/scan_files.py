@@ -9,10 +9,12 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from .. import __version__
 from ..errors import PfamnetError
 from ..signals import stopping_in_order
 from .progress import Progress, plain_size, wanted
@@ -41,26 +43,68 @@ def scan_files(
     mode = model.mode(scan_options)
     chosen = f"mode {mode}" + (", chosen by --mode auto" if options["mode"] == "auto" else "")
     say(f"model {model.path}: {len(model.families)} families; {chosen}; {threads} threads")
-    begun, sequences, residues, found = time.monotonic(), 0, 0, 0
-    progress = None
-    if wanted(options["quiet"], options["out"] is None):
-        progress = Progress(plain_size(files))
+    begun, done = time.monotonic(), Done()
+    journal = journal_of(options, files, model)
+    if journal and journal.queries:
+        warn(f"note: goes on after {journal.queries:,} sequences")
+    progress = Progress(plain_size(files)) if wanted(options["quiet"], options["out"] is None) else None
+    settings = {"format": options["qformat"], "strict": options["strict_empty"], "processes": True}
+    settings["genetic_code"] = (options["genetic_code"] or 1) if options["translate"] else None
+    settings["skip"] = journal.queries if journal else 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(stopping_in_order())
-        settings = {"format": options["qformat"], "strict": options["strict_empty"], "processes": True}
-        settings["genetic_code"] = (options["genetic_code"] or 1) if options["translate"] else None
         scan = stack.enter_context(model.start(files, scan_options, threads, **settings))
         outputs = stack.enter_context(scan.outputs(as_output_options(options, files, scan.exact)))
         if progress:
             stack.callback(progress.clear)
+        if journal:
+            stack.enter_context(journal.kept(outputs.writers))
         for protein in scan:
             record, hits = protein.record, protein.hits
-            outputs.write(record, hits)
-            sequences, residues = sequences + 1, residues + len(record.sequence)
-            found += sum(hit.reported for hit in hits)
+            with journal.entered() if journal else contextlib.nullcontext():
+                outputs.write(record, hits)
+            done.add(record, hits)
             if progress:
                 progress.add(record.name, record.description, len(record.sequence))
-    say(f"{sequences} sequences, {residues} residues, {found} hits in {time.monotonic() - begun:.1f} s")
+    if journal:
+        journal.remove()
+    say(f"{done} in {time.monotonic() - begun:.1f} s")
+
+
+@dataclass
+class Done:
+    """What was scanned and found."""
+
+    sequences: int = 0
+    residues: int = 0
+    hits: int = 0
+
+    def add(self, record, hits) -> None:
+        self.sequences, self.residues = self.sequences + 1, self.residues + len(record.sequence)
+        self.hits += sum(hit.reported for hit in hits)
+
+    def __str__(self) -> str:
+        return f"{self.sequences} sequences, {self.residues} residues, {self.hits} hits"
+
+
+def journal_of(options: dict, files: list[str], model):
+    """The `Journal` of --resume; without it None, and an old one is removed."""
+    from ..output.journal import LASTING, Journal, forget
+
+    outputs = outputs_of(options)
+    if not options["resume"]:
+        if options["out"] is not None:
+            forget(options["out"])
+        return None
+    for kind, out in outputs:
+        if out == "-":
+            raise click.UsageError("--resume needs a file for the main output: -o is missing")
+        if kind not in LASTING:
+            raise click.UsageError(f"--resume cannot go on with an output of {kind}")
+    sizes = [str(os.path.getsize(path)) if os.path.isfile(path) else "-" for path in files]
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    identity = [__version__, model.name, model.description.get("digest", ""), *words, *sizes]
+    return Journal(options["out"], identity)
 
 
 def as_thresholds(options: dict):

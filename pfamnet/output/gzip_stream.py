@@ -42,7 +42,12 @@ class GzipStream:
     def seekable(self) -> bool:
         return self._file.seekable()
 
+    def seek(self, place: int) -> None:
+        self._file.seek(place)
+        self._nothing = False
+
     def tell(self) -> int:
+        """The size of what was written to the file."""
         return self._file.tell()
 
     @staticmethod

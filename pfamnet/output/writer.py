@@ -91,6 +91,29 @@ class Writer:
         if self._path is not None:
             self._guarded(self._out.close)
 
+    def saved(self) -> int:
+        """Hand everything to the disk, and return the size of the file."""
+        status = os.fstat(self._out.raw.fileno())
+        if self._queries == 0 or self._old or not stat.S_ISREG(status.st_mode):
+            return 0
+        self.flush()
+        self._guarded(lambda: os.fsync(self._out.raw.fileno()))
+        return self._out.tell()
+
+    def go_on(self, queries: int, size: int) -> None:
+        """Go on after so many queries, at a size that `saved` returned.
+
+        Raises PfamnetError if the file is shorter.
+        """
+        self._queries = queries
+        if not size:
+            return
+        if os.fstat(self._out.raw.fileno()).st_size < size:
+            raise PfamnetError(f"{self._path}: has changed since the scan was stopped")
+        os.ftruncate(self._out.raw.fileno(), size)
+        self._out.seek(size)
+        self._head, self._old = b"", False
+
     def abandon(self, reason: str = "") -> None:
         """Close the file as incomplete, for this reason; what `end` wrote is taken back if possible."""
         broken, self._broken = self._broken, True

@@ -108,6 +108,8 @@ def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]
             warn("warning: no clans are known here: all overlapping domains are reported")
     if options.network and mode_of(model, options) != "profiles" and options.network not in model.networks:
         raise PfamnetError(f"{model.path}: has no {options.network} network")
+    if options.device != "cpu" and network_of(model, options) != "esm":
+        warn(f"warning: device {options.device} has no effect: only the ESM network uses it")
     scanner = scanner_of(model, options)
     if options.families is not None:
         scanner = OfFamilies(scanner, chosen(model, options.families))

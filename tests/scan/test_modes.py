@@ -202,3 +202,11 @@ def test_options_of_the_profile_stage_act(two, capfdbinary):
     ):
         assert scan_here(*option, LIBRARY, two) == 0
         assert capfdbinary.readouterr().out != plain, option
+
+
+def test_a_device_that_nothing_uses_is_said(tmp_path, two, capfd):
+    model = untrained.write_model(tmp_path / "model")
+    for path in (model, LIBRARY):
+        assert run(scan, ["--device", "cuda", str(path), str(two)]) == 0
+        err = capfd.readouterr().err
+        assert "device cuda has no effect: only the ESM network uses it" in err and err.count("\n") == 1
