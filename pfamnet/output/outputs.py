@@ -138,7 +138,7 @@ class Outputs:
         ]
         about += [("Date", time.strftime("%d %B %Y, %H:%M"))] if options.date else []
         title = options.title or ("stdin" if query == "-" else Path(query).name)
-        return HtmlWriter(out, title, about, [family.clan for family in self.families])
+        return HtmlWriter(out, title, about, self.families)
 
     def trailer(self) -> Trailer:
         """What hmmscan's tables end in."""
