@@ -33,6 +33,7 @@ setup(
         "famsa": ["pyfamsa>=0.5"],
         "hub": HUB,
         "explore": EXPLORE,
+        "table": ["pandas>=2", "polars>=1", "pyarrow>=15"],
         "web": ["gradio>=6,<7"],
         "tensorboard": [*BUILD, "tensorboard>=2.15"],
         "wandb": [*BUILD, "wandb>=0.17"],

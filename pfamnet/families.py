@@ -14,7 +14,7 @@ MOST = 1_000_000  # families of one table; all that were ever published are fewe
 ALIASES = {"accession": ("pfam_acc", "family_accession", "acc"), "name": ("id", "pfam_id", "family_id")}
 PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in ("ga", "tc", "nc")}
 COLUMNS = ["accession", "name", "length", "clan", "description"]
-COLUMNS += [column for pair in PAIRS.values() for column in pair] + ["rows", "offset"]
+COLUMNS += [column for pair in PAIRS.values() for column in pair] + ["rows", "offset", "type"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Family:
                  or None
     rows         number of training rows
     offset       byte at which its profile begins in the profile file, or None
+    type         Pfam's: Family, Domain, Repeat, Motif, Coiled-coil or Disordered; "" if it is not known
     """
 
     accession: str
@@ -42,6 +43,7 @@ class Family:
     nc: tuple[float, float] | None = None
     rows: int = 0
     offset: int | None = None
+    type: str = ""
 
     @property
     def key(self) -> str:
@@ -72,7 +74,7 @@ def write_families(path: str | Path, families: Iterable[Family]) -> None:
             texts = [family.accession, family.name, str(family.length), family.clan, family.description]
             for pair in (family.ga, family.tc, family.nc):
                 texts += ["", ""] if pair is None else [repr(float(bits)) for bits in pair]
-            texts += [str(family.rows), "" if family.offset is None else str(family.offset)]
+            texts += [str(family.rows), "" if family.offset is None else str(family.offset), family.type]
             print(*(" ".join(text.split()) or "-" for text in texts), sep="\t", file=out)
 
 
@@ -95,7 +97,7 @@ def read_families(path: str | Path, most: int = MOST) -> list[Family]:
         length, rows, offset = (_count(where, name, texts[name]) for name in ("length", "rows", "offset"))
         pairs = (_pair(where, cutoff, texts[one], texts[other]) for cutoff, (one, other) in PAIRS.items())
         about = texts["name"] or accession, length or 0, texts["clan"], texts["description"]
-        families.append(Family(accession, *about, *pairs, rows or 0, offset))
+        families.append(Family(accession, *about, *pairs, rows or 0, offset, texts["type"]))
         before = first.setdefault(families[-1].key, line)
         if len(families) > most:
             raise PfamnetError(f"{where}: more than {most:,} families")

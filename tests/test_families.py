@@ -55,7 +55,7 @@ def test_missing_values_and_white_space(tmp_path):
     path = tmp_path / "families.tsv"
     write_families(path, [Family("F1", "one", description="two\tblanks \n here")])
     header, row = path.read_text().splitlines()
-    assert row.split("\t")[3:] == ["-", "two blanks here"] + ["-"] * 6 + ["0", "-"]
+    assert row.split("\t")[3:] == ["-", "two blanks here"] + ["-"] * 6 + ["0", "-", "-"]
     assert read_families(path) == [Family("F1", "one", description="two blanks here")]
 
 

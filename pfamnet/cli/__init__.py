@@ -25,6 +25,12 @@ def main_build() -> None:
     sys.exit(run(build))
 
 
+def main_man() -> None:
+    from .man import man
+
+    sys.exit(run(man))
+
+
 def main_web() -> None:
     from .web import web
 

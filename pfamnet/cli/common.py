@@ -16,8 +16,8 @@ import click
 
 from .. import __version__
 from ..errors import PfamnetError, os_reason
+from ..scan.processors import MOST, usable_processors
 from ..signals import Terminated
-from .processors import MOST, usable_processors
 
 LONGEST = 900  # characters of a message
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -32,19 +32,35 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists its options by group."""
+    """A command whose help lists its options by group; `hints` are ours for options of other programs."""
+
+    def __init__(self, *args, hints: dict[str, str] | None = None, **kwargs):
+        self.hints = hints or {}
+        super().__init__(*args, **kwargs)
 
     def format_options(self, context, formatter):
-        groups: dict[str, list] = {}
-        for parameter in self.get_params(context):
-            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
-                groups.setdefault(getattr(parameter, "group", "Basic options"), []).append(record)
-        for name, records in groups.items():
+        for name, records in groups_of(self, context).items():
             with formatter.section(name):
                 formatter.write_dl(records, col_max=28)
 
     def parse_args(self, context, args):
-        return super().parse_args(context, complete(args, self.get_params(context)))
+        if context.resilient_parsing:  # for completion
+            return super().parse_args(context, args)
+        try:
+            return super().parse_args(context, complete(args, self.get_params(context)))
+        except click.NoSuchOption as error:
+            if hint := self.hints.get(error.option_name):
+                raise click.UsageError(f"no option {error.option_name}: {hint} does that") from None
+            raise
+
+
+def groups_of(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """The options of a command and their help, by heading."""
+    groups: dict[str, list] = {}
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
+            groups.setdefault(getattr(parameter, "group", "Basic options"), []).append(record)
+    return groups
 
 
 def complete(args: list[str], params) -> list[str]:
@@ -120,7 +136,8 @@ def options_of(group: str, defaults: type | None = None):
         else:
             kind = click.Choice(kind) if isinstance(kind, list) else kind
             more = {"metavar": METAVARS.get(type(kind)), "show_default": default is not None} | more
-        kind = None if isinstance(kind, str) else kind
+        if isinstance(kind, str):  # a shell completes names of files
+            kind = click.Path(readable=False) if kind == "<f>" else None
         return click.option(name, field, cls=GroupedOption, group=group, help=help, type=kind, **more)
 
     return option
@@ -159,6 +176,11 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     try:
         # not click's main, which handles closed pipes and SIGINT differently
         words = sys.argv[1:] if arguments is None else arguments
+        variable = f"_{name}_complete".replace("-", "_").upper()
+        if arguments is None and variable in os.environ:
+            from click.shell_completion import shell_complete
+
+            return shell_complete(command, {}, name, variable, os.environ[variable])
         with command.make_context(name, list(words)) as context:
             command.invoke(context)
         if sys.stdout is not None:

@@ -69,7 +69,9 @@ def _skip_to_first(chunks, path, line):
         line += chunk[: len(chunk) - len(text)].count(b"\n")
         if text:
             if text[:1] != b">":
-                raise PfamnetError(f"{path}: line {line}: not FASTA: '>' expected, {_quoted(text[:1])} found")
+                found = f"'>' expected, {_quoted(text[:1])} found"
+                found += "; a sequence needs a line '>name' before it" if text[:1].isalpha() else ""
+                raise PfamnetError(f"{path}: line {line}: not FASTA: {found}")
             return text[1:]
     return None
 

@@ -22,7 +22,8 @@ FASTA, DATABASE = "fasta", "hmmpgmd"  # the second is FASTA after a line of coun
 SIGNS = ((b"# STOCKHOLM", "stockholm"), (b"ID   ", "embl"), (b"LOCUS   ", "genbank"))
 NUCLEOTIDES = "ACGTUN"
 FRACTION, LEAST = 0.9, 50  # of nucleotides in so many residues: these are no proteins
-_ILLEGAL = re.compile("[^A-Z*._~]")
+_BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
+_ILLEGAL = re.compile("[^A-Za-z*._~]")
 
 
 def read_sequences(
@@ -31,10 +32,11 @@ def read_sequences(
     stdin: BinaryIO | None = None,
     warn: Callable[[str], None] = on_stderr,
 ) -> Iterator[Record]:
-    """Yield the records of a sequence file, or of `stdin` for ``-``.
+    """Yield the records of a sequence file, of stdin for ``-``, or of a stream that messages call `path`.
 
     Arguments:
         format: one that hmmscan's `--qformat` takes; None to recognise it.
+        stdin: the stream; None for the file.
         warn: takes a line about what was ignored.
 
     Raises:
@@ -49,7 +51,7 @@ def read_sequences(
         yield from fasta_records(chunks, path, lines + 1)
     else:
         for record in easel_records(chunks, path, format.lower()):
-            yield _checked(record, path)
+            yield checked(record, f"{path}: record {record.number}")
 
 
 def sniff(chunks: Iterator[bytes]) -> tuple[str, int, Iterator[bytes]]:
@@ -80,16 +82,19 @@ def after_counts(chunks: Iterator[bytes], path: str | Path) -> Iterator[bytes]:
     yield from chunks
 
 
-def _checked(record, path):
-    where = f"{path}: record {record.number}"
+def checked(record: Record, where: str) -> Record:
+    """The record in upper case and without white space, as FASTA is read.
+
+    Raises PfamnetError, which begins with `where`, if it has no name or an illegal character.
+    """
     if not record.name:
         raise PfamnetError(f"{where}: no name")
-    if len(record.sequence) > MOST_RESIDUES:
-        raise PfamnetError(f"{where} '{shown(record.name)}': more than {MOST_RESIDUES:,} residues")
-    if bad := _ILLEGAL.search(record.sequence):
-        where += f" '{shown(record.name)}'"
+    sequence, where = record.sequence.translate(_BLANKS), f"{where} '{shown(record.name)}'"
+    if len(sequence) > MOST_RESIDUES:
+        raise PfamnetError(f"{where}: more than {MOST_RESIDUES:,} residues")
+    if bad := _ILLEGAL.search(sequence):
         raise PfamnetError(f"{where}: illegal character {bad[0]!r} at position {bad.start() + 1}")
-    return record
+    return record._replace(sequence=sequence.upper())
 
 
 def no_nucleotides(

@@ -17,6 +17,10 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TAR = slice(257, 262), b"ustar"
 
 
+class EmptyFile(PfamnetError):
+    """A file has no bytes, or none when unpacked."""
+
+
 def on_stderr(text: str) -> None:
     """Warn by a line on stderr."""
     if sys.stderr is not None:
@@ -26,19 +30,19 @@ def on_stderr(text: str) -> None:
 def text_chunks(
     path: str | Path, stdin: BinaryIO | None = None, warn: Callable[[str], None] = on_stderr
 ) -> Iterator[bytes]:
-    """Yield the bytes of a file, or of stdin for ``-``, in pieces; what is compressed is unpacked.
+    """Yield the bytes of a file, of stdin for ``-``, or of a stream, in pieces, and unpacked.
 
     Plain text, gzip (bgzip and other files of several members too), bzip2 and xz are recognised by
-    content. A byte order mark is removed. `stdin` is the process's own by default.
+    content. A byte order mark is removed. `stdin` is a stream that messages call `path`.
 
     Raises:
         PfamnetError: the file cannot be read or is empty, or is packed in a way that is not read.
         Corrupt: after what could be unpacked.
     """
-    if str(path) != "-":
+    if stdin is None and str(path) != "-":
         yield from file_chunks(path, warn)
     elif stream := stdin or getattr(sys.stdin, "buffer", None):
-        yield from _stream_chunks(stream, "-", warn)
+        yield from _stream_chunks(stream, path, warn)
     else:
         raise PfamnetError("-: stdin is closed")
 
@@ -76,7 +80,7 @@ def _first_of(chunks, path):
         if first and not any(mark.startswith(first) for mark in marks):
             break
     if not first:
-        raise PfamnetError(f"{path}: empty file")
+        raise EmptyFile(f"{path}: empty file")
     return first
 
 
@@ -85,6 +89,8 @@ def _raw_chunks(stream, path):
     read = getattr(stream, "read1", stream.read)
     try:
         while chunk := read(CHUNK):
+            if isinstance(chunk, str):
+                raise PfamnetError(f"{path}: a stream of text; open it as binary ('rb')")
             yield chunk
     except OSError as error:
         raise PfamnetError(f"{path}: {reason(error)}") from None

@@ -1,6 +1,7 @@
 """An HMM database as a model: every profile, no network.
 
-It is read completely, as HMMER ASCII or `.h3m`, plain or compressed; hmmpress is not needed.
+It is read completely, as HMMER ASCII or `.h3m`, plain or compressed; hmmpress is not needed. Pfam's
+`Pfam-A.hmm.dat`, if it lies beside `Pfam-A.hmm`, gives the clans and types of its families.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import PfamnetError
-from ..families import Family
+from ..families import Family, accession_key
+from ..io.textfile import numbered_lines
 from ..profiles.files import read_hmms, text_of
 from ..profiles.store import ProfileStore
 from ..records import shown
@@ -43,7 +45,7 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None) -> Mode
 
     Raises PfamnetError if the file holds anything but profiles, or a name twice.
     """
-    hmms, families, numbers = [], [], {}
+    hmms, families, numbers, about_them = [], [], {}, read_dat(path)
     for number, hmm in enumerate(read_hmms(path, warn), 1):
         name, accession, about = (text_of(hmm, field) for field in ("name", "accession", "description"))
         first = numbers.setdefault(name, number)
@@ -52,7 +54,8 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None) -> Mode
         if hmm.consensus is None:  # HMMER needs it for alignments
             hmm.set_consensus()
         limits = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
-        families.append(Family(accession, name, hmm.M, description=about, **limits))
+        more = about_them.get(accession_key(accession), {})
+        families.append(Family(accession, name, hmm.M, description=about, **limits, **more))
         hmms.append(hmm)
     if (counted := pressed_number(path)) and counted > len(hmms):
         cut_off = f"{path}: {len(hmms)} profiles, and hmmpress counted {counted} (.h3i)"
@@ -72,3 +75,21 @@ def pressed_number(path: Path) -> int | None:
     except (OSError, struct.error):
         return None
     return number if magic == INDEX_MAGIC else None
+
+
+def read_dat(path: Path) -> dict[str, dict[str, str]]:
+    """The clan and the type of each accession, from the `.dat` beside a database, if there is one."""
+    stem = str(path).removesuffix(".gz").removesuffix(".h3m")
+    table = next((file for ending in (".dat", ".dat.gz") if os.path.isfile(file := f"{stem}{ending}")), None)
+    found: dict[str, dict[str, str]] = {}
+    entry: dict[str, str] = {}
+    for _, line in numbered_lines(table, lenient=True) if table else ():
+        fields = line.split(None, 2)
+        if line.startswith("//"):
+            entry = {}
+        elif len(fields) == 3 and fields[0] == "#=GF":
+            if fields[1] == "AC":
+                found[accession_key(fields[2].strip())] = entry
+            elif fields[1] in ("CL", "TP"):
+                entry["clan" if fields[1] == "CL" else "type"] = fields[2].strip()
+    return found

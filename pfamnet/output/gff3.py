@@ -1,7 +1,8 @@
 """GFF3 (specification 1.26, `##gff-version 3.1.26`): one feature for each domain.
 
 ID, Name, signature_desc, Target, status and date are InterProScan's attributes; the others are
-ours. Start and end are the alignment's; the score is the independent E-value.
+ours. `status` is T if a domain is included, else ?. Start and end are the alignment's; the score is the
+independent E-value.
 """
 
 import re
@@ -18,40 +19,54 @@ _ATTRIBUTE = re.compile(rb"[\x00-\x1f%;=&,\x7f]")
 class Gff3Writer(Writer):
     """Features of every reported domain, under a `##sequence-region` of each query.
 
+    Those of a translated query are on the nucleotides, and name the open reading frame.
+
     `date` is like "22-11-2026", or None to omit the attribute.
     """
 
     def __init__(self, out, date: str | None = None) -> None:
         super().__init__(out, b"##gff-version 3.1.26\n")
-        self._date = date
+        self._date, self._region = date, b""
 
     def _rows(self, record, hits):
         domains = [(hit, domain) for hit in hits if hit.reported for domain in hit.reported_domains]
         if not domains:
             return b""
-        name, match = escaped(record.name, _SEQID), f"match${record.number}"
-        lines = [self._feature(name, f"{match}_{k}", *found) for k, found in enumerate(domains, 1)]
-        return b"##sequence-region %s 1 %d\n" % (name, len(record.sequence)) + b"".join(lines)
+        origin = record.origin
+        name, length = (origin.name, origin.length) if origin else (record.name, len(record.sequence))
+        region = b"##sequence-region %s 1 %d\n" % (escaped(name, _SEQID), length)
+        if origin and region == self._region:
+            region = b""
+        self._region = region or self._region
+        match = f"match${record.number}"
+        lines = [self._feature(record, f"{match}_{k}", *found) for k, found in enumerate(domains, 1)]
+        return region + b"".join(lines)
 
-    def _feature(self, name, identity, hit, domain):
+    def _feature(self, record, identity, hit, domain):
+        origin, start, end = record.origin, domain.ali_from, domain.ali_to
+        name, strand = (origin.name, origin.strand) if origin else (record.name, "+")
+        if origin:
+            start, end = origin.place(start, end)
         known = accession_key(hit.target_accession) or hit.target_name
         target = b"%s %d %d" % (escaped(known, _TARGET), domain.hmm_from, domain.hmm_to)
         pairs = [
             ("ID", f"{identity}_{domain.ali_from}_{domain.ali_to}"),
             ("Name", known),
             ("signature_desc", hit.target_description),
-            ("status", "T"),
+            ("status", "T" if domain.included else "?"),
             ("date", self._date),
             ("family", hit.target_name),
             ("bits", f"{domain.score:.1f}"),
             ("env_start", str(domain.env_from)),
             ("env_end", str(domain.env_to)),
             ("found_by", hit.source),
+            ("included", str(domain.included).lower()),
+            ("frame", record.name if origin else ""),
         ]
         attributes = [as_bytes(key) + b"=" + escaped(text, _ATTRIBUTE) for key, text in pairs if text]
         attributes.insert(2, b"Target=" + target)
-        fields = name, domain.ali_from, domain.ali_to, domain.i_evalue, b";".join(attributes)
-        return b"%s\tpfamnet\tprotein_match\t%d\t%d\t%.2g\t+\t.\t%s\n" % fields
+        places = escaped(name, _SEQID), start, end, domain.i_evalue, strand.encode()
+        return b"%s\tpfamnet\tprotein_match\t%d\t%d\t%.2g\t%s\t.\t%s\n" % (*places, b";".join(attributes))
 
 
 def escaped(text: str, pattern: re.Pattern) -> bytes:

@@ -12,14 +12,18 @@ import html
 import json
 import re
 import string
+from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
+from ..families import Family
+from ..profiles.clans import best_of_clans, without
 from .writer import Writer
 
 FOLDER = Path(__file__).parent / "page"
-SCRIPTS = ("picture.js", "page.js", "start.js")
+SCRIPTS = ("picture.js", "page.js", "export.js", "start.js")
+INCLUDED, STRONG, BEST = 1, 2, 4  # of a domain
 END = b"</script>\n</body>\n</html>\n"
 _LONE = re.compile("[\ud800-\udfff]")  # bytes that are not UTF-8, as Python keeps them
 _ENDS = attrgetter("ali_from", "ali_to", "env_from", "env_to", "hmm_from", "hmm_to")
@@ -29,28 +33,55 @@ _INERT = str.maketrans({character: f"\\u{ord(character):04x}" for character in "
 class HtmlWriter(Writer):
     """The page.
 
-    `title` says what was scanned, `about` has (what, value) pairs for the head, `clans` each family's
-    clan accession or "". An incomplete page says so in red at its top: its data lack their last line
-    or have one that gives the reason.
+    `title` says what was scanned, `about` has (what, value) pairs for the head, `families` are the model's.
+    A domain is strong if it reaches its family's gathering cutoffs or, where these do not apply, is
+    included; the page begins with the strong domains, and of those of a clan with the best. An
+    incomplete page says so in red at its top: its data lack their last line or have one that gives the
+    reason.
     """
 
-    def __init__(self, out: str | BinaryIO, title: str, about, clans) -> None:
+    def __init__(self, out: str | BinaryIO, title: str, about, families: Sequence[Family]) -> None:
         super().__init__(out, page_head(title, about))
-        self._clans = clans
+        self._families = families
         self._known: set[int] = set()  # families that stand in the page already
 
     def _rows(self, record, hits):
         shown = [hit for hit in hits if hit.reported]
         lines = [self._family(hit) for hit in shown if hit.family not in self._known]
-        protein = record.name, record.description, len(record.sequence), [_hit(hit) for hit in shown]
+        found = [_hit(hit, kinds) for hit, kinds in zip(shown, self._kinds(shown))]
+        protein = record.name, record.description, len(record.sequence), found
         return b"".join(lines) + line("p", *protein)
+
+    def _kinds(self, hits):
+        """For each hit, what its reported domains are: the sum of `INCLUDED`, `STRONG` and `BEST`."""
+        weak = [
+            {place for place, domain in enumerate(hit.domains) if not self._is_strong(hit, domain)}
+            for hit in hits
+        ]
+        strong = best_of_clans([without(*pair) for pair in zip(hits, weak)], self._families)
+        every = best_of_clans(hits, self._families)
+        for number, hit in enumerate(hits):
+            kinds = []
+            for place, domain in enumerate(hit.domains):
+                rivals = every if place in weak[number] else strong
+                best = rivals[number].reported and rivals[number].domains[place].reported
+                kind = STRONG * (place not in weak[number]) + BEST * best + INCLUDED * domain.included
+                kinds += [kind] if domain.reported else []
+            yield kinds
+
+    def _is_strong(self, hit, domain):
+        """Whether a domain reaches the gathering cutoffs; if these are not for it, whether it is included."""
+        ga = self._families[hit.family].ga
+        if ga is None or hit.source == "network":
+            return domain.included
+        return hit.score >= ga[0] and domain.score >= ga[1]
 
     def _family(self, hit):
         """What the page has to know of a family, the first time it is found."""
         self._known.add(hit.family)
         return line(
             "f",
-            *(hit.family, hit.target_name, hit.target_accession, self._clans[hit.family]),
+            *(hit.family, hit.target_name, hit.target_accession, self._families[hit.family].clan),
             *(hit.target_length, hit.target_description),
         )
 
@@ -84,10 +115,10 @@ def line(*fields) -> bytes:
     return json.dumps(fields, separators=(",", ":"), allow_nan=False).translate(_INERT).encode() + b"\n"
 
 
-def _hit(hit):
+def _hit(hit, kinds):
     domains = [
-        [*_ENDS(domain), *(_rounded(domain.i_evalue), round(domain.score, 1), int(domain.included))]
-        for domain in hit.reported_domains
+        [*_ENDS(domain), _rounded(domain.i_evalue), round(domain.score, 1), kind]
+        for domain, kind in zip(hit.reported_domains, kinds)
     ]
     return [hit.family, hit.source, _rounded(hit.evalue), round(hit.score, 1), domains]
 

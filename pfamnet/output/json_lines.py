@@ -1,13 +1,16 @@
 """JSON Lines: one object for each query, with its hits and their domains.
 
-Numbers are unrounded. Queries without hits have a line too. A byte 0xNN that is not UTF-8 is the
-escape \\udcNN.
+Each line states what wrote it, so that files may be joined. Numbers are unrounded. Queries without hits
+have a line too. A byte 0xNN that is not UTF-8 is the escape \\udcNN.
 """
 
 import json
+from typing import BinaryIO
 
+from .. import __version__
 from .writer import Writer
 
+SCHEMA = 1
 _HIT = ("evalue", "score", "bias", "source", "included")
 _DOMAIN = (
     *("c_evalue", "i_evalue", "score", "bias", "hmm_from", "hmm_to"),
@@ -16,10 +19,18 @@ _DOMAIN = (
 
 
 class JsonLinesWriter(Writer):
-    """One line for each query; a run that failed ends in a line `{"incomplete": why}`."""
+    """One line for each query; a run that failed ends in a line `{"incomplete": why}`.
+
+    `model` is the model's name; `SCHEMA` counts changes of the fields.
+    """
+
+    def __init__(self, out: str | BinaryIO, model: str = "") -> None:
+        super().__init__(out)
+        about = {"schema": SCHEMA, "program": "pfamnet-scan", "version": __version__, "model": model}
+        self._about = about
 
     def _rows(self, record, hits):
-        fields = {
+        fields = self._about | {
             "query": record.name,
             "accession": record.accession,
             "description": record.description,

@@ -11,15 +11,18 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from .. import __version__
 from ..errors import PfamnetError, os_reason
 from ..families import Family
 from ..hits import Hit
 from ..profiles.thresholds import Thresholds
-from ..records import Record
+from ..records import Record, shown
+from .architectures import ArchitectureWriter, PfamscanWriter
+from .family_alignments import AlignmentWriter
 from .gff3 import Gff3Writer, today
 from .hmmscan_report import WIDTH, ReportWriter
 from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, Trailer
@@ -27,22 +30,31 @@ from .json_lines import JsonLinesWriter
 from .tsv import TsvWriter
 from .writer import Writer
 
+# endings of the files of each kind
+SUFFIXES = {
+    **{".tsv": "tsv", ".tblout": "tblout", ".domtblout": "domtblout", ".pfamtblout": "pfamtblout"},
+    **{".architecture": "architecture", ".pfamscan": "pfamscan", ".sto": "stockholm"},
+    ".parquet": "parquet",
+    **{".gff3": "gff3", ".gff": "gff3", ".jsonl": "json_lines", ".txt": "text", ".html": "html"},
+}
+ALIGNED = ("text", "stockholm")  # need domains with alignments
+KINDS = tuple(dict.fromkeys(SUFFIXES.values()))
+
 
 @dataclass(frozen=True)
 class OutputOptions:
     """What a scan writes, and where."""
 
-    query: str  # the sequence file, as outputs state it
+    query: str  # the sequence files, as outputs state them
     command: str  # the command line, as outputs state it
-    out: str | None = None  # file of the main output; None: stdout
-    report: str = "tsv"  # what the main output is: tsv, text or html
-    # files of further outputs, by kind: tsv, tblout, domtblout, pfamtblout, gff3, json_lines
-    tables: dict[str, str] = field(default_factory=dict)
-    header: bool = True  # the main table begins with column names
+    # (kind, file) of each output; "-" is stdout, and a binary stream is left open
+    tables: Sequence[tuple[str, str | BinaryIO]] = ()
+    title: str | None = None  # of the page
+    header: bool = True  # the tab-separated table begins with column names
     date: bool = True  # outputs state the date
     directory: str | None = None  # that hmmscan's tables state
     acc: bool = False  # the text report prefers accessions
-    alignments: bool = True  # the text report has alignments
+    noali: bool = False  # the text report has no alignments
     width: int = WIDTH  # of the text report; 0 is unlimited
     exact: bool = False  # every profile is searched
 
@@ -51,33 +63,57 @@ class Outputs:
     """The outputs of one scan with a model, `target`, as a context manager.
 
     Raises:
-        PfamnetError: a file cannot be written.
+        PfamnetError: a file cannot be written, or a kind is not one of `KINDS`.
     """
 
     def __init__(
         self, options: OutputOptions, target: str, thresholds: Thresholds, families: Sequence[Family]
     ):
         self.options, self.target, self.thresholds, self.families = options, target, thresholds, families
-        self.live = options.out is None and is_live(sys.stdout)
+        self.live: list[Writer] = []  # what someone may read along
         self.writers: list[Writer] = []
         try:
-            self.writers.append(self.main_writer())
-            for kind, path in options.tables.items():
-                self.writers.append(self.table(kind, path))
+            for kind, out in options.tables:
+                self.writers.append(self.writer(kind, out))
+                if out == "-" and is_live(sys.stdout):
+                    self.live.append(self.writers[-1])
         except BaseException as error:
             self.abandon(error)
             raise
 
-    def main_writer(self) -> Writer:
-        """What writes the main output."""
-        options, Z = self.options, self.thresholds.Z
-        if options.out is None and sys.stdout is None:
+    def writer(self, kind: str, out: str | BinaryIO) -> Writer:
+        """What writes one output."""
+        options = self.options
+        if out == "-" and sys.stdout is None:
             raise PfamnetError("stdout is closed: the main output needs a file")
-        out = "-" if options.out is None else options.out
-        if options.report == "tsv":
-            return TsvWriter(out, options.header)
-        if options.report == "html":
+        if kind == "tsv":
+            aligned = out == "-" and sys.stdout.isatty()
+            return TsvWriter(out, options.header, aligned)
+        if kind == "gff3":
+            return Gff3Writer(out, today() if options.date else None)
+        if kind == "json_lines":
+            return JsonLinesWriter(out, self.target)
+        if kind == "stockholm":
+            return AlignmentWriter(out, self.families)
+        if kind == "parquet":
+            from .parquet import ParquetWriter
+
+            return ParquetWriter(out, self.families)
+        if kind in ("architecture", "pfamscan"):
+            return (ArchitectureWriter if kind == "architecture" else PfamscanWriter)(out, self.families)
+        if kind == "html":
             return self.page(out)
+        if kind == "text":
+            return self.report(out)
+        if kind == "pfamtblout":
+            return PfamtblWriter(out, self.trailer(), self.thresholds.inclusion_by_score)
+        if kind in ("tblout", "domtblout"):
+            return (TblWriter if kind == "tblout" else DomtblWriter)(out, self.trailer())
+        raise PfamnetError(f"{shown(kind)}: not one of the formats {', '.join(KINDS)}")
+
+    def report(self, out: str | BinaryIO) -> Writer:
+        """hmmscan's text report."""
+        options, Z = self.options, self.thresholds.Z
         head = [
             ("query sequence file", options.query),
             ("target HMM database", self.target),
@@ -86,44 +122,37 @@ class Outputs:
         ]
         counted = "actual number of targets" if options.exact else "families in the model"
         comparisons = (Z, "as set by --Z on cmdline") if Z else (len(self.families), counted)
-        shown = options.acc, options.alignments, options.width
-        return ReportWriter(out, head, self.thresholds, comparisons, *shown)
+        look = options.acc, not options.noali, options.width
+        return ReportWriter(out, head, self.thresholds, comparisons, *look)
 
-    def page(self, out: str) -> Writer:
+    def page(self, out: str | BinaryIO) -> Writer:
         """The web page."""
         from .html import HtmlWriter
 
-        query = self.options.query
+        options, query = self.options, self.options.query
         about = [
             ("Sequences", query),
             ("Model", f"{self.target} ({len(self.families):,} families)"),
             ("Written by", f"pfamnet-scan {__version__}"),
-            ("Command", self.options.command),
+            ("Command", options.command),
         ]
-        about += [("Date", time.strftime("%d %B %Y, %H:%M"))] if self.options.date else []
-        title = "stdin" if query == "-" else Path(query).name
-        return HtmlWriter(out, title, about, [family.clan for family in self.families])
+        about += [("Date", time.strftime("%d %B %Y, %H:%M"))] if options.date else []
+        title = options.title or ("stdin" if query == "-" else Path(query).name)
+        return HtmlWriter(out, title, about, self.families)
 
-    def table(self, kind: str, path: str) -> Writer:
-        """What writes another table."""
-        if kind == "gff3":
-            return Gff3Writer(path, today() if self.options.date else None)
-        if kind in ("tsv", "json_lines"):
-            return TsvWriter(path) if kind == "tsv" else JsonLinesWriter(path)
+    def trailer(self) -> Trailer:
+        """What hmmscan's tables end in."""
         options = self.options
         date = time.ctime() if options.date else None
         run = options.query, self.target, options.command, options.directory, date
-        trailer = Trailer("pfamnet-scan", __version__, *run)
-        if kind == "pfamtblout":
-            return PfamtblWriter(path, trailer, self.thresholds.inclusion_by_score)
-        return {"tblout": TblWriter, "domtblout": DomtblWriter}[kind](path, trailer)
+        return Trailer("pfamnet-scan", __version__, *run)
 
     def write(self, record: Record, hits: Sequence[Hit]) -> None:
         """Write one query to all outputs."""
         for writer in self.writers:
             writer.write(record, hits)
-        if self.live and hits:
-            self.writers[0].flush()
+        for writer in self.live if hits else ():
+            writer.flush()
 
     def __enter__(self) -> Outputs:
         return self

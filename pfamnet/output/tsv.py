@@ -18,6 +18,8 @@ _ROW = (
     b"%s\t%s\t%d\t%s\t%s\t%d\t%.2g\t%.1f\t%.1f\t%d\t%d\t%.2g\t%.2g\t"
     b"%.1f\t%.1f\t%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%s\t%s\n"
 )
+# on a terminal; below zero to the left
+_WIDTHS = (-16, -16, 5, -20, -15, 5, 8, 7, 6, 6, 3, 8, 8, 12, 11, 8, 6, 8, 6, 8, 6, 4)
 _DOMAIN = attrgetter(
     *("c_evalue", "i_evalue", "score", "bias"),
     *("hmm_from", "hmm_to", "ali_from", "ali_to", "env_from", "env_to", "accuracy"),
@@ -25,18 +27,31 @@ _DOMAIN = attrgetter(
 
 
 class TsvWriter(Writer):
-    """Writes the table, its column names first (`header`); numbers as in domtblout, without padding."""
+    """Writes the table, its column names first (`header`); numbers as in domtblout, without padding.
 
-    def __init__(self, out: str | BinaryIO, header: bool = True) -> None:
-        super().__init__(out, _HEADER if header else b"")
+    For a person (`aligned`) columns have a width and blanks between them instead of tabs.
+    """
+
+    def __init__(self, out: str | BinaryIO, header: bool = True, aligned: bool = False) -> None:
+        self._line = aligned_line if aligned else lambda line: line
+        super().__init__(out, self._line(_HEADER) if header else b"")
 
     def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
         rows = []
         for hit in hits:
             last = as_bytes(hit.target_description.replace("\t", " ") or "-"), hit.source.encode()
             for rank, domain in enumerate(hit.reported_domains, 1) if hit.reported else ():
-                rows.append(_ROW % (*domain_fields(hit, domain, rank), *last))
+                rows.append(self._line(_ROW % (*domain_fields(hit, domain, rank), *last)))
         return b"".join(rows)
+
+
+def aligned_line(line: bytes) -> bytes:
+    """A line of the table with its columns one below the other: names to the left, numbers to the right."""
+    *fields, about, source = line.rstrip(b"\n").split(b"\t")
+    padded = [
+        field.ljust(-width) if width < 0 else field.rjust(width) for field, width in zip(fields, _WIDTHS)
+    ]
+    return b" ".join([*padded, source.ljust(7), about]) + b"\n"
 
 
 def domain_fields(hit: Hit, domain: Domain, rank: int) -> tuple:

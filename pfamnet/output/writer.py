@@ -25,10 +25,10 @@ def as_bytes(text: str) -> bytes:
 class Writer:
     """A table under way: `write` once per query, then `close`.
 
-    `out` is a file name, ``-`` for stdout, or a binary stream, which is left open; `head` precedes
-    the rows of the first query. A file keeps its old content until then. A query's rows go out in one
-    piece. After a failed write nothing more is written. As a context manager it is closed, or abandoned
-    if the block raised.
+    `out` is a file name (compressed if it ends in .gz), ``-`` for stdout, or a binary stream, which is
+    left open; `head` precedes the rows of the first query. A file keeps its old content until then. A
+    query's rows go out in one piece. After a failed write nothing more is written. As a context manager
+    it is closed, or abandoned if the block raised.
 
     Raises:
         PfamnetError: the file cannot be opened.
@@ -40,6 +40,7 @@ class Writer:
         self._whole_at = None  # where the end of the table begins, once it is written
         self._old = False  # whether the file still has the content of an earlier run
         self._path = None if out == "-" or hasattr(out, "write") else out
+        self._packed = self._path is not None and self._path.endswith(".gz")
         if self._path is None:
             self._out = sys.stdout.buffer if out == "-" else out
             return
@@ -48,6 +49,10 @@ class Writer:
             self._out = open(out, "wb", opener=_without_emptying)  # noqa: SIM115
             status = os.fstat(self._out.fileno())
             self._old = stat.S_ISREG(status.st_mode) and status.st_size > 0
+            if self._packed:
+                from .gzip_stream import GzipStream
+
+                self._out = GzipStream(self._out)
         except OSError as error:
             raise PfamnetError(f"{out}: cannot write: {reason(error)}") from None
 
@@ -74,6 +79,8 @@ class Writer:
     def end(self) -> None:
         """Write what ends the table; `abandon` can still take it back."""
         self._empty()
+        if self._packed:  # the end is a member of its own
+            self._guarded(self._out.end_member)
         if self._path is not None and self._out.seekable():
             self._whole_at = self._out.tell()
         self._put(self._end())
@@ -83,6 +90,29 @@ class Writer:
         """Close the file if it was opened here."""
         if self._path is not None:
             self._guarded(self._out.close)
+
+    def saved(self) -> int:
+        """Hand everything to the disk, and return the size of the file."""
+        status = os.fstat(self._out.raw.fileno())
+        if self._queries == 0 or self._old or not stat.S_ISREG(status.st_mode):
+            return 0
+        self.flush()
+        self._guarded(lambda: os.fsync(self._out.raw.fileno()))
+        return self._out.tell()
+
+    def go_on(self, queries: int, size: int) -> None:
+        """Go on after so many queries, at a size that `saved` returned.
+
+        Raises PfamnetError if the file is shorter.
+        """
+        self._queries = queries
+        if not size:
+            return
+        if os.fstat(self._out.raw.fileno()).st_size < size:
+            raise PfamnetError(f"{self._path}: has changed since the scan was stopped")
+        os.ftruncate(self._out.raw.fileno(), size)
+        self._out.seek(size)
+        self._head, self._old = b"", False
 
     def abandon(self, reason: str = "") -> None:
         """Close the file as incomplete, for this reason; what `end` wrote is taken back if possible."""
@@ -100,7 +130,10 @@ class Writer:
             self._out.raw.close()
         else:
             _quietly(self._out.close)
-        _quietly(_mark_file, self._path, self._whole_at, mark)
+        if not self._packed:
+            _quietly(_mark_file, self._path, self._whole_at, mark)
+        elif not broken:  # a file that breaks off within a member shows that itself
+            _quietly(self._out.mark, self._path, self._whole_at, mark)
 
     def _put(self, data):
         """Write, the first time after the head."""

@@ -11,12 +11,13 @@ from pathlib import Path
 from ..errors import PfamnetError
 from ..model.directory import Model, open_model
 from ..model.hmm_database import find_database, open_database
+from ..profiles.clans import BestOfClans
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
 from ..signals import stopping_in_order
-from .clans import BestOfClans
 from .evidence import Appraiser
 from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, NetworkScanner, ProfileSearcher
+from .subset import OfFamilies, chosen
 from .top import TopScanner
 
 # What a candidate and what the light network cost, counted in profiles where every one is searched
@@ -33,36 +34,25 @@ class ScanOptions:
     network: str | None = None  # light or esm; None: esm for a sensitive scan if there is one, else light
     device: str = "cpu"  # where the ESM network runs
     top: bool = False  # only the most likely family of each sequence
+    families: tuple[str, ...] | None = None  # names or accessions: only these are reported
     clan_overlaps: str = "all"  # or best: of overlapping domains of one clan only the best is reported
     alignments: bool = False  # domains have their alignments, hits the counts of the filters
     threads: int = 1  # that prepare the profiles of the first proteins
     thresholds: Thresholds = Thresholds()  # of reporting and inclusion, and the filters
 
 
-def open_scanner(path: Path, options: ScanOptions, warn: Callable[[str], None]):
-    """A model directory's, HMM database's or hf:ORG/NAME[@REVISION]'s model, and its scanner.
+def open_any(path: Path, warn: Callable[[str], None]) -> Model:
+    """The model of a directory, of an HMM database or of the hub (hf:ORG/NAME[@REVISION]).
 
     `warn` takes lines for the user. Raises PfamnetError, one line.
     """
-    model = open_any(path, options, warn)
-    return model, make_scanner(model, options, warn)
-
-
-def open_any(path: Path, options: ScanOptions, warn: Callable[[str], None]) -> Model:
-    """The model of a directory, of an HMM database or of the hub."""
     if str(path).startswith("hf:"):
         from ..model.hub import fetch_model
 
         with stopping_in_order():  # a partial download is removed
             return open_model(*fetch_model(str(path), warn))
     database = find_database(path)
-    if database is None:
-        return open_model(path)
-    if needs_network(options):
-        raise PfamnetError(f"{path} is an HMM database and has no network")
-    if options.mode == "hybrid":
-        warn(f"warning: {path} has no network: every profile is searched; pfamnet-build makes a model of it")
-    return open_database(database, warn)
+    return open_model(path) if database is None else open_database(database, warn)
 
 
 def needs_network(options: ScanOptions) -> bool:
@@ -81,7 +71,8 @@ def mode_of(model: Model, options: ScanOptions) -> str:
         return "profiles"
     if needs_network(options) or options.sensitivity == "sensitive":
         return "hybrid"
-    return "profiles" if saves_nothing(model, "light", options.sensitivity) else "hybrid"
+    count = None if options.families is None else len(options.families)
+    return "profiles" if saves_nothing(model, "light", options.sensitivity, count) else "hybrid"
 
 
 def network_of(model: Model, options: ScanOptions) -> str | None:
@@ -93,14 +84,23 @@ def network_of(model: Model, options: ScanOptions) -> str | None:
     )
 
 
-def saves_nothing(model: Model, network: str, sensitivity: str) -> bool:
-    """Whether searching a network's candidates takes as long as searching every profile."""
+def saves_nothing(model: Model, network: str, sensitivity: str, count: int | None = None) -> bool:
+    """Whether searching a network's candidates takes as long as searching every profile, or `count`."""
     candidates = model.networks[network].sensitivities[sensitivity].candidates
-    return len(model.families) <= CANDIDATE * candidates + NETWORK
+    return (len(model.families) if count is None else count) <= CANDIDATE * candidates + NETWORK
 
 
 def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):
-    """The scanner of a model."""
+    """The scanner of a model.
+
+    `warn` takes lines for the user. Raises PfamnetError if the model lacks the network that is asked for.
+    """
+    if not model.networks:
+        if needs_network(options):
+            raise PfamnetError(f"{model.path} is an HMM database and has no network")
+        if options.mode == "hybrid":
+            searched = "every profile is searched; pfamnet-build makes a model of it"
+            warn(f"warning: {model.path} has no network: {searched}")
     best = options.clan_overlaps == "best"
     if best:  # nested domains are recognized by their alignments
         options = replace(options, alignments=True)
@@ -108,7 +108,11 @@ def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]
             warn("warning: no clans are known here: all overlapping domains are reported")
     if options.network and mode_of(model, options) != "profiles" and options.network not in model.networks:
         raise PfamnetError(f"{model.path}: has no {options.network} network")
+    if options.device != "cpu" and network_of(model, options) != "esm":
+        warn(f"warning: device {options.device} has no effect: only the ESM network uses it")
     scanner = scanner_of(model, options)
+    if options.families is not None:
+        scanner = OfFamilies(scanner, chosen(model, options.families))
     return BestOfClans(scanner, model.families) if best else scanner
 
 
@@ -120,7 +124,8 @@ def scanner_of(model: Model, options: ScanOptions):
     filtered = limits.unfiltered() if sensitive else limits
     mode, name = mode_of(model, options), network_of(model, options)
     if name is None or not model.networks:
-        return ExactScanner(engine(filtered, options.threads), len(families))
+        searched = range(len(families)) if options.families is None else chosen(model, options.families)
+        return ExactScanner(engine(filtered, options.threads), searched)
     info, combination = model.networks[name], model.combination(name)
     choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
     if options.mode == "auto" and saves_nothing(model, name, options.sensitivity):

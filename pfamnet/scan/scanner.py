@@ -54,10 +54,10 @@ class NetworkScanner:
 
 
 class ExactScanner:
-    """Every profile, as hmmscan searches them."""
+    """Every profile, or those of `families`, as hmmscan searches them."""
 
-    def __init__(self, search: ProfileSearch, families: int):
-        self.search, self.families = search, range(families)
+    def __init__(self, search: ProfileSearch, families: Sequence[int]):
+        self.search, self.families = search, families
 
     def scan(self, records: Sequence[Record]) -> list[SearchedHits]:
         """The hits of each protein, best first, and those below the reporting thresholds:

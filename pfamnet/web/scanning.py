@@ -17,20 +17,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..api import Model
 from ..errors import PfamnetError
-from ..io.sequences import no_nucleotides, read_sequences
+from ..io.sequences import read_sequences
 from ..io.textfile import text_chunks
-from ..model.directory import SENSITIVITIES
-from ..output.outputs import OutputOptions, Outputs
+from ..output.outputs import OutputOptions
 from ..records import Record, shown
-from ..scan.opening import ScanOptions, make_scanner, open_any
-from ..scan.workers import in_order
 
 LIMIT = 2_000_000  # bytes of sequences that are taken at once, inflated: about 5,000 proteins
 KEPT = 20  # results whose files are kept for downloads
 AT_ONCE = 8  # proteins; when nobody waits any more, these are still finished
 PASTED = "the pasted text"
-TABLES = {"tsv": "tsv", "domtblout": "domtblout", "tblout": "tblout", "pfamtblout": "pfamtblout"}
+TABLES = {kind: kind for kind in ("html", "tsv", "domtblout", "tblout", "pfamtblout")}
 TABLES |= {"gff3": "gff3", "json_lines": "jsonl"}
 
 
@@ -56,11 +54,7 @@ def read_input(text: str | None, path: str | None) -> list[Record]:
     name = shown(Path(path).name) if path else PASTED
     with open(path, "rb") if path else io.BytesIO(text.encode("utf-8", "replace")) as stream:
         size = os.path.getsize(path) if path else stream.getbuffer().nbytes
-        try:
-            records = list(read_sequences("-", stdin=io.BytesIO(limited(stream, size, name))))
-        except PfamnetError as error:
-            reason = str(error)
-            raise PfamnetError(f"{name}:{reason[2:]}" if reason.startswith("-:") else reason) from None
+        records = list(read_sequences(name, stdin=io.BytesIO(limited(stream, size, name))))
     if not records:
         raise PfamnetError(f"{name}: no sequences")
     return records
@@ -69,7 +63,7 @@ def read_input(text: str | None, path: str | None) -> list[Record]:
 def limited(stream, size: int, name: str) -> bytes:
     """All of a stream, inflated; raises PfamnetError as soon as it exceeds the limit."""
     data = bytearray()
-    for chunk in text_chunks("-", stream) if size <= LIMIT else ():
+    for chunk in text_chunks(name, stream) if size <= LIMIT else ():
         data += chunk
         if len(data) > LIMIT:
             break
@@ -86,42 +80,30 @@ class WebScanner:
     """
 
     def __init__(self, path: Path, threads: int, folder: Path, warn: Callable[[str], None]):
-        self.model = open_any(path, ScanOptions(), warn)
-        self.threads, self.folder, self.warn = threads, folder, warn
-        self._scanners, self._kept, self._lock = {}, deque(), threading.Lock()
+        self.model = Model(path, warn)
+        self.model.at_once = AT_ONCE
+        self.threads, self.folder = threads, folder
+        self._kept, self._lock = deque(), threading.Lock()
 
     def scan(self, records: list[Record], sensitivity: str) -> Iterator[int | Result]:
         """Scan; yields how many proteins are done, at last the `Result`."""
         begun, found, warnings = time.monotonic(), 0, []
-        scanner, options = self._scanner(sensitivity), self._outputs(sensitivity)
-        checked = no_nucleotides(records, "input", warnings.append)
-        results = in_order(checked, scanner.scan, self.threads, AT_ONCE)
+        settings = {"sensitivity": sensitivity, "cpus": self.threads, "warn": warnings.append}
+        scan = self.model.scan(records, **settings)
+        options = self._outputs(sensitivity)
         try:
-            with Outputs(options, self.model.name, ScanOptions().thresholds, self.model.families) as outputs:
-                for number, (record, hits) in enumerate(results, 1):
-                    outputs.write(record, hits)
-                    reported = [domain for hit in hits if hit.reported for domain in hit.reported_domains]
-                    found += sum(domain.included for domain in reported)
+            with scan, scan.outputs(options) as outputs:
+                for number, protein in enumerate(scan, 1):
+                    outputs.write(protein.record, protein.hits)
+                    found += sum(domain.included for domain in protein.domains)
                     yield number
         except BaseException:  # an error, or nobody waits any more
-            results.close()
-            shutil.rmtree(Path(options.out).parent, ignore_errors=True)
+            shutil.rmtree(Path(options.tables[0][1]).parent, ignore_errors=True)
             raise
         counts = [(len(records), "protein"), (found, "domain")]
         parts = [f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts]
         summary = f"{', '.join(parts)}, {time.monotonic() - begun:.1f} s."
-        yield Result([options.out, *options.tables.values()], " ".join([summary, *warnings]))
-
-    def _scanner(self, sensitivity: str):
-        """The scanner of this sensitivity."""
-        if sensitivity not in SENSITIVITIES:
-            known = ", ".join(SENSITIVITIES)
-            raise PfamnetError(f"sensitivity {shown(str(sensitivity))}: not one of {known}")
-        with self._lock:
-            if sensitivity not in self._scanners:
-                options = ScanOptions(sensitivity=sensitivity)
-                self._scanners[sensitivity] = make_scanner(self.model, options, self.warn)
-            return self._scanners[sensitivity]
+        yield Result([path for _, path in options.tables], " ".join([summary, *warnings]))
 
     def _outputs(self, sensitivity: str) -> OutputOptions:
         """Every output, in a new folder; the oldest folder is removed if there are too many."""
@@ -132,9 +114,8 @@ class WebScanner:
         if old:
             shutil.rmtree(old, ignore_errors=True)
         words = ["pfamnet-scan", *([] if sensitivity == "default" else [f"--{sensitivity}"])]
-        paths = {kind: str(folder / f"pfamnet.{end}") for kind, end in {"page": "html", **TABLES}.items()}
-        command = " ".join([*words, self.model.name, "query.fa"])
-        return OutputOptions("query.fa", command, paths.pop("page"), "html", paths)
+        paths = [(kind, str(folder / f"pfamnet.{end}")) for kind, end in TABLES.items()]
+        return OutputOptions("query.fa", " ".join([*words, self.model.name, "query.fa"]), paths)
 
 
 def framed(page: str) -> str:

@@ -77,7 +77,7 @@ def test_rows_before_the_bad_record_appear(tmp_path, capfdbinary):
 
 
 def test_nothing_on_stdout_where_nothing_was_found_out(tmp_path, capfdbinary):
-    for text in (b"", b"no fasta", b">a\nAC-\n", b">\nAC\n"):
+    for text in (b"no fasta", b">a\nAC-\n", b">\nAC\n"):
         path = tmp_path / "x.fa"
         path.write_bytes(text)
         assert scan_here(LIBRARY, path) == 1
@@ -87,7 +87,7 @@ def test_nothing_on_stdout_where_nothing_was_found_out(tmp_path, capfdbinary):
 
 def test_usage_is_2(capfd):
     assert scan_here() == 2
-    assert scan_here("a", "b", "c") == 2
+    assert scan_here("-x", "b", "c") == 2
     assert capfd.readouterr().out == ""
 
 

@@ -6,9 +6,10 @@ import subprocess
 import pytest
 from scanning import DATA, ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here
 
-from pfamnet.cli import scan as cli_scan
+from pfamnet.cli import scan_checks
 from pfamnet.cli.common import Number, complete, default_cpus
 from pfamnet.cli.scan import FORMATS, scan
+from pfamnet.cli.scan_files import as_thresholds
 from pfamnet.errors import os_reason
 from pfamnet.profiles.search import Thresholds
 
@@ -63,7 +64,8 @@ REFUSED_THERE = {
     ("notextw", "textw"),
 }
 VALUES = {"textw": "130"}
-FLAGS = {"cut_ga", "cut_nc", "cut_tc", "max", "nobias", "notextw", "fast", "sensitive", "top"}
+OURS = {"fast", "sensitive", "top", "quiet", "verbose"}
+FLAGS = {"cut_ga", "cut_nc", "cut_tc", "max", "nobias", "notextw", *OURS}
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def one(tmp_path):
 
 
 def typed(name):
-    return [cli_scan.flag(name)] + ([] if name in FLAGS else [VALUES.get(name, "1")])
+    return [scan_checks.flag(name)] + ([] if name in FLAGS else [VALUES.get(name, "1")])
 
 
 def test_every_option_of_hmmscan_is_there():
@@ -96,17 +98,17 @@ def test_help_and_version_load_nothing_heavy():
 
 
 def test_conflicts_are_hmmscans():
-    ours = {pair for pair in cli_scan.EXCLUSIVE if not {"fast", "sensitive", "top"} & set(pair)}
+    ours = {pair for pair in scan_checks.EXCLUSIVE if not OURS & set(pair)}
     assert ours == REFUSED_THERE
 
 
-@pytest.mark.parametrize("pair", sorted(cli_scan.EXCLUSIVE))
+@pytest.mark.parametrize("pair", sorted(scan_checks.EXCLUSIVE))
 def test_conflicts_are_refused(pair, capfd):
     for first, second in (pair, pair[::-1]):
         assert scan_here(LIBRARY, "none.fa", *typed(first), *typed(second)) == 2
         said = capfd.readouterr()
         assert said.out == "" and said.err.count("\n") == 1
-        assert all(cli_scan.flag(name) in said.err for name in pair)
+        assert all(scan_checks.flag(name) in said.err for name in pair)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,6 @@ def test_conflicts_are_refused(pair, capfd):
         ["--F1", "x"],
         ["--nobias", "--nob"],
         ["-x"],
-        ["a.fa", "b.fa"],
     ),
 )
 def test_what_hmmscan_refuses_is_refused(arguments, capfd):
@@ -195,8 +196,8 @@ def test_number():
 def test_thresholds():
     nothing = dict.fromkeys(
         (
-            *cli_scan.LIMITS,
-            *cli_scan.CUTOFFS,
+            *scan_checks.LIMITS,
+            *scan_checks.CUTOFFS,
             "Z",
             "domZ",
             "seed",
@@ -208,13 +209,13 @@ def test_thresholds():
             "max",
         )
     )
-    assert cli_scan.as_thresholds(nothing) == Thresholds()
-    assert cli_scan.as_thresholds(nothing | {"max": True}) == Thresholds().unfiltered()
+    assert as_thresholds(nothing) == Thresholds()
+    assert as_thresholds(nothing | {"max": True}) == Thresholds().unfiltered()
     given = {"E": 1.0, "domT": -3.0, "Z": 5.0, "seed": 0, "F1": 0.5, "nobias": True, "nonull2": True}
-    assert cli_scan.as_thresholds(nothing | given) == Thresholds(
+    assert as_thresholds(nothing | given) == Thresholds(
         E=1.0, domT=-3.0, Z=5.0, seed=0, F1=0.5, bias_filter=False, null2=False
     )
-    assert cli_scan.as_thresholds(nothing | {"cut_nc": True}).bit_cutoffs == "noise"
+    assert as_thresholds(nothing | {"cut_nc": True}).bit_cutoffs == "noise"
 
 
 def test_threads_of_the_environment(monkeypatch, one, capfd):
@@ -242,7 +243,7 @@ def test_what_changes_nothing_is_said_in_one_line(option, one, capfd):
 
 
 def test_without_effect_by_mode():
-    idle = cli_scan.without_effect
+    idle = scan_checks.without_effect
     assert idle({"E", "max", "seed"}, "profiles") == []
     assert idle({"max", "seed"}, "network") == ["warning: --max --seed have no effect with --mode network"]
     assert idle({"network", "fast"}, "profiles") == [

@@ -47,13 +47,14 @@ def needed():
     return PROGRAM
 
 
-def opened(path, profile, fragment=""):
+def opened(path, profile, fragment="", options=()):
     """The document of a page on disk, as a `Document`; `profile` is an empty directory's name."""
     address = Path(path).resolve().as_uri() + fragment
     command = [
         needed(),
         "--headless",
         *QUIET,
+        *options,
         f"--user-data-dir={profile}",
         "--virtual-time-budget=3000",
         "--dump-dom",

@@ -155,7 +155,7 @@ def test_fasta_of_a_pipe_is_not_waited_for():
         (b">1 1\nACDEF\n", "hmmpgmd", "line 1: not hmmpgmd: '#' expected"),
         (b"#5 1 1 1 1 date", "hmmpgmd", "line 1: not hmmpgmd: no records"),
         (b"#5 1 1 1 1 date\n>1 1\nAC1\n", "hmmpgmd", "record 1 '1': illegal character '1' at position 3"),
-        (b"", "stockholm", "empty file"),
+        (b"", "stockholm", None),
     ),
 )
 def test_what_is_refused(text, format, said, tmp_path, capfd):

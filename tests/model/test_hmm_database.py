@@ -50,7 +50,7 @@ def test_names_and_descriptions_keep_their_bytes(database):
 
 def test_an_odd_profile_is_searched_with_a_warning(database):
     path, warnings = database((b"\nNSEQ  ", b"\nNSEQ  -")), []
-    assert len(open_any(path, ScanOptions(mode="profiles"), warnings.append).families) == 2
+    assert len(open_any(path, warnings.append).families) == 2
     (warning,) = warnings
     assert warning.startswith(f"warning: {path}: profile 1 'Pkinase': it states ")
     assert rows(path, warnings.append) == rows(database())

@@ -39,10 +39,15 @@ def test_one_feature_for_each_domain(tmp_path, capfdbinary):
         assert 1 <= int(columns[3]) <= int(columns[4]) <= int(row[5])
         assert pairs["Name"] == row[1].split(".")[0] and pairs["signature_desc"] == row[22]
         assert pairs["Target"] == f"{pairs['Name']} {row[15]} {row[16]}"
-        assert pairs["status"] == "T" and pairs["date"] == today() and pairs["family"] == row[0]
+        assert (pairs["included"], pairs["status"]) in (("true", "T"), ("false", "?"))
+        assert pairs["date"] == today() and pairs["family"] == row[0]
         assert (pairs["env_start"], pairs["env_end"], pairs["bits"]) == (row[19], row[20], row[13])
         assert pairs["found_by"] == row[23]
     assert len({pairs["ID"] for _, pairs in found}) == len(found)
+    included = [
+        domain.included for hits in golden.hits("default") for hit in hits for domain in hit.reported_domains
+    ]
+    assert [pairs["included"] == "true" for _, pairs in found] == included and len(set(included)) == 2
 
 
 def test_no_date(tmp_path, capfd):

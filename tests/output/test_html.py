@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import json
+import math
 import re
 import tracemalloc
 
@@ -21,7 +22,7 @@ from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.hits import network_domain, network_hit
-from pfamnet.output.html import END, HtmlWriter, line, page_head
+from pfamnet.output.html import BEST, END, INCLUDED, STRONG, HtmlWriter, line, page_head
 from pfamnet.records import Record
 
 TEXT = st.text(st.characters(exclude_categories=())) | st.sampled_from(EVIL)
@@ -35,7 +36,7 @@ def readable(text):
 def page_of(proteins, title="x.fa", about=()):
     """A page of (record, hits) pairs."""
     out = io.BytesIO()
-    with HtmlWriter(out, title, about, ["CL0001"] * 30) as writer:
+    with HtmlWriter(out, title, about, golden.families()) as writer:
         for record, hits in proteins:
             writer.write(record, hits)
     return out.getvalue()
@@ -159,7 +160,7 @@ def test_a_page_that_is_not_whole(tmp_path):
     path = tmp_path / "page"
     record = golden.record("P06213")
     for ended in (False, True):
-        writer = HtmlWriter(str(path), "x.fa", [], [""])
+        writer = HtmlWriter(str(path), "x.fa", [], golden.families())
         writer.write(record, [])
         if ended:
             writer.end()
@@ -167,14 +168,14 @@ def test_a_page_that_is_not_whole(tmp_path):
         page = path.read_bytes()
         assert END not in page and data_of(page)[-1] == ["incomplete", "no </script> room"]
         assert data_of(page)[0][1] == "P06213" and page.count(b"</script") == 1
-    writer = HtmlWriter(str(tmp_path / "new"), "x.fa", [], [""])
+    writer = HtmlWriter(str(tmp_path / "new"), "x.fa", [], golden.families())
     writer.abandon("nothing was found out")
     assert (tmp_path / "new").read_bytes() == b""
 
 
 def test_rows_of_any_length_and_a_mark_on_a_line_of_its_own(tmp_path):
     path = tmp_path / "page"
-    writer = HtmlWriter(str(path), "x.fa", [], [""])
+    writer = HtmlWriter(str(path), "x.fa", [], golden.families())
     writer.write(Record("long", "d" * 200_000, "A", 1), [])
     writer.flush()
     with open(path, "r+b") as file:  # as a full disk leaves it
@@ -189,7 +190,7 @@ def test_memory_does_not_grow():
         write = staticmethod(lambda data: len(data))
         flush = staticmethod(lambda: None)
 
-    writer = HtmlWriter(Nowhere(), "x.fa", [], [""])
+    writer = HtmlWriter(Nowhere(), "x.fa", [], golden.families())
     tracemalloc.start()
     for number in range(600):
         record = Record(f"{number}" * 300, "what it is " * 400, "A" * 100, number)
@@ -234,6 +235,40 @@ def test_a_missing_head_is_ascii():
     assert page_head("caf\u00e9 \udcff", [("a", "\u20ac")]).isascii()
 
 
+def test_strong_domains_and_the_best_of_a_clan_are_marked():
+    families = [
+        dataclasses.replace(golden.families()[0], clan="CL0001", ga=(25.0, 20.0)),
+        dataclasses.replace(golden.families()[1], clan="CL0001", ga=None),
+    ]
+    record = Record("a", "", "A" * 300, 1)
+
+    def hit(index, *domains, source="profile"):
+        made = [
+            dataclasses.replace(
+                network_domain(start, end, evalue, score, (1, 9)), log_p=math.log(evalue), included=yes
+            )
+            for start, end, evalue, score, yes in domains
+        ]
+        return dataclasses.replace(network_hit(index, families[index], record, made), source=source)
+
+    hits = [
+        hit(0, (0, 50, 1e-9, 30, True), (100, 150, 1e-4, 15, True), (200, 250, 1e-3, 24, True)),
+        hit(1, (20, 70, 1e-5, 9, True), (120, 160, 1e-2, 9, True), (210, 240, 1.0, 2, False)),
+    ]
+    out = io.BytesIO()
+    with HtmlWriter(out, "t", [], families) as writer:
+        writer.write(record, hits)
+        writer.write(record, [hit(0, (0, 50, 1e-9, 12, True), source="network")])
+    one, two = (row[4] for row in data_of(out.getvalue()) if row[0] == "p")
+    kinds = [[domain[-1] for domain in domains] for *_, domains in one]
+    best, strong, included = BEST, STRONG, INCLUDED
+    assert kinds == [
+        [best + strong + included, included + best, best + strong + included],
+        [strong + included, best + strong + included, 0],
+    ]
+    assert two[0][-1][0][-1] == best + strong + included  # a profile's cutoff is not the network's
+
+
 # In a browser
 
 
@@ -271,7 +306,7 @@ def test_the_picture_and_a_filter(golden_page, tmp_path):
 
 
 def test_the_table_is_sorted_and_linked(golden_page, tmp_path):
-    page = browser.opened(golden_page, tmp_path / "profile", "#view=table&sort=E-value&weak=1")
+    page = browser.opened(golden_page, tmp_path / "profile", "#view=table&sort=E-value&weak=1&sisters=1")
     evalues = [float(row[8]) for row in page.rows()[:100]]
     assert len(evalues) == 100 and evalues == sorted(evalues) and evalues[0] < 1e-50
     accessions = [re.sub(r"\..*", "", row[2]) for row in page.rows()[:100]]
@@ -286,3 +321,97 @@ def test_a_browser_says_of_a_page_that_it_breaks_off(golden_page, tmp_path):
     page = browser.opened(half, tmp_path / "profile")
     attributes, text = page.by_id("unfinished")
     assert "hidden" not in attributes and "not whole" in text and len(page.of_class("name")) > 2
+
+
+@pytest.fixture(scope="module")
+def clan_page(tmp_path_factory):
+    """A page of a model that knows a clan."""
+    browser.needed()
+    folder = tmp_path_factory.mktemp("clans")
+    model = untrained.write_model(folder / "model")
+    options = ["--report", "html", "--mode", "profiles", "-o", str(folder / "page.html")]
+    assert run(scan, [*options, str(model), str(PROTEINS)]) == 0
+    return folder / "page.html"
+
+
+def drawn(page):
+    """Of each domain drawn, the classes and the name that it has."""
+    return [
+        (attributes["class"].split(), "".join(text))
+        for tag, attributes, text in page.elements
+        if tag == "g" and attributes.get("class", "").startswith("domain") and "aria-label" in attributes
+    ]
+
+
+def test_sisters_and_weak_hits_are_switched_on(clan_page, tmp_path):
+    counts, kinases = [], []
+    for number, view in enumerate(("", "&sisters=1", "&weak=1", "&sisters=1&weak=1")):
+        shown = drawn(browser.opened(clan_page, tmp_path / f"p{number}", f"#view=picture{view}"))
+        assert any("weak" in kinds for kinds, _ in shown) == ("weak" in view)
+        assert all(text for _, text in shown)  # every domain has its name
+        counts.append(len(shown))
+        kinases.append({text for _, text in shown if text.startswith(("Pkinase", "PK_Tyr"))})
+    assert "PK_Tyr_Ser-Thr +1" in kinases[0] and kinases[1] == {"PK_Tyr_Ser-Thr", "Pkinase"}
+    assert counts[0] < counts[1] < counts[3] and counts[0] < counts[2]
+
+
+def test_no_two_clans_have_one_colour(golden_page, tmp_path):
+    page = browser.opened(golden_page, tmp_path / "profile", "#weak=1&sisters=1&view=table")
+    colours = {}
+    for row in page.elements:
+        if row[0] == "span" and row[1].get("class") == "swatch":
+            last = row[1]["style"]
+        elif row[0] == "button" and "data-key" in row[1]:
+            colours[row[1]["data-key"]] = None
+    styles = {}
+    place = iter(page.elements)
+    for tag, attributes, _ in place:
+        if tag == "button" and "data-key" in attributes:
+            styles[attributes["data-key"]] = next(place)[1]["style"]
+    assert len(styles) == 12 == len(set(styles.values())) and last and set(styles) == set(colours)
+
+
+SAVE = b"""<script>
+const texts = [];
+URL.createObjectURL = blob => { texts.push(blob.text()); return "#"; };
+HTMLAnchorElement.prototype.click = () => {};
+addEventListener("load", async () => {
+  for (const name of ["svg", "tsv"]) document.getElementById(name).click();
+  for (const text of await Promise.all(texts)) document.body.append(html("pre", { class: "saved" }, text));
+});
+</script></body>"""
+
+
+def test_what_is_shown_is_saved(clan_page, tmp_path):
+    import xml.etree.ElementTree as ElementTree
+
+    path = tmp_path / "page.html"
+    page = re.sub(rb'<meta http-equiv="Content-Security-Policy"[^>]*>', b"", clan_page.read_bytes())
+    path.write_bytes(page.replace(b"</body>", SAVE))
+    shown = browser.opened(path, tmp_path / "profile", "#q=P15056")
+    drawing, table = shown.of_class("saved")
+    root = ElementTree.fromstring(drawing)
+    groups = [node for node in root.iter() if node.get("class", "").startswith("domain")]
+    assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(groups) == len(drawn(shown)) > 0
+    assert "P15056" in "".join(root.itertext()) and "oklch" not in drawing and "var(" not in drawing
+    head, *rows = [line.split("\t") for line in table.splitlines()]
+    assert head[:3] == ["protein", "length", "family"] and len(rows) == len(groups)
+    assert all(row[0] == "P15056" and len(row) == len(head) for row in rows)
+
+
+@pytest.mark.parametrize("view", ("", "#view=table&weak=1&sisters=1", "#weak=1&sisters=1"))
+def test_nothing_is_wider_than_a_phone(clan_page, view, tmp_path):
+    frame = tmp_path / "frame.html"
+    script = (
+        "const frame = document.querySelector('iframe'); setTimeout(() => { "
+        "const root = frame.contentDocument.documentElement; "
+        "document.body.dataset.widths = [root.scrollWidth, root.clientWidth]; }, 1500);"
+    )
+    frame.write_text(
+        f'<body><iframe src="{clan_page.as_uri()}{view}" style="border:0;width:390px;height:900px"></iframe>'
+        f"<script>{script}</script></body>"
+    )
+    page = browser.opened(frame, tmp_path / "profile", options=["--allow-file-access-from-files"])
+    (widths,) = [attributes["data-widths"] for tag, attributes, _ in page.elements if tag == "body"]
+    shown, wide = map(int, widths.split(","))
+    assert shown == wide <= 390

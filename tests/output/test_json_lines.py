@@ -6,6 +6,7 @@ import math
 import golden
 from scanning import LIBRARY, PROTEINS, scan_here
 
+from pfamnet import __version__
 from pfamnet.output.json_lines import JsonLinesWriter
 from pfamnet.records import Record
 
@@ -14,7 +15,7 @@ def test_values_are_the_hits(tmp_path, capfd):
     path = tmp_path / "hits.jsonl"
     assert scan_here("--json-lines", path, LIBRARY, PROTEINS) == 0
     queries = [json.loads(line) for line in path.read_text().splitlines()]
-    assert len(queries) == len(golden.records())
+    assert len(queries) == len(golden.records()) and queries[0]["model"] == LIBRARY.name
     for query, record, hits in zip(queries, golden.records(), golden.hits("default")):
         assert (query["query"], query["length"]) == (record.name, len(record.sequence))
         assert [hit["name"] for hit in query["hits"]] == [hit.target_name for hit in hits]
@@ -26,9 +27,13 @@ def test_values_are_the_hits(tmp_path, capfd):
 
 def test_names_that_are_no_utf8(tmp_path):
     path = tmp_path / "x"
-    with JsonLinesWriter(str(path)) as writer:
+    with JsonLinesWriter(str(path), "my model") as writer:
         writer.write(Record('a\udcff"', "d\té", "", 1), [])
     assert json.loads(path.read_text()) == {
+        "schema": 1,
+        "program": "pfamnet-scan",
+        "version": __version__,
+        "model": "my model",
         "query": 'a\udcff"',
         "accession": "",
         "description": "d\té",

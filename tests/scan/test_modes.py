@@ -149,7 +149,7 @@ def test_libraries_that_are_none(tmp_path, two, capfd):
     write_profiles(double, [*hmms, hmms[0]])
     with pytest.raises(PfamnetError, match=f"profile 3 '{hmms[0].name}': has the name of profile 1"):
         open_database(double)
-    for path in (two, double, tmp_path / "none", tmp_path):
+    for path in (double, tmp_path / "none", tmp_path):
         assert scan_here(path, two) == 1
         said = capfd.readouterr()
         assert said.out == "" and said.err.count("\n") == 1 and path.name in said.err
@@ -202,3 +202,11 @@ def test_options_of_the_profile_stage_act(two, capfdbinary):
     ):
         assert scan_here(*option, LIBRARY, two) == 0
         assert capfdbinary.readouterr().out != plain, option
+
+
+def test_a_device_that_nothing_uses_is_said(tmp_path, two, capfd):
+    model = untrained.write_model(tmp_path / "model")
+    for path in (model, LIBRARY):
+        assert run(scan, ["--device", "cuda", str(path), str(two)]) == 0
+        err = capfd.readouterr().err
+        assert "device cuda has no effect: only the ESM network uses it" in err and err.count("\n") == 1

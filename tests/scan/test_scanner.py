@@ -18,6 +18,7 @@ from pfamnet.profiles.search import ProfileSearch
 from pfamnet.profiles.store import ProfileStore
 from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
+from pfamnet.scan import scanner
 from pfamnet.scan.opening import ScanOptions, make_scanner
 from pfamnet.scan.scanner import NetworkHits, ProfileSearcher, same_place
 
@@ -398,9 +399,9 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
     both = sequence + relative(4, rng)
     calls = [(2, 2, 4, 2.5), (4, 12, 14, 3.5)]
     assert {hit.family for hit in scan(both, calls, "sensitive")} == {2, 4}
-    monkeypatch.setattr("pfamnet.scan.scanner.UNFILTERED", 1)
+    monkeypatch.setattr(scanner, "UNFILTERED", 1)
     assert {hit.family for hit in scan(both, calls, "sensitive")} == {4}
-    monkeypatch.setattr("pfamnet.scan.scanner.UNFILTERED", 0)
+    monkeypatch.setattr(scanner, "UNFILTERED", 0)
     (filtered,) = scan(both, calls, "sensitive")
     (straight,) = scan(both, [(4, 12, 14, 3.5)], "sensitive")
     assert filtered == straight

@@ -6,6 +6,7 @@ import re
 import tarfile
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import browser
 import golden
@@ -34,6 +35,9 @@ def scanner(model, tmp_path):
     return WebScanner(model, 1, tmp_path, [].append)
 
 
+HINT = "; a sequence needs a line '>name' before it"
+
+
 def refused(*arguments):
     with pytest.raises(PfamnetError) as caught:
         read_input(*arguments)
@@ -54,7 +58,7 @@ def test_wrong_input_is_told_in_one_line(tmp_path):
     path = tmp_path / "mine<b>.fa"
     path.write_text(">a\nMK1\n")
     assert refused("", str(path)) == "mine<b>.fa: record 1 'a': illegal character '1' at position 3"
-    assert refused("MKV", None) == "the pasted text: line 1: not FASTA: '>' expected, 'M' found"
+    assert refused("MKV", None) == "the pasted text: line 1: not FASTA: '>' expected, 'M' found" + HINT
     assert refused(">x\nM\n>\nM", None).startswith("the pasted text: record 2: no name")
     assert refused("", None) == refused(None, None) == refused("  \n", None)
     assert "both" not in refused("", None) and "remove one of them" in refused(GOOD, str(path))
@@ -114,10 +118,13 @@ def test_nucleotides_are_warned_of(scanner):
 
 def test_a_scan_that_nobody_waits_for_ends_and_leaves_nothing(scanner, tmp_path, monkeypatch):
     done = []
-    whole = scanner._scanner("default")
-    monkeypatch.setattr(
-        whole, "scan", lambda records, scan=whole.scan: done.append(len(records)) or scan(records)
-    )
+    whole = scanner.model._scanner
+
+    def counted(options):
+        made = whole(options)
+        return SimpleNamespace(scan=lambda records: done.append(len(records)) or made.scan(records))
+
+    monkeypatch.setattr(scanner.model, "_scanner", counted)
     records = [golden.record("P15056")._replace(number=n) for n in range(200)]
     scan = scanner.scan(records, "default")
     assert next(scan) == 1 and len(list(tmp_path.iterdir())) == 1

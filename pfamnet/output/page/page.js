@@ -31,17 +31,22 @@ function family([, , name, accession, clan, length, description]) {
 function protein([, name, description, length, hits], families, number) {
   const made = { name, description, length, number, domains: [] };
   for (const [index, source, evalue, score, domains] of hits)
-    for (const [from, to, envFrom, envTo, hmmFrom, hmmTo, ownEvalue, ownScore, included] of domains)
-      made.domains.push({ protein: made, family: families.get(index), source, whole: { evalue, score }, from, to,
-        envFrom, envTo, hmmFrom, hmmTo, evalue: ownEvalue, score: ownScore, weak: !included });
+    for (const [from, to, envFrom, envTo, hmmFrom, hmmTo, ownEvalue, ownScore, kind] of domains)
+      made.domains.push({ protein: made, family: families.get(index), source, whole: { evalue, score }, from, to, envFrom, envTo, hmmFrom, hmmTo,
+        evalue: ownEvalue, score: ownScore, included: Boolean(kind & 1), weak: !(kind & 2), best: Boolean(kind & 4), sisters: [] });
+  for (const domain of made.domains.filter(one => !one.best)) {
+    const shared = other => Math.min(domain.to, other.to) - Math.max(domain.from, other.from) + 1;
+    const over = made.domains.filter(other => other.best && other.family.key === domain.family.key && shared(other) > 0 && (domain.weak || !other.weak));
+    over.sort((a, b) => shared(b) - shared(a))[0]?.sisters.push(domain);
+  }
   made.text = `${name}\n${description}`.toLowerCase();
   return made;
 }
 
-const state = { view: "picture", q: "", which: "all", order: "file", scale: "", weak: "", clan: "", sort: "", down: "" };
+const state = { view: "picture", q: "", which: "all", order: "file", scale: "", weak: "", sisters: "", clan: "", sort: "", down: "" };
 let data, fits = [], lists = {};
 
-const visible = protein => state.weak ? protein.domains : protein.domains.filter(domain => !domain.weak);
+const visible = protein => protein.domains.filter(domain => (state.weak || !domain.weak) && (state.sisters || domain.best));
 
 function select() {
   const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
@@ -49,7 +54,8 @@ function select() {
     const domains = visible(protein);
     if (state.which !== "all" && (domains.length > 0) !== (state.which === "with")) return false;
     if (state.clan && !domains.some(domain => domain.family.key === state.clan)) return false;
-    return words.every(word => protein.text.includes(word) || domains.some(domain => domain.family.text.includes(word)));
+    const named = domains.flatMap(domain => [domain, ...domain.sisters]);
+    return words.every(word => protein.text.includes(word) || named.some(domain => domain.family.text.includes(word)));
   });
 }
 
@@ -83,11 +89,11 @@ class Lazy {
 }
 
 function row(protein) {
-  const domains = visible(protein), weak = protein.domains.length - domains.length, host = byId("picture");
-  const beside = host.clientWidth > 700 ? 280 : 30, width = Math.max(200, host.clientWidth - beside);
+  const domains = visible(protein), weak = protein.domains.filter(domain => domain.weak).length, host = byId("picture");
+  const beside = host.clientWidth > 700 ? 280 : 26, width = Math.max(200, host.clientWidth - beside);
   const longest = state.scale === "one" ? data.longest : protein.length;
   const notes = [`${grouped(protein.length)} aa`, domains.length ? plural(domains.length, "domain", "domains") : "no domains"];
-  if (weak) notes.push(`${weak} weak`);
+  if (weak && !state.weak) notes.push(`${weak} weak`);
   return html("div", { class: "protein", role: "listitem" },
     html("div", null, html("div", { class: "name", title: protein.name }, protein.name),
       protein.description ? html("div", { class: "what", title: protein.description }, protein.description) : null,
@@ -95,7 +101,7 @@ function row(protein) {
     drawProtein(protein, domains, width, longest, state.clan));
 }
 
-const expected = protein => Math.max(rowHeight(lanes(visible(protein)).count) + 19, protein.description ? 86 : 62);
+const expected = protein => Math.max(ROW + LABEL, protein.description ? 86 : 62);
 
 const COLUMNS = [ // heading, width, class, what it sorts by, what a cell shows
   ["Protein", "15%", "", d => d.protein.name, d => d.protein.name],
@@ -145,6 +151,8 @@ function drawTable() {
   if (focused) [...table.querySelectorAll("th button")].find(button => button.textContent === focused)?.focus();
 }
 
+const ordered = () => ORDERS[state.order] ? [...fits].sort(ORDERS[state.order]) : fits;
+
 const ORDERS = { name: (a, b) => a.name.localeCompare(b.name, "en", { numeric: true }), length: (a, b) => b.length - a.length,
   domains: (a, b) => visible(b).length - visible(a).length };
 
@@ -156,7 +164,7 @@ function draw() {
   byId("table").hidden = !table;
   document.querySelectorAll(".picture-only").forEach(node => { node.hidden = table; });
   if (table) drawTable();
-  else lists.picture.show(byId("picture"), ORDERS[state.order] ? [...fits].sort(ORDERS[state.order]) : fits);
+  else lists.picture.show(byId("picture"), ordered());
   byId("shown").textContent = fits.length === data.proteins.length ? "" : `${grouped(fits.length)} of ${plural(data.proteins.length, "protein", "proteins")}`;
   byId("nothing").hidden = fits.length > 0 || data.proteins.length === 0;
   if (!fits.length) byId("table").hidden = true;

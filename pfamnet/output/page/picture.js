@@ -3,7 +3,7 @@
 // text and attributes, never as markup.
 
 const SVG_SPACE = "http://www.w3.org/2000/svg";
-const LANE = 26, HEIGHT = 20, TOP = 3, AXIS = 17, MARGIN = 14;
+const LANE = 26, HEIGHT = 20, LABEL = 14, TOP = 3, AXIS = 17, MARGIN = 14;
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {}))
@@ -15,18 +15,17 @@ function fill(node, attributes, children) {
 const html = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG_SPACE, tag), attributes, children);
 
-// A colour of a clan (or of a family without one) depends on its accession alone.
-// Numbers become points of the R2 sequence (Roberts 2018) over hue and lightness,
-// in which neither neighbours nor any other few numbers lie close together.
+// A colour for each clan (or family without one) in the order in which they appear: each is as far as can be
+// from those before it (in OKLab); further ones are darker.
+const PALETTE = ("4bcaab de5388 6381f8 fbd509 f4a1fb b97f2b 4da424 f7cbc8 86f687 4498b3 b862d2 93cafb a28195 b0ba5b f3957b 0ff6f1 e45934 cfe19d " +
+  "a38fe2 5c9d75 5ecd61 f986b8 3fa5f5 efba64 b2e3e0 8b9433 b6d431 ccbcde 3cc4e1 b69880 8f9fbe ca6c70 89f0bf 9471ed c882c2 fa6773").split(" ");
 const colours = new Map();
 function colour(key) {
   if (!colours.has(key)) {
-    const digits = /^(?:CL|PF)(\d+)/.exec(key);
-    let number = digits ? Number(digits[1]) : 7;
-    if (!digits) for (let i = 0; i < key.length; i++) number = (number * 31 + key.charCodeAt(i)) % 1000003;
-    const hue = (number * 0.7548776662466927 * 360) % 360, level = Math.floor((number * 0.5698402909980532 % 1) * 3);
-    const light = [0.7, 0.78, 0.86][level], chroma = [0.14, 0.125, 0.09][level];
-    colours.set(key, { fill: `oklch(${light} ${chroma} ${hue.toFixed(1)})`, edge: `oklch(0.5 ${chroma} ${hue.toFixed(1)})` });
+    const number = colours.size, darker = 0.9 ** Math.floor(number / PALETTE.length);
+    const parts = PALETTE[number % PALETTE.length].match(/../g).map(part => parseInt(part, 16) * darker);
+    const hex = times => "#" + parts.map(part => Math.round(part * times).toString(16).padStart(2, "0")).join("");
+    colours.set(key, { fill: hex(1), edge: hex(0.55) });
   }
   return colours.get(key);
 }
@@ -39,14 +38,16 @@ function short(number) {
   return size && (size < 1e-3 || size >= 1e5) ? number.toExponential() : String(number);
 }
 
-// The text, cut where there is no room for all of it; nothing where there is for next to nothing.
 const ruler = document.createElement("canvas").getContext("2d");
-function fitted(text, room) {
+function measured(text) {
   ruler.font = `12px ${getComputedStyle(document.body).fontFamily}`;
-  const fits = length => ruler.measureText(length < text.length ? `${text.slice(0, length)}\u2026` : text).width <= room;
-  let length = Math.min(text.length, Math.ceil(room / 3));
-  while (length > 2 && !fits(length)) length -= 1;
-  if (!fits(length) || (length < 3 && length < text.length)) return "";
+  return ruler.measureText(text).width;
+}
+
+// The text, cut where there is no room for all of it.
+function fitted(text, room) {
+  let length = text.length;
+  while (length > 3 && measured(length < text.length ? `${text.slice(0, length)}\u2026` : text) > room) length -= 1;
   return text.slice(0, length) + (length < text.length ? "\u2026" : "");
 }
 
@@ -65,7 +66,34 @@ function lanes(domains) {
   return { lane, count: Math.max(1, taken.length) };
 }
 
-const rowHeight = count => TOP * 2 + LANE * (count - 1) + HEIGHT + AXIS;
+const ROW = TOP * 2 + HEIGHT + AXIS;
+
+// What a domain is called, and how many of its sisters are not drawn.
+function labelOf(domain) {
+  const hidden = state.sisters ? 0 : domain.sisters.filter(sister => state.weak || !sister.weak).length;
+  return domain.family.name + (hidden ? ` +${hidden}` : "");
+}
+
+// Where domains and their names are drawn: a name that does not fit into its domain stands below it.
+function layout(domains, width, scale) {
+  const { lane, count } = lanes(domains), places = new Map();
+  let y = TOP;
+  for (let number = 0; number < count; number++) {
+    const rows = [], here = domains.filter(domain => lane.get(domain) === number).sort((a, b) => a.from + a.to - b.from - b.to);
+    for (const domain of here) {
+      const x = MARGIN + (domain.from - 1) * scale, size = Math.max(2, (domain.to + 1 - domain.from) * scale), text = labelOf(domain);
+      if (measured(text) <= size - 7) { places.set(domain, { x, y, size, text, at: x + size / 2, below: 0 }); continue; }
+      const label = fitted(text, width - 4), room = measured(label) + 2;
+      const left = Math.min(Math.max(1, x + size / 2 - room / 2), width - room - 1);
+      let row = rows.findIndex(end => end + 6 <= left);
+      if (row < 0) row = rows.push(0) - 1;
+      rows[row] = left + room;
+      places.set(domain, { x, y, size, text: label, at: left + room / 2, below: row + 1 });
+    }
+    y += HEIGHT + (rows.length ? rows.length * LABEL + 4 : 0) + LANE - HEIGHT;
+  }
+  return { places, height: y - LANE + HEIGHT + TOP + AXIS };
+}
 
 // A step of 1, 2 or 5 times a power of ten that gives ticks about so far apart.
 function tickStep(residues, width) {
@@ -89,22 +117,23 @@ function said(domain) {
 
 const SOURCES = { profile: "profile", network: "network alone", both: "profile and network" };
 
-function drawDomain(domain, y, scale, chosen) {
-  const at = residue => MARGIN + (residue - 1) * scale, ink = colour(domain.family.key);
-  const x = at(domain.from), width = Math.max(2, at(domain.to + 1) - x);
+function drawDomain(domain, { x, y, size, text, at, below }, scale, chosen) {
+  const ink = colour(domain.family.key), envelope = (domain.envTo + 1 - domain.envFrom) * scale;
   const whole = [domain.hmmFrom <= 1, domain.hmmTo >= domain.family.length];
   const kind = `domain ${domain.source}${domain.weak ? " weak" : ""}${chosen && chosen !== domain.family.key ? " other" : ""}`;
   const node = svg("g", { class: kind, tabindex: 0, role: "button", "aria-label": said(domain), "aria-haspopup": "dialog" });
-  const envelope = at(domain.envTo + 1) - at(domain.envFrom);
-  node.append(svg("rect", { class: "env", x: at(domain.envFrom), y: y + 5, width: Math.max(1, envelope), height: HEIGHT - 10, rx: 2, fill: ink.fill }),
-    svg("path", { class: "ali", d: outline(x, y, width, ...whole), fill: ink.fill, stroke: ink.edge }));
+  node.append(svg("rect", { class: "env", x: MARGIN + (domain.envFrom - 1) * scale, y: y + 5, width: Math.max(1, envelope), height: HEIGHT - 10, rx: 2, fill: ink.fill }),
+    svg("path", { class: "ali", d: outline(x, y, size, ...whole), fill: ink.fill, stroke: ink.edge }));
   if (domain.source === "network") {
     let stripes = "";
-    for (let place = 6; place < width; place += 8) stripes += `M${x + place} ${y + 1}l-${Math.min(6, place)} ${HEIGHT - 2}`;
+    for (let place = 6; place < size; place += 8) stripes += `M${x + place} ${y + 1}l-${Math.min(6, place)} ${HEIGHT - 2}`;
     node.append(svg("path", { class: "stripes", d: stripes, stroke: ink.edge, "stroke-width": 1, "stroke-opacity": 0.55, fill: "none" }));
   }
-  const label = fitted(domain.family.name, width - 7);
-  if (label) node.append(svg("text", { x: x + width / 2, y: y + HEIGHT / 2 + 0.5 }, label));
+  if (below) {
+    const down = y + HEIGHT + below * LABEL - 2;
+    if (below > 1) node.append(svg("line", { class: "leader", x1: x + size / 2, x2: x + size / 2, y1: y + HEIGHT, y2: down - LABEL / 2 }));
+    node.append(svg("text", { class: "below", x: at, y: down }, text));
+  } else if (text) node.append(svg("text", { x: at, y: y + HEIGHT / 2 + 0.5 }, text));
   node.domain = domain;
   return node;
 }
@@ -112,7 +141,7 @@ function drawDomain(domain, y, scale, chosen) {
 // The protein as a line, `width` pixels wide in all, with its domains on it.
 function drawProtein(protein, domains, width, longest, chosen) {
   const scale = (width - 2 * MARGIN) / Math.max(1, longest), end = MARGIN + protein.length * scale;
-  const { lane, count } = lanes(domains), height = rowHeight(count), base = height - AXIS;
+  const { places, height } = layout(domains, width, scale), base = height - AXIS;
   const picture = svg("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group",
     "aria-label": `${plural(protein.length, "residue", "residues")}, ${plural(domains.length, "domain", "domains")}` });
   const ticks = svg("g", { class: "ticks", "aria-hidden": "true" }), step = tickStep(longest, width - 2 * MARGIN);
@@ -123,7 +152,8 @@ function drawProtein(protein, domains, width, longest, chosen) {
   }
   if (protein.length) ticks.append(svg("text", { x: end, y: base + 13 }, grouped(protein.length)));
   picture.append(ticks, svg("line", { class: "rail", x1: MARGIN, x2: Math.max(MARGIN, end), y1: TOP + HEIGHT / 2, y2: TOP + HEIGHT / 2 }));
-  for (const domain of [...domains].sort((a, b) => a.from - b.from))
-    picture.append(drawDomain(domain, TOP + LANE * lane.get(domain), scale, chosen));
+  // leaders lie behind the names of others
+  for (const domain of [...domains].sort((a, b) => places.get(b).below - places.get(a).below || a.from - b.from))
+    picture.append(drawDomain(domain, places.get(domain), scale, chosen));
   return picture;
 }

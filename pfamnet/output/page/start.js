@@ -29,12 +29,16 @@ function controls() {
   byId("search").oninput = () => { clearTimeout(wait); wait = setTimeout(() => set({ q: byId("search").value.trim() }), 120); };
   byId("weak").checked = Boolean(state.weak);
   byId("weak").onchange = () => { set({ weak: byId("weak").checked ? "1" : "" }); legend(); };
+  byId("sisters").checked = Boolean(state.sisters);
+  byId("sisters").onchange = () => { set({ sisters: byId("sisters").checked ? "1" : "" }); legend(); };
+  byId("svg").onclick = () => download("domains.svg", "image/svg+xml", asSvg());
+  byId("tsv").onclick = () => download("domains.tsv", "text/tab-separated-values", asTsv());
   byId("clear").onclick = () => { set({ q: "", which: "all", clan: "" }); byId("search").value = ""; byId("which").value = "all"; };
   byId("tools").onsubmit = event => event.preventDefault();
   byId("tools").hidden = false;
 }
 
-const LEGEND = 12;
+const LEGEND = innerWidth > 760 ? 12 : 5;
 
 function legend(everything = false) {
   const clans = new Map();
@@ -70,6 +74,8 @@ function showCard(node, pin) {
     ["Profile", `${domain.hmmFrom}\u2013${domain.hmmTo} of ${family.length}`], ["E-value", short(domain.evalue)], ["Score", `${domain.score.toFixed(1)} bits`],
     ["Whole protein", `E ${short(domain.whole.evalue)}, ${domain.whole.score.toFixed(1)} bits`], ["Clan", family.clan || "none"],
     ["Found by", SOURCES[domain.source] + (domain.weak ? " (weak)" : "")]];
+  const sisters = domain.sisters.map(sister => `${sister.family.name} (E ${short(sister.evalue)})`);
+  if (sisters.length) rows.push(["Sisters", sisters.slice(0, 8).join(", ") + (sisters.length > 8 ? " \u2026" : "")]);
   card.replaceChildren(html("h2", null, swatch(family.key), " ", family.name, family.accession ? ` ${family.accession}` : ""), html("p", null, family.description),
     html("dl", null, ...rows.flatMap(([what, value]) => [html("dt", null, what), html("dd", null, value)])),
     html("p", { class: "links" }, !family.link ? "" : pin ? link(family.link, `${family.stem} in InterPro \u2197`) : "Click or press Enter for the link"));
@@ -103,23 +109,42 @@ function cards() {
   document.addEventListener("keydown", event => { if (event.key === "Escape") { const last = pinned; hideCard(true); last?.focus(); } });
 }
 
+// The symbols of the picture, drawn as the picture draws them.
+function key() {
+  const family = { name: "", key: "", length: 9 }, kinds = [["profile to its ends", {}], ["part of the profile", { hmmFrom: 2, hmmTo: 8 }],
+    ["envelope", { from: 4, to: 8 }], ["network alone", { source: "network" }], ["weak", { weak: true }]];
+  colours.set("", { fill: "#b9c2cc", edge: "#5c6878" }); // after those of the clans
+  byId("key").replaceChildren(...kinds.map(([text, more]) => {
+    const domain = { family, source: "profile", from: 1, to: 10, envFrom: 1, envTo: 10, hmmFrom: 1, hmmTo: 9, evalue: 0, score: 0, sisters: [], ...more };
+    const place = { x: MARGIN + (domain.from - 1) * 3.2, y: 1, size: (domain.to + 1 - domain.from) * 3.2, text: "", at: 0, below: 0 };
+    const node = drawDomain(domain, place, 3.2, "");
+    for (const name of ["tabindex", "role", "aria-label", "aria-haspopup"]) node.removeAttribute(name);
+    node.setAttribute("class", node.getAttribute("class").replace("domain", "symbol"));
+    return html("span", null, svg("svg", { width: 36, height: HEIGHT + 2, viewBox: `${MARGIN - 2} 0 36 ${HEIGHT + 2}`, "aria-hidden": "true" }, node), text);
+  }));
+}
+
 function summary() {
-  const { proteins } = data, strong = proteins.flatMap(protein => protein.domains.filter(domain => !domain.weak));
-  const weak = proteins.reduce((sum, protein) => sum + protein.domains.length, 0) - strong.length;
+  const { proteins } = data, every = proteins.flatMap(protein => protein.domains), strong = every.filter(domain => !domain.weak && domain.best);
+  const weak = every.filter(domain => domain.weak).length, sisters = every.filter(domain => !domain.weak && !domain.best).length;
   const without = proteins.filter(protein => protein.domains.every(domain => domain.weak)).length;
   const parts = [[proteins.length, "protein", "proteins"], [strong.length, "domain", "domains"],
     [new Set(strong.map(domain => domain.family)).size, "family", "families"], [without, "protein without domains", "proteins without domains"]];
   byId("counts").replaceChildren(...parts.flatMap(([number, one, many], place) => [place ? " \u00b7 " : "", html("b", null, grouped(number)), ` ${number === 1 ? one : many}`]));
   byId("weak-count").textContent = `(${grouped(weak)})`;
   byId("weak").disabled = !weak;
+  byId("sisters-count").textContent = `(${grouped(sisters)})`;
+  byId("sisters").disabled = !every.some(domain => !domain.best);
+  const place = domain => domain.protein.number * 1e9 + domain.from;
+  for (const some of [strong, every]) some.sort((a, b) => place(a) - place(b)).forEach(domain => colour(domain.family.key));
 }
 
 function start() {
   data = parse(byId("data").textContent);
   byId("data").remove();
-  const lengths = data.proteins.map(protein => protein.length).sort((a, b) => a - b), middle = lengths[lengths.length >> 1] || 1;
+  const lengths = data.proteins.map(protein => protein.length).sort((a, b) => a - b);
   data.longest = lengths[lengths.length - 1] || 1;
-  state.scale = data.longest <= 6 * middle ? "one" : "each";
+  state.scale = innerWidth > 760 && data.longest <= 4 * (lengths[0] || 1) ? "one" : "each"; // no row is three quarters empty
   DEFAULTS.scale = state.scale;
   fromAddress();
   lists = { picture: new Lazy(40, "div", row, expected, height => html("div", { style: `height:${height}px` })),
@@ -130,6 +155,7 @@ function start() {
     (last ? `It ends after protein ${grouped(data.proteins.length)}, ${last.name}.` : "It has no protein.");
   summary();
   legend();
+  key();
   controls();
   cards();
   draw();

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from ..families import Family
 from ..hits import Domain, Hit
-from ..profiles.search import SearchedHits
 from ..records import Record
+from .search import SearchedHits
 
 NESTED = 0.9  # fraction of the inner domain that lies opposite insertions of the outer one
 
@@ -51,6 +51,16 @@ def best_of_clans(hits: Sequence[Hit], families: Sequence[Family]) -> list[Hit]:
         else:
             winners.append(domain)
     return [without(hit, lost.get(h, set())) for h, hit in enumerate(hits)]
+
+
+def architecture(hits: Sequence[Hit], families: Sequence[Family]) -> list[tuple[Hit, Domain]]:
+    """The included domains of one protein in the order of their starts, each with its hit; of
+    overlapping domains of a clan the best alone.
+    """
+    others = [{d for d, domain in enumerate(hit.domains) if not domain.included} for hit in hits]
+    best = best_of_clans([without(*pair) for pair in zip(hits, others)], families)
+    placed = [(hit, domain) for hit in best if hit.reported for domain in hit.reported_domains]
+    return sorted(placed, key=lambda pair: (pair[1].ali_from, pair[1].ali_to))
 
 
 def overlap(one: Domain, other: Domain) -> bool:

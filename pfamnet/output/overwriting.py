@@ -6,15 +6,17 @@ import json
 import os
 import stat
 import sys
+import zlib
 from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-import click
+from ..errors import PfamnetError
 
 PRESSED = (".h3m", ".h3f", ".h3i", ".h3p")  # what hmmpress makes of an HMM database
 MODEL = "model.json"  # names the files of a model directory
 MOST_BYTES = 1 << 26  # of a model.json
+PACKED = b"\x1f\x8b"  # how gzip begins
 # How files begin that people keep, and no output of a scan begins.
 SIGNS = {
     **dict.fromkeys((b">", b"ID   ", b"LOCUS   "), "sequences"),
@@ -22,12 +24,12 @@ SIGNS = {
     **dict.fromkeys(
         (b"HMMER", b"H3Z\n", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3"), "profile HMMs"
     ),
-    **dict.fromkeys((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\3\4"), "compressed data"),
+    **dict.fromkeys((PACKED, b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\3\4"), "compressed data"),
 }
 
 
 def check_outputs(outputs: Iterable[str | None], inputs: Iterable[str]) -> None:
-    """Raise click.UsageError if an output is an input or another output, or holds what is no output.
+    """Raise PfamnetError if an output is an input or another output, or holds what is no output.
 
     Files are compared by path and, whatever links lead to them, by identity. What exists and is no
     regular file (`/dev/null`, a named pipe) may be given any number of times.
@@ -43,11 +45,11 @@ def check_outputs(outputs: Iterable[str | None], inputs: Iterable[str]) -> None:
         file, name = (sys.stdout, "stdout") if is_stdout else (path, path)
         here = {*places(file), *(["-"] if is_stdout else [])}
         if here & read:
-            raise click.UsageError(f"{name}: is an input, which would be overwritten")
+            raise PfamnetError(f"{name}: is an input, which would be overwritten")
         if here & written:
-            raise click.UsageError(f"{name}: given twice, and one would overwrite the other")
+            raise PfamnetError(f"{name}: given twice, and one would overwrite the other")
         if here and not is_stdout and (found := content(path)):
-            raise click.UsageError(f"{name}: holds {found}, is not overwritten; is an argument missing?")
+            raise PfamnetError(f"{name}: holds {found}, is not overwritten; is an argument missing?")
         written |= here
 
 
@@ -78,7 +80,12 @@ def content(path: str) -> str | None:
     """In words, what a file holds that no output of a scan can be; None if it may be an old output."""
     try:
         with open(path, "rb") as file:
-            begin = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+            begin = file.read(1 << 16)
+        if str(path).endswith(".gz") and begin.startswith(PACKED):  # an old output, or sequences
+            begin = zlib.decompressobj(wbits=31).decompress(begin, 64)
+        begin = begin[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    except zlib.error:
+        return "compressed data"
     except OSError:
         return None  # it does not exist, or opening it for output will show what is wrong
     for folder in Path(path).absolute().parents:
@@ -86,6 +93,8 @@ def content(path: str) -> str | None:
             os.path.exists(folder / name) and os.path.samefile(folder / name, path) for name in parts(folder)
         ):
             return "a part of a model"
+    if b"\n#=GF AU pfamnet-scan " in begin:  # of an earlier scan
+        return None
     return next((what for sign, what in SIGNS.items() if begin.startswith(sign)), None)
 
 

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from pfamnet.cli.common import threads_of
-from pfamnet.cli.processors import MOST, quota, usable_processors
+from pfamnet.scan.processors import MOST, quota, usable_processors
 
 
 def files(root, texts):

@@ -11,8 +11,8 @@ from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.families import Family
 from pfamnet.hits import Alignment, network_domain, network_hit
+from pfamnet.profiles.clans import best_of_clans, inserted, nested, overlap, without
 from pfamnet.records import Record
-from pfamnet.scan.clans import best_of_clans, inserted, nested, overlap, without
 
 FAMILIES = [
     Family("PF1", "a", clan="CL1"),

@@ -1,0 +1,58 @@
+"""What a scan found in one protein."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..families import Family
+from ..hits import Hit
+from ..output.rows import ProteinDomain, protein_domain
+from ..profiles.clans import architecture
+from ..records import Record
+
+
+@dataclass(frozen=True)
+class Protein:
+    """One protein of a scan.
+
+    record    the sequence, with its name
+    hits      families, in hmmscan's order, also those that are not reported
+    families  of the model
+    """
+
+    record: Record
+    hits: Sequence[Hit] = field(repr=False)
+    families: Sequence[Family] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def description(self) -> str:
+        return self.record.description
+
+    @property
+    def sequence(self) -> str:
+        return self.record.sequence
+
+    @property
+    def length(self) -> int:
+        """Number of residues."""
+        return len(self.record.sequence)
+
+    @cached_property
+    def domains(self) -> list[ProteinDomain]:
+        """The reported domains by start."""
+        found = [(hit, domain) for hit in self.hits if hit.reported for domain in hit.reported_domains]
+        found.sort(key=lambda pair: (pair[1].ali_from, pair[1].ali_to))
+        return [protein_domain(*pair, self.families[pair[0].family].clan) for pair in found]
+
+    def architecture(self, separator: str = " ") -> str:
+        """Names of the included domains by start; of overlapping ones of a clan the best alone."""
+        return separator.join(hit.target_name for hit, _ in architecture(self.hits, self.families))
+
+    def __repr__(self) -> str:
+        return f"<Protein {self.name!r}: {self.length} residues, {self.architecture() or 'no domains'}>"

@@ -1,0 +1,50 @@
+"""Which arguments of `pfamnet-scan` are the model and which are sequence files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Sequence
+
+import click
+
+from ..errors import PfamnetError
+from ..io.textfile import file_chunks
+
+# how files begin, unpacked
+PROFILES = (b"HMMER", b"H3Z\n", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3")
+SEQUENCES = (b">", b"ID   ", b"LOCUS   ", b"# STOCKHOLM", b"CLUSTAL")
+
+
+def model_and_files(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The model (None: the one that ships), and the sequence files.
+
+    Raises click.UsageError if a model stands where a sequence file must, or if there is none.
+    """
+    kinds = list(map(kind_of, words))
+    if len(words) == 1:
+        if kinds[0] == "model":
+            raise click.UsageError(f"{words[0]} is a model: the sequence file is missing")
+        return None, list(words)
+    for word, kind in zip(words[1:], kinds[1:]):
+        if kind == "model":
+            order = f"the model comes before the sequence files: pfamnet-scan {word} {words[0]}"
+            raise click.UsageError(f"{word} is a model; {order}")
+    return (None, list(words)) if kinds[0] == "sequences" else (words[0], list(words[1:]))
+
+
+def kind_of(path: str) -> str | None:
+    """Whether a path is a "model" or holds "sequences", as far as its first bytes show; else None."""
+    if path == "-":
+        return "sequences"
+    if path.startswith("hf:") or os.path.isdir(path):
+        return "model"
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe can be read only once
+            return None
+        with contextlib.closing(file_chunks(path, lambda text: None)) as chunks:
+            text = next(chunks).lstrip()
+    except (OSError, PfamnetError):  # what is wrong comes out when it is read
+        return None
+    return "model" if text.startswith(PROFILES) else "sequences" if text.startswith(SEQUENCES) else None

@@ -1,0 +1,198 @@
+"""A scan of some files with the options of `pfamnet-scan`, on the Python API."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from .. import __version__
+from ..errors import PfamnetError
+from ..signals import stopping_in_order
+from .progress import Progress, plain_size, wanted
+from .scan_checks import CUTOFFS, LIMITS
+
+TABLES = ("tblout", "domtblout", "pfamtblout", "architecture", "pfamscan", "gff3", "json_lines", "parquet")
+TABLES += ("stockholm",)
+ALIGNED = ("pfamscan", "stockholm")  # pfam_scan's nested domains are recognised by their alignments
+
+
+def scan_files(
+    model_path: str | None, files: list[str], options: dict, threads: int, warn: Callable[[str], None]
+) -> None:
+    """Scan sequence files; `warn` takes lines for the user."""
+    from ..api import Model
+    from ..model.hmm_database import find_database
+    from ..scan.opening import needs_network
+
+    say = warn if options["verbose"] else lambda text: None
+    scan_options = as_scan_options(options, threads)
+    if model_path and needs_network(scan_options) and find_database(Path(model_path)):
+        raise click.UsageError(f"{model_path} is an HMM database and has no network")
+    model = Model(model_path, warn)
+    gc.freeze()
+    gc.enable()
+    mode = model.mode(scan_options)
+    chosen = f"mode {mode}" + (", chosen by --mode auto" if options["mode"] == "auto" else "")
+    say(f"model {model.path}: {len(model.families)} families; {chosen}; {threads} threads")
+    begun, done = time.monotonic(), Done()
+    journal = journal_of(options, files, model)
+    if journal and journal.queries:
+        warn(f"note: goes on after {journal.queries:,} sequences")
+    progress = Progress(plain_size(files)) if wanted(options["quiet"], options["out"] is None) else None
+    settings = {"format": options["qformat"], "strict": options["strict_empty"], "processes": True}
+    settings["genetic_code"] = (options["genetic_code"] or 1) if options["translate"] else None
+    settings["skip"] = journal.queries if journal else 0
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(stopping_in_order())
+        scan = stack.enter_context(model.start(files, scan_options, threads, **settings))
+        outputs = stack.enter_context(scan.outputs(as_output_options(options, files, scan.exact)))
+        if progress:
+            stack.callback(progress.clear)
+        if journal:
+            stack.enter_context(journal.kept(outputs.writers))
+        for protein in scan:
+            record, hits = protein.record, protein.hits
+            with journal.entered() if journal else contextlib.nullcontext():
+                outputs.write(record, hits)
+            done.add(record, hits)
+            if progress:
+                progress.add(record.name, record.description, len(record.sequence))
+    if journal:
+        journal.remove()
+    say(f"{done} in {time.monotonic() - begun:.1f} s")
+
+
+@dataclass
+class Done:
+    """What was scanned and found."""
+
+    sequences: int = 0
+    residues: int = 0
+    hits: int = 0
+
+    def add(self, record, hits) -> None:
+        self.sequences, self.residues = self.sequences + 1, self.residues + len(record.sequence)
+        self.hits += sum(hit.reported for hit in hits)
+
+    def __str__(self) -> str:
+        return f"{self.sequences} sequences, {self.residues} residues, {self.hits} hits"
+
+
+def journal_of(options: dict, files: list[str], model):
+    """The `Journal` of --resume; without it None, and an old one is removed."""
+    from ..output.journal import LASTING, Journal, forget
+
+    outputs = outputs_of(options)
+    if not options["resume"]:
+        if options["out"] is not None:
+            forget(options["out"])
+        return None
+    for kind, out in outputs:
+        if out == "-":
+            raise click.UsageError("--resume needs a file for the main output: -o is missing")
+        if kind not in LASTING:
+            raise click.UsageError(f"--resume cannot go on with an output of {kind}")
+    sizes = [str(os.path.getsize(path)) if os.path.isfile(path) else "-" for path in files]
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    identity = [__version__, model.name, model.description.get("digest", ""), *words, *sizes]
+    return Journal(options["out"], identity)
+
+
+def as_thresholds(options: dict):
+    """The `Thresholds` of the profile stage."""
+    from ..profiles.thresholds import Thresholds
+
+    names = (*LIMITS, "Z", "domZ", "seed", "F1", "F2", "F3")
+    thresholds = Thresholds(
+        bit_cutoffs=next((CUTOFFS[name] for name in CUTOFFS if options[name]), None),
+        bias_filter=not options["nobias"],
+        null2=not options["nonull2"],
+        **{name: options[name] for name in names if options[name] is not None},
+    )
+    return thresholds.unfiltered() if options["max"] else thresholds
+
+
+def as_scan_options(options: dict, threads: int):
+    """How to scan, as `ScanOptions`."""
+    from ..scan.opening import ScanOptions
+
+    return ScanOptions(
+        sensitivity="fast" if options["fast"] else "sensitive" if options["sensitive"] else "default",
+        device=options["device"] or "cpu",
+        alignments=options["report"] == "text" or any(options[kind] for kind in ALIGNED),
+        threads=threads,
+        families=words_of(options["families"]),
+        thresholds=as_thresholds(options),
+        **{name: options[name] for name in ("mode", "network", "top", "clan_overlaps")},
+    )
+
+
+def words_of(given: str | None) -> tuple[str, ...] | None:
+    """The families of --families: separated by commas, or the first words of a file's lines."""
+    if given is None or not os.path.isfile(given):
+        return given and tuple(filter(None, map(str.strip, given.split(","))))
+    from ..io.textfile import numbered_lines
+
+    lines = (line.split() for _, line in numbered_lines(given, lenient=True))
+    return tuple(words[0] for words in lines if words and not words[0].startswith("#"))
+
+
+def outputs_of(options: dict) -> list[tuple[str, str]]:
+    """The kind and the file of each output, the main one first."""
+    main = options["report"], "-" if options["out"] is None else options["out"]
+    return [main, *((kind, options[kind]) for kind in TABLES if options[kind])]
+
+
+def as_output_options(options: dict, files: list[str], exact: bool):
+    """What to write, as `OutputOptions`."""
+    from ..output.outputs import OutputOptions
+
+    words = ["pfamnet-scan", *sys.argv[1:]]
+    if options["no_date"]:
+        files, words = list(map(without_folder, files)), list(map(without_folder, words))
+    return OutputOptions(
+        " ".join(files),
+        shlex.join(words),
+        outputs_of(options),
+        date=not options["no_date"],
+        directory=None if options["no_date"] else str(Path.cwd()),
+        width=0 if options["notextw"] else options["textw"] or 120,
+        exact=exact,
+        **{name: options[name] for name in ("header", "acc", "noali", "title")},
+    )
+
+
+def without_folder(word: str) -> str:
+    """A word of the command line with the name alone of a file."""
+    name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return word if value.startswith("hf:") else name + equals + os.path.basename(value.rstrip("/"))
+
+
+def save_profiles(model_path: str | None, out: str, warn: Callable[[str], None]) -> None:
+    """Write the profiles of a model to a file of HMMER's: ASCII, or binary if it is named `.h3m`."""
+    from ..api import Model
+    from ..io.replacing import replacing
+
+    profiles = Model(model_path, warn).profiles
+    with replacing(out) as partial, open(partial, "wb") as file:
+        for index in range(len(profiles)):
+            profiles.hmm(index).write(file, binary=out.endswith(".h3m"))
+
+
+def check_files(outputs: Iterable[str], inputs: Sequence[str]) -> None:
+    """Raise click.UsageError if an output would destroy a file."""
+    from ..output.overwriting import check_outputs
+
+    try:
+        check_outputs(outputs, inputs)
+    except PfamnetError as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,101 @@
+"""--families, --list-families, --info, and the look of the table on a terminal."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+import untrained
+from golden import families
+from scanning import ENVIRONMENT, LIBRARY, PROGRAM, records, rows, scan_here
+
+import pfamnet
+from pfamnet.cli.common import run
+from pfamnet.cli.scan import scan
+from pfamnet.output.tsv import _HEADER, aligned_line
+
+NAMES = b"Pkinase", b"PK_Tyr_Ser-Thr"
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "x.fa"
+    path.write_bytes(records("P15056", "P06213"))
+    return path
+
+
+def fields(out, *without):
+    """The rows, without some columns."""
+    found = [row.split(b"\t") for row in rows(out)]
+    return [[field for n, field in enumerate(row) if n not in without] for row in found]
+
+
+def test_a_subset_has_the_numbers_of_the_complete_scan(path, tmp_path, capfdbinary):
+    table = tmp_path / "families.txt"
+    table.write_text("# mine\nPkinase  and more\n\nPF07714\n")
+    assert scan_here("--domZ", 5, LIBRARY, path) == 0
+    complete = [row for row in fields(capfdbinary.readouterr().out) if row[0] in NAMES]
+    assert len(complete) > 2
+    for given in ("Pkinase,PF07714", "PF07714.20, PF00069", table):
+        assert scan_here("--domZ", 5, "--families", given, LIBRARY, path) == 0
+        assert fields(capfdbinary.readouterr().out) == complete
+
+
+def test_a_subset_in_every_mode(path, tmp_path, capfdbinary):
+    model = untrained.write_model(tmp_path / "model", candidates=22)
+    for mode in ("hybrid", "network", "profiles", "auto"):
+        options = ["--mode", mode, "--domZ", "5", str(model), str(path)]
+        assert run(scan, options) == 0
+        complete = [row for row in fields(capfdbinary.readouterr().out) if row[0] in NAMES]
+        assert run(scan, ["--families", "Pkinase,PK_Tyr_Ser-Thr", *options]) == 0
+        assert fields(capfdbinary.readouterr().out) == complete
+
+
+def test_families_that_are_none(path, capfd):
+    for given, said in (("Pkinase,none", "has no family 'none'"), (",", "no families are chosen")):
+        assert scan_here("--families", given, LIBRARY, path) == 1
+        out, err = capfd.readouterr()
+        assert out == "" and err.count("\n") == 1 and said in err
+    with pytest.raises(pfamnet.PfamnetError, match="has no family 'none'"):
+        pfamnet.Model(LIBRARY).scan(path, families="none")
+    (protein, _) = pfamnet.Model(LIBRARY).scan(path, families=["Pkinase"])
+    assert {domain.family for domain in protein.domains} == {"Pkinase"}
+
+
+def test_list_of_families(capfd):
+    assert run(scan, ["--list-families", str(LIBRARY)]) == 0
+    head, *lines = capfd.readouterr().out.splitlines()
+    assert head.startswith("#accession\tname\tlength") and len(lines) == len(families())
+    first = families()[0]
+    assert lines[0].split("\t")[:3] == [first.accession, first.name, str(first.length)]
+
+
+def test_info(tmp_path, capfd):
+    model = untrained.write_model(tmp_path / "model")
+    assert run(scan, ["--info", str(model)]) == 0
+    out = capfd.readouterr().out
+    assert "22, of these 2 in 1 clans" in out and "GA: 22" in out and "light: blocks of" in out
+    assert "default" in out and "12 candidates" in out and "licence" in out
+    assert run(scan, ["--info", str(LIBRARY)]) == 0
+    assert "every profile is searched" in capfd.readouterr().out
+    assert run(scan, ["--info", str(LIBRARY), "x.fa"]) == 2 and run(scan, []) == 2
+
+
+def test_columns_on_a_terminal(path):
+    ours, theirs = pty.openpty()
+    command = [*PROGRAM, "--mode", "profiles", "--cut_ga", str(LIBRARY), str(path)]
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        os.close(theirs)
+        text = b""
+        try:
+            while piece := os.read(ours, 1 << 16):
+                text += piece
+        except OSError:  # Linux says so at the end
+            pass
+        assert process.wait(60) == 0 and process.stderr.read() == b""
+    os.close(ours)
+    head, *lines = text.replace(b"\r\n", b"\n").splitlines()
+    assert b"\t" not in text and len(lines) > 2
+    place = head.index(b"query_name")
+    assert {line[place:].split()[0] for line in lines} == {b"P15056", b"P06213"}
+    assert head.split() == aligned_line(_HEADER).split() and b"source" in head
