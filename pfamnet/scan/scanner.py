@@ -97,8 +97,8 @@ class NetworkCaller:
 
     def proposed(self, sequence: str) -> Proposal:
         """The candidates of a protein, or of a part of a long one."""
-        logits = self.runtime.logits(sequence)
-        return propose(logits, self.block, len(sequence), self.choice.threshold, self.choice.most)
+        blocks = self.runtime.blocks(sequence)
+        return propose(blocks, self.block, len(sequence), self.choice.threshold, self.choice.most)
 
     def view(self, sequence: str, start: int, end: int) -> View:
         """The logits of the blocks that hold a region, seen with the part that it was found in."""

@@ -12,6 +12,7 @@ from pfamnet.families import Family
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import NetworkInfo, Sensitivity
+from pfamnet.network.blocks import Blocks
 from pfamnet.network.evalues import Calibration, Tail
 from pfamnet.profiles.files import write_profiles
 from pfamnet.profiles.search import ProfileSearch
@@ -53,6 +54,9 @@ class Network:
         for family, first, last, odds in self.calls:
             logits[first:last, family + 1] = odds
         return logits
+
+    def blocks(self, sequence):
+        return Blocks.of(self.logits(sequence))
 
 
 class Model:
