@@ -86,11 +86,13 @@ def resized(
     padding = np.arange(len(columns)) > there
     for tensor in graph.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.shape and values.shape[-1] == there + 1:
-            values = values[..., columns]
-            if values.ndim == 2:
-                values[:, padding] = rng.permuted(values[:, padding], axis=0)
-            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        if there + 1 not in values.shape:
+            continue
+        values = values.take(columns, axis := values.shape.index(there + 1))
+        if values.ndim == 2:
+            rows = np.moveaxis(values, axis, 0)  # a view
+            rows[padding] = rng.permuted(rows[padding], axis=1)
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = len(columns)
     del graph.graph.value_info[:]
     return graph

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..network.blocks import Blocks
 from ..network.candidates import CALLED, best_blocks, propose, spans
 from ..network.evalues import MOST as SCORES_BELOW
 from ..network.evalues import Calibration, Tail
@@ -45,7 +46,7 @@ def dev_ranks(runtime, fold: Fold, limit: int, threads: Threads) -> tuple[np.nda
 
     def look(index: int) -> list[tuple[float, float]]:
         sequence = fold.sequences[index]
-        proposal = propose(runtime.logits(sequence), runtime.block, len(sequence))
+        proposal = propose(runtime.blocks(sequence), runtime.block, len(sequence))
         places = {family: place for place, family in enumerate(proposal.families.tolist())}
         return [(places[family], proposal.peaks[places[family]]) for family in families[index]]
 
@@ -64,8 +65,8 @@ def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads) -> Peaks:
     """The peaks of at most `limit` sequences of a fold."""
 
     def look(index: int) -> tuple[int, np.ndarray]:
-        logits = runtime.logits(fold.sequences[index])
-        return spans(len(logits)), np.sort(best_blocks(logits))[::-1]
+        blocks = runtime.blocks(fold.sequences[index])
+        return spans(blocks.count), np.sort(best_blocks(blocks)[1])[::-1]
 
     chosen = np.random.default_rng(1).permutation(len(fold.sequences))[:limit].tolist()
     return threads.map("peaks", look, chosen)
@@ -171,10 +172,10 @@ def decoy_scores(
     """Best scores of each decoy (n, at most CALLED), in no order; `allowed` are families, bool (F,)."""
 
     def look(place: int) -> np.ndarray:
-        logits = runtime.logits(sequences[place])
+        blocks = runtime.blocks(sequences[place])
         if allowed is not None:
-            logits = logits[:, np.concatenate([[True], allowed[place]])]
-        return propose(logits, runtime.block, len(sequences[place])).scores[:CALLED]
+            blocks = Blocks.of(blocks.logits()[:, np.concatenate([[True], allowed[place]])])
+        return propose(blocks, runtime.block, len(sequences[place])).scores[:CALLED]
 
     rows = threads.map("decoys", look, range(len(sequences)))
     width = min(len(row) for row in rows)

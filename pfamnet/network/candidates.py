@@ -8,15 +8,16 @@ sum of log-odds over a run of blocks (Kadane's algorithm). The run is the networ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .blocks import CHUNK, Blocks
+
 CALLED = 64  # families per span whose scores are computed
 SPAN = 64  # blocks; a protein of several spans may have several times as many candidates
-CHUNK = 256  # blocks processed at once
-CELLS = 1 << 18  # log-odds whose runs are computed at once
+CELLS = 1 << 18  # log-odds processed at once
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def spans(blocks: int) -> int:
 
 
 def propose(
-    logits: np.ndarray,
+    blocks: Blocks,
     block: int,
     length: int,
     threshold: float = -np.inf,
@@ -53,17 +54,17 @@ def propose(
     """Propose the families whose peak reaches a threshold.
 
     Arguments:
-        logits: (blocks, F + 1), class 0 = no family, of a protein of `length` residues.
+        blocks: of `block` residues each, of a protein of `length` residues.
         most, called: families per span, and those whose scores are computed, at most.
     """
-    peaks = best_blocks(logits)
-    passed = np.flatnonzero(peaks >= threshold)
-    order = passed[np.lexsort((passed, -peaks[passed]))]
-    families = order if most is None else order[: most * spans(len(logits))]
-    columns = families[: called * spans(len(logits))]
-    scores, starts, ends = runs_of(logits, columns)
+    passed, peaks = best_blocks(blocks, threshold)
+    order = np.lexsort((passed, -peaks))
+    if most is not None:
+        order = order[: most * spans(blocks.count)]
+    families = passed[order]
+    scores, starts, ends = runs_of(blocks, families[: called * spans(blocks.count)])
     regions = np.stack([starts * block, np.minimum(ends * block, length)], 1)
-    return Proposal(families, peaks[families], scores, regions)
+    return Proposal(families, peaks[order], scores, regions)
 
 
 def merged(parts: Sequence[Proposal]) -> Proposal:
@@ -88,25 +89,36 @@ def merged(parts: Sequence[Proposal]) -> Proposal:
     )
 
 
-def best_blocks(logits: np.ndarray) -> np.ndarray:
-    """The peak of each family (F,), without a copy of all logits (blocks, F + 1)."""
-    best = np.full(logits.shape[1] - 1, -np.inf, logits.dtype)
-    for start in range(0, len(logits), CHUNK):
-        part = logits[start : start + CHUNK]
-        odds = part[:, 1:] - part[:, :1]
-        # log(1 + sum of odds), without overflow: minus the log-probability of no family
-        highest = odds.max(1, initial=0, keepdims=True)
-        total = np.exp(odds - highest).sum(1, keepdims=True) + np.exp(-highest)
-        np.maximum(best, (odds - (highest + np.log(total)) / 2).max(0), out=best)
-    return best
+def best_blocks(blocks: Blocks, threshold: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
+    """The families (m,) whose peak reaches a threshold, ascending, and their peaks (m,)."""
+    levels = blocks.levels
+    # the level that a family needs in each block, rounded down, so that levels need no conversion
+    least = np.floor(levels[:, 0] + (threshold - blocks.none.astype(float) / 2) / blocks.step)
+    info = np.iinfo(levels.dtype) if levels.dtype == np.uint8 else np.finfo(levels.dtype)
+    least = np.clip(least, info.min, info.max).astype(levels.dtype)[:, None]
+    likely = np.zeros(levels.shape[1], bool)
+    for start in range(0, len(levels), CHUNK):
+        part = slice(start, start + CHUNK)
+        likely |= (levels[part] >= least[part]).any(0)
+    families = np.flatnonzero(likely[1:])
+    half = blocks.none[:, None] / 2
+    [peaks] = by_few(lambda part: ((blocks.odds(part) + half).max(0),), families, blocks.count)
+    passed = peaks >= threshold
+    return families[passed], peaks[passed]
 
 
-def runs_of(logits: np.ndarray, families: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`best_runs` of some families (m,), without a copy of all logits."""
-    few = max(1, CELLS // max(1, len(logits)))
-    parts = [families[start : start + few] for start in range(0, len(families), few)] or [families]
-    runs = [best_runs(logits[:, part + 1] - logits[:, :1]) for part in parts]
-    return tuple(map(np.concatenate, zip(*runs)))
+def runs_of(blocks: Blocks, families: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`best_runs` of some families (m,)."""
+    return by_few(lambda part: best_runs(blocks.odds(part)), families, blocks.count)
+
+
+def by_few(compute: Callable, families: np.ndarray, blocks: int) -> tuple[np.ndarray, ...]:
+    """Arrays computed of a few families at once, joined."""
+    few = max(1, CELLS // max(1, blocks))
+    if len(families) <= few:
+        return compute(families)
+    parts = [compute(families[start : start + few]) for start in range(0, len(families), few)]
+    return tuple(map(np.concatenate, zip(*parts)))
 
 
 def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -118,11 +130,26 @@ def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     (array([4.]), array([1]), array([4]))
     """
     columns = np.arange(odds.shape[1])
+    if not len(columns):
+        return np.zeros(0), columns, columns
+    # Where no row is above 0, its largest row is the run: most families of a long protein.
+    first = odds.argmax(0)
+    sums = odds[first, columns].astype(float)
+    last = first + 1
+    rising = np.flatnonzero(sums > 0)
+    if len(rising):
+        sums[rising], first[rising], last[rising] = rising_runs(odds[:, rising])
+    return sums, first, last
+
+
+def rising_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`best_runs` by Kadane's algorithm."""
+    columns, rows = np.arange(odds.shape[1]), np.arange(len(odds))[:, None]
     # A run's sum is the difference of two sums from the first row on.
-    sums = np.concatenate([np.zeros((1, len(columns))), np.cumsum(odds, 0, dtype=float)])
+    sums = np.zeros((len(odds) + 1, len(columns)))
+    np.cumsum(odds, 0, out=sums[1:], dtype=float)
     lowest = np.minimum.accumulate(sums[:-1], 0)
-    last = (sums[1:] - lowest).argmax(0) + 1 if len(columns) else columns
+    last = (sums[1:] - lowest).argmax(0) + 1
     floor = lowest[last - 1, columns]
-    rows = np.arange(len(odds))[:, None]
-    first = np.where((sums[:-1] == floor) & (rows < last), rows, -1).max(0, initial=-1)
+    first = np.where((sums[:-1] == floor) & (rows < last), rows, -1).max(0)
     return sums[last, columns] - floor, first, last

@@ -90,12 +90,16 @@ def check_graph(data: memoryview, block: int, families: int) -> None:
         require(size <= MOST_VALUES and work <= MOST_PRODUCTS, "too large to run")
     for name, shape in map(value, graph.get("values", [])):
         require(name not in shapes or agree(shapes[name], shape), "shapes that do not fit each other")
-    ((found, claimed),) = map(value, graph["outputs"])
-    require(found == "logits", "its output is not 'logits'")
-    blocks, classes = shapes["logits"]
+    claims = dict(map(value, graph["outputs"]))
+    require(list(claims) == ["levels", "none"], "its outputs are not 'levels' and 'none'")
+    blocks, classes = shapes["levels"]
     require(blocks == shapes["tokens"][1] // block, "not one row of logits for each block")
     require(classes == families + 1, f"logits of {classes - 1} families; the model has {families}")
-    require(agree((blocks, classes), claimed), "its output is of another shape than it claims")
+    require(shapes["none"] == (blocks,), "not one probability for each block")
+    require(
+        all(agree(shapes[name], claims[name]) for name in claims),
+        "an output has another shape than it claims",
+    )
 
 
 def agree(shape: Shape, claimed: Shape) -> bool:
@@ -170,8 +174,15 @@ def linear(x, weight, bias, *, alpha=1.0, beta=1.0, transA=0, transB=0):
 
 
 def gather(table, indices, axis=0):
+    if (axis, indices) == (1, ()):  # one class of all
+        return table[:1]
     require(axis == 0 and len(table) == 2 and table[0] == len(VOCABULARY), "an embedding")
     return *indices, table[1]
+
+
+def normalised(x, *, axis):
+    require(axis == len(x) - 1, "a softmax")
+    return x
 
 
 def transposed(x, *, perm):
@@ -214,6 +225,7 @@ OPERATORS = {
     "Gather": gather,
     "Gemm": linear,
     "Identity": lambda x: x,
+    "LogSoftmax": normalised,
     "MaxPool": pool,
     "QuantizeLinear": scaled,
     "Relu": lambda x: x,

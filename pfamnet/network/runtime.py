@@ -8,17 +8,19 @@ is scanned.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import PfamnetError
+from .blocks import Blocks
 from .graph_check import LENGTH, read_light_graph
 from .tokens import PAD, encode
 
 WINDOW = LENGTH  # residues
 OVERLAP = 512  # residues shared by two windows; more than twice what the light network sees to one side
+MOST_STEP = 1e6  # nats
 
 
 def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tuple[int, int, int, int]]:
@@ -37,13 +39,13 @@ def windows(length: int, size: int = WINDOW, overlap: int = OVERLAP) -> list[tup
     ]
 
 
-def by_windows(run: Callable[[np.ndarray], np.ndarray], tokens: np.ndarray, block: int) -> np.ndarray:
-    """Block logits (ceil(L / block), F + 1) of a protein's tokens (L,); `run` gives those of one window."""
+def by_windows(run: Callable[[np.ndarray], Sequence], tokens: np.ndarray, block: int) -> list[np.ndarray]:
+    """Arrays of ceil(L / block) rows for a protein's tokens (L,); `run` gives those of one window."""
     parts = [
-        run(tokens[start:end])[(first - start) // block : -(-(last - start) // block)]
+        [array[(first - start) // block : -(-(last - start) // block)] for array in run(tokens[start:end])]
         for start, end, first, last in windows(len(tokens))
     ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts)]
 
 
 def import_onnxruntime():
@@ -55,11 +57,15 @@ def import_onnxruntime():
 
 
 class Runtime:
-    """What the networks' runtimes share: `run` and `block` are the network's own."""
+    """What the networks' runtimes share: `blocks` and `block` are the network's own."""
+
+    def blocks(self, sequence: str) -> Blocks:
+        """What the network says of a protein's blocks."""
+        raise NotImplementedError
 
     def logits(self, sequence: str) -> np.ndarray:
         """Block logits (ceil(L / block), F + 1) of a protein, float32."""
-        return by_windows(self.run, encode(sequence).astype(np.int64), self.block)
+        return self.blocks(sequence).logits()
 
 
 class LightRuntime(Runtime):
@@ -77,20 +83,35 @@ class LightRuntime(Runtime):
         self.graph, self.block = graph, block
         try:
             self.session = onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
+            about = self.session.get_modelmeta().custom_metadata_map
+            self.step, self.zero = float(about["step"]), float(about["zero"])
         except Exception as error:  # onnxruntime's errors have no common base
             raise self.refusal("cannot be opened as a network", error) from None
 
-    def run(self, tokens: np.ndarray) -> np.ndarray:
-        """Block logits of one window's tokens (L,); raises PfamnetError if they are no numbers."""
+        if not (0 < self.step < MOST_STEP and abs(self.zero) < MOST_STEP):
+            raise PfamnetError(f"{graph}: cannot be opened as a network: its logits have no scale")
+
+    def blocks(self, sequence: str) -> Blocks:
+        """What the network says of a protein's blocks, levels as the graph counts them."""
+        levels, none = by_windows(self.run, encode(sequence), self.block)
+        return Blocks(levels, none, self.step, self.zero)
+
+    def run(self, tokens: np.ndarray) -> list[np.ndarray]:
+        """Levels (blocks, F + 1) and `none` (blocks,) of one window's tokens (L,).
+
+        Raises PfamnetError if they are no numbers.
+        """
         padded = np.full((1, len(tokens) + -len(tokens) % self.block), PAD)
         padded[0, : len(tokens)] = tokens
         try:
-            logits = self.session.run(["logits"], {"tokens": padded})[0]
+            levels, none = self.session.run(["levels", "none"], {"tokens": padded})
         except Exception as error:
             raise self.refusal("cannot be run", error) from None
-        if not (np.isfinite(logits.max()) and np.isfinite(logits.min())):
+        if levels.dtype != np.uint8 and not (levels.dtype == np.float32 and np.isfinite(levels).all()):
             raise PfamnetError(f"{self.graph}: its logits are no numbers")
-        return logits
+        if not np.isfinite(none).all():
+            raise PfamnetError(f"{self.graph}: its logits are no numbers")
+        return [levels, none]
 
     def refusal(self, what: str, error: Exception) -> PfamnetError:
         reason = " ".join(str(error).split())[:200]
@@ -117,9 +138,13 @@ class EsmRuntime(Runtime):
         torch.set_num_threads(1)  # several proteins run at once instead
         self.block = self.network.block
 
-    def run(self, tokens: np.ndarray) -> np.ndarray:
+    def blocks(self, sequence: str) -> Blocks:
+        """What the network says of a protein's blocks."""
+        return Blocks.of(*by_windows(self.run, encode(sequence).astype(np.int64), self.block))
+
+    def run(self, tokens: np.ndarray) -> list[np.ndarray]:
         """Block logits of one window's tokens (L,)."""
         with self.torch.inference_mode():
             batch = self.torch.from_numpy(tokens)[None].to(self.device)
             lengths = self.torch.tensor([len(tokens)], device=self.device)
-            return self.network(batch, lengths)[0].float().cpu().numpy()
+            return [self.network(batch, lengths)[0].float().cpu().numpy()]

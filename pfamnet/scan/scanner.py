@@ -16,7 +16,6 @@ from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
 from ..network.candidates import Proposal, merged, propose, spans
-from ..profiles.long_sequences import windows
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
 from ..records import Record, overlap
@@ -90,20 +89,19 @@ class NetworkCaller:
     def calls(self, record: Record) -> NetworkCalls:
         """What the network says of a protein; nothing if it has no residues."""
         length = len(record.sequence)
-        parts = windows(length, PART, SHARED) if length else []
-        proposals = [self.proposed(record.sequence[start:end]).moved(start) for start, end in parts]
-        proposal = proposals[0] if len(parts) == 1 else merged(proposals)
+        ranges = parts(length) if length else []
+        proposals = [self.proposed(record.sequence[start:end]).moved(start) for start, end in ranges]
+        proposal = proposals[0] if len(ranges) == 1 else merged(proposals)
         return NetworkCalls(proposal, *self.assess(proposal.scores, length))
 
     def proposed(self, sequence: str) -> Proposal:
         """The candidates of a protein, or of a part of a long one."""
-        logits = self.runtime.logits(sequence)
-        return propose(logits, self.block, len(sequence), self.choice.threshold, self.choice.most)
+        blocks = self.runtime.blocks(sequence)
+        return propose(blocks, self.block, len(sequence), self.choice.threshold, self.choice.most)
 
     def view(self, sequence: str, start: int, end: int) -> View:
         """The logits of the blocks that hold a region, seen with the part that it was found in."""
-        parts = [part for part in windows(len(sequence), PART, SHARED) if part[0] <= start and end <= part[1]]
-        left, right = parts[0]
+        left, right = next(part for part in parts(len(sequence)) if part[0] <= start and end <= part[1])
         logits = self.runtime.logits(sequence[left:right])
         return View(logits[(start - left) // self.block : -(-(end - left) // self.block)])
 
@@ -233,6 +231,13 @@ class NetworkHits:
         """The hits of families in a region, whatever their scores."""
         part = record._replace(sequence=record.sequence[start:end])
         return self.placing.search([part], [families])[0] if self.placing else []
+
+
+def parts(length: int) -> list[tuple[int, int]]:
+    """The parts (start, end) of a protein, 0-based half-open, of about equal lengths."""
+    count = max(1, -(-(length - SHARED) // (PART - SHARED)))
+    step = max(1, -(-(length - SHARED) // count))
+    return [(start, min(start + step + SHARED, length)) for start in range(0, count * step, step)]
 
 
 def same_place(one: Sequence[int], other: Sequence[int]) -> bool:

@@ -25,6 +25,7 @@ from pfamnet.build.calibration import (
     usual_threshold,
 )
 from pfamnet.build.work import Threads
+from pfamnet.network.blocks import Blocks
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 30
@@ -39,6 +40,9 @@ class Runtime:
         seed = sum(ord(letter) * 31**i for i, letter in enumerate(sequence[:40])) + len(sequence)
         rng = np.random.default_rng(seed)
         return rng.normal(size=(-(-len(sequence) // 16), FAMILIES + 1)).astype(np.float32)
+
+    def blocks(self, sequence):
+        return Blocks.of(self.logits(sequence))
 
 
 class Knowing(Runtime):

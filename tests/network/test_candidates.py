@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pfamnet.network import candidates
-from pfamnet.network.candidates import CALLED, CHUNK, SPAN, best_blocks, best_runs, merged, propose
+from pfamnet.network.blocks import CHUNK, Blocks
+from pfamnet.network.candidates import CALLED, SPAN, best_blocks, best_runs, merged, propose
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(
@@ -55,6 +56,10 @@ def logits_of(odds):
     return np.concatenate([zero, odds + zero], 1)
 
 
+def proposed(logits, *args, **options):
+    return propose(Blocks.of(logits), *args, **options)
+
+
 def peaks_of(odds):
     odds = odds.astype(float)
     return (odds - np.log(1 + np.exp(odds).sum(1, keepdims=True)) / 2).max(0)
@@ -65,7 +70,7 @@ def test_families_are_proposed_by_their_best_block_and_best_first():
     odds[2:4, 1] = 5, 4
     odds[0, 3] = 6
     odds[5, 0] = 1
-    proposal = propose(logits_of(odds), 16, 90, threshold=0)
+    proposal = proposed(logits_of(odds), 16, 90, threshold=0)
     assert proposal.families.tolist() == [3, 1, 0]
     # the mean of log-odds and log-probability: half the logarithm of all odds is taken off
     assert proposal.peaks == pytest.approx(
@@ -79,7 +84,7 @@ def test_families_are_proposed_by_their_best_block_and_best_first():
 def test_a_proposal_holds_what_passes_and_no_more_than_allowed(odds, threshold, most):
     zeros = np.zeros((7, 1), np.float32)
     logits = np.concatenate([zeros, odds], 1)
-    proposal, peaks = propose(logits, 16, 7 * 16, threshold, most), best_blocks(logits)
+    proposal, (_, peaks) = proposed(logits, 16, 7 * 16, threshold, most), best_blocks(Blocks.of(logits))
     passing = (peaks >= threshold).sum()
     assert len(proposal.families) == min(passing, most)
     assert (np.diff(proposal.peaks) <= 0).all() and (proposal.peaks >= threshold).all()
@@ -93,51 +98,53 @@ def test_a_proposal_holds_what_passes_and_no_more_than_allowed(odds, threshold, 
 
 
 def test_nothing_proposed_is_a_proposal_too():
-    proposal = propose(np.zeros((3, 4)), 16, 48, threshold=1.0)
+    proposal = proposed(np.zeros((3, 4)), 16, 48, threshold=1.0)
     assert proposal.regions.shape == (0, 2) and len(proposal.families) == len(proposal.scores) == 0
 
 
 @pytest.mark.parametrize("blocks, allowed", [(1, 2), (SPAN, 2), (SPAN + 1, 4), (3 * SPAN, 6)])
 def test_a_long_protein_may_have_more_candidates(blocks, allowed):
     logits = np.random.default_rng(0).normal(size=(blocks, 30))
-    assert len(propose(logits, 16, 16 * blocks, most=2).families) == allowed
+    assert len(proposed(logits, 16, 16 * blocks, most=2).families) == allowed
 
 
 def test_runs_are_worked_out_for_a_bounded_number_of_families():
-    proposal = propose(np.random.default_rng(0).normal(size=(4, 1000)), 16, 64)
+    proposal = proposed(np.random.default_rng(0).normal(size=(4, 1000)), 16, 64)
     assert len(proposal.families) == 999 and len(proposal.scores) == len(proposal.regions) == CALLED
 
 
 @given(st.integers(1, 2 * CHUNK + 5), st.integers(0, 3))
 def test_peaks_are_those_of_all_blocks_however_many(blocks, seed):
     logits = np.random.default_rng(seed).normal(size=(blocks, 4)).astype(np.float32)
-    assert best_blocks(logits) == pytest.approx(peaks_of(logits[:, 1:] - logits[:, :1]), abs=1e-5)
+    families, peaks = best_blocks(Blocks.of(logits))
+    assert families.tolist() == [0, 1, 2]
+    assert peaks == pytest.approx(peaks_of(logits[:, 1:] - logits[:, :1]), abs=1e-5)
 
 
 def test_a_block_that_is_surely_of_one_family_proposes_fewer_others():
     """Of two families with the same log-odds, the one in the less certain block goes first."""
     odds = np.array([[9.0, 2, -9], [-9, -9, 2]])
-    assert propose(logits_of(odds), 16, 32).families.tolist() == [0, 2, 1]
+    assert proposed(logits_of(odds), 16, 32).families.tolist() == [0, 2, 1]
 
 
 def test_no_logit_is_too_large():
     logits = np.array([[0, 1e4, -1e4], [1e4, -1e4, 0]], np.float32)
-    assert np.isfinite(best_blocks(logits)).all()
+    assert np.isfinite(best_blocks(Blocks.of(logits))[1]).all()
 
 
-@given(st.floats(-50, 50))
+@given(st.integers(-50, 50))
 def test_only_the_difference_to_class_0_counts(shift):
     odds = np.random.default_rng(1).integers(-8, 8, (5, 6)).astype(float)
     logits = np.concatenate([np.zeros((5, 1)), odds], 1)
-    one, other = propose(logits, 16, 80), propose(logits + shift, 16, 80)
+    one, other = proposed(logits, 16, 80), proposed(logits + shift, 16, 80)
     assert one.scores == pytest.approx(other.scores, abs=1e-9)
 
 
 def test_few_families_at_a_time_have_the_same_runs(monkeypatch):
     logits = np.random.default_rng(3).normal(size=(30, 12)).astype(np.float32)
-    together = propose(logits, 16, 480)
+    together = proposed(logits, 16, 480)
     monkeypatch.setattr(candidates, "CELLS", 60)  # of eleven families two at a time
-    alone = propose(logits, 16, 480)
+    alone = proposed(logits, 16, 480)
     for name in ("families", "peaks", "scores", "regions"):
         np.testing.assert_array_equal(getattr(together, name), getattr(alone, name))
 
@@ -150,3 +157,17 @@ def test_of_parts_each_family_has_its_best_peak_and_its_best_score():
     assert both.scores.tolist() == [9, 7] and both.regions.tolist() == [[0, 16], [116, 132]]
     nothing = merged([])
     assert nothing.families.shape == (0,) and nothing.regions.shape == (0, 2)
+
+
+@given(
+    arrays.arrays(np.uint8, (9, 6), elements=st.integers(0, 255)),
+    st.floats(-90, 20),
+    st.sampled_from([0.25, 0.93135, 3.0]),
+)
+def test_integers_propose_what_their_logits_do(levels, threshold, step):
+    """The level that a family needs in a block is rounded; what is proposed is not."""
+    whole = Blocks(levels, np.zeros(9, np.float32), step, 250.0)
+    counted = Blocks(levels, Blocks.of(whole.logits()).none, step, 250.0)
+    one, other = (propose(blocks, 16, 144, threshold) for blocks in (counted, Blocks.of(whole.logits())))
+    for name in ("families", "peaks", "scores", "regions"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))

@@ -130,6 +130,15 @@ def claimed_output(graph):
     graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 1 << 40
 
 
+def all_classes(graph):
+    graph.graph.node[-1].op_type = "Identity"
+    del graph.graph.node[-1].input[1:], graph.graph.node[-1].attribute[:]
+
+
+def across_blocks(graph):
+    set_attribute(node_of(graph, "LogSoftmax"), "axis", 0)
+
+
 def claimed_between(graph):
     graph.graph.value_info.append(helper.make_tensor_value_info("/Relu_output_0", 1, [1, 16, 1 << 40]))
 
@@ -159,8 +168,10 @@ ATTACKS = {
     before_it_is_made: "not as pfamnet-build writes it",
     other_input: "its input is not 'tokens'",
     two_inputs: "not as pfamnet-build writes it",
-    other_output: "its output is not 'logits'",
-    claimed_output: "its output is of another shape",
+    other_output: "its outputs are not 'levels' and 'none'",
+    claimed_output: "an output has another shape",
+    all_classes: "not one probability for each block",
+    across_blocks: "a softmax",
     claimed_between: "shapes that do not fit each other",
     other_version: "not of operator set 17",
     small_vocabulary: "an embedding",
@@ -198,6 +209,16 @@ def test_every_cut_is_refused(stored, tmp_path):
         (tmp_path / "cut").write_bytes(data[:size])
         with pytest.raises(PfamnetError, match="cannot be opened as a network"):
             read_light_graph(tmp_path / "cut", CONFIG.block, 4)
+
+
+@pytest.mark.parametrize("step", ["nan", "0", "1e30", "-1"])
+def test_logits_without_a_scale_are_refused(step, graph, tmp_path):
+    helper.set_model_props(graph, {"step": step, "zero": "0"})
+    (tmp_path / "light.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(
+        PfamnetError, match="light.onnx: cannot be opened as a network: its logits have no scale"
+    ):
+        LightRuntime(tmp_path / "light.onnx", CONFIG.block, 4)
 
 
 @pytest.mark.parametrize("poison", [np.nan, 3e38])

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, safe_open
 from synthetic import random_sequence
 
+from pfamnet.network.blocks import log_none
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import (
     LONGEST,
@@ -114,11 +115,13 @@ OPERATORS = {
     "Conv": 8,
     "Relu": 8,
     "Add": 3,
-    "Gather": 1,
+    "Gather": 2,
     "AveragePool": 1,
     "MaxPool": 1,
     "Concat": 1,
     "Gemm": 1,
+    "Identity": 1,
+    "LogSoftmax": 1,
 }
 
 
@@ -258,3 +261,12 @@ def test_offsets_are_taken_off_the_logits(folders, tmp_path):
     plain = LightRuntime(folders / "int8" / "light.onnx", 16, 5).logits(sequence)
     difference = (plain - LightRuntime(tmp_path / "light.onnx", 16, 5).logits(sequence)).mean(0)
     assert difference == pytest.approx(offsets, abs=0.4)
+
+
+def test_a_graph_in_integers_gives_its_logits_as_integers(folders):
+    """And the probability of no family, which needs all of them."""
+    sequence = random_sequence(np.random.default_rng(9), 5000)
+    for name, kind in (("plain", np.float32), ("int8", np.uint8)):
+        blocks = LightRuntime(folders / name / "light.onnx", 16).blocks(sequence)
+        assert blocks.levels.dtype == kind and blocks.count == len(blocks.none) == 313
+        assert blocks.none == pytest.approx(log_none(blocks.logits()), abs=1e-4)

@@ -12,6 +12,7 @@ from pfamnet.families import Family
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import NetworkInfo, Sensitivity
+from pfamnet.network.blocks import Blocks
 from pfamnet.network.evalues import Calibration, Tail
 from pfamnet.profiles.files import write_profiles
 from pfamnet.profiles.search import ProfileSearch
@@ -20,7 +21,7 @@ from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
 from pfamnet.scan import scanner
 from pfamnet.scan.opening import ScanOptions, make_scanner
-from pfamnet.scan.scanner import NetworkHits, ProfileSearcher, same_place
+from pfamnet.scan.scanner import PART, SHARED, NetworkHits, ProfileSearcher, parts, same_place
 
 FAMILIES = 6
 BLOCK = 16
@@ -54,6 +55,9 @@ class Network:
         for family, first, last, odds in self.calls:
             logits[first:last, family + 1] = odds
         return logits
+
+    def blocks(self, sequence):
+        return Blocks.of(self.logits(sequence))
 
 
 class Model:
@@ -491,3 +495,15 @@ def test_proteins_together_have_the_hits_that_each_has_alone(profiles, threshold
 
 def unaligned(hit):
     return replace(hit, domains=tuple(replace(domain, alignment=None) for domain in hit.domains))
+
+
+@pytest.mark.parametrize(
+    "length", [1, SHARED, PART, PART + 1, 2 * PART - SHARED, 2 * PART - SHARED + 1, 10**6]
+)
+def test_parts_of_a_long_protein_are_as_few_as_can_be_and_equal(length):
+    found = parts(length)
+    assert found[0][0] == 0 and found[-1][1] == length
+    assert all(one[1] - other[0] == SHARED for one, other in zip(found, found[1:]))
+    lengths = [end - start for start, end in found]
+    assert max(lengths) <= PART and max(lengths) - min(lengths) <= len(found)
+    assert len(found) == 1 or len(found) == -(-(length - SHARED) // (PART - SHARED))
