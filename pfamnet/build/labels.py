@@ -28,7 +28,7 @@ from .inputs import describe, key_text
 from .work import Threads, Work, load_json, save_json
 
 E_VALUE = 0.001  # of families without gathering cutoffs
-PART = 3e11  # residues times match states of a part: about a minute of one core
+PART = 1e12  # residues times match states of a part: about a minute of one core
 TRIAL = 200, 100  # proteins and profiles by which the time is estimated
 
 
@@ -75,7 +75,7 @@ class Labelling:
         search(profiles, Thresholds(Z=self.families))(records)
         took = time.monotonic() - begun
         tried = sum(len(record.sequence) for record in records) * sum(hmm.M for hmm in profiles)
-        return took * residues * self.states / tried / self.threads.cpus
+        return took * residues * self.states / tried / min(self.threads.cpus, len(self.parts))
 
     def table(self, work: Work, rivals: bool = False) -> DomainTable:
         """The domains that are found; `rivals` as of `DomainTable`.
