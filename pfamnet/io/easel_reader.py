@@ -7,10 +7,12 @@ wrong. Bytes that are not UTF-8 are surrogates, as in `records`. It imports noth
 import io
 import json
 import resource
+import signal
 import sys
 
 from pyhmmer.easel import SequenceFile, TextSequence
 
+SECONDS = 120  # of CPU time from one record to the next: a reader that takes more will not end
 MEMORY = 4 << 30  # bytes: what a file claims to hold is not believed beyond that
 
 
@@ -32,8 +34,12 @@ def texts(sequence: TextSequence) -> tuple[str, str, str]:
 
 
 def main(format: str) -> None:
-    put = lambda value: print(json.dumps(value), flush=True)
+    def put(value) -> None:
+        print(json.dumps(value), flush=True)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+
     try:
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # its signal ends the process
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

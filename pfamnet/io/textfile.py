@@ -13,6 +13,7 @@ from typing import BinaryIO
 from ..errors import PfamnetError, reason
 from .compression import CHUNK, MARKS, OTHERS, Corrupt, unpacked
 
+MOST_LINE = 1 << 26  # bytes
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TAR = slice(257, 262), b"ustar"
 
@@ -124,10 +125,15 @@ def numbered_lines(path: str | Path, lenient: bool = False) -> Iterator[tuple[in
 
     Lines end in LF or CR LF. With `lenient`, bytes that are not UTF-8 are kept as surrogates
     (Pfam-A.seed has such among its references).
+
+    Raises:
+        PfamnetError: the file cannot be read, or a line is not UTF-8 or has more than `MOST_LINE` bytes.
     """
-    number = 0
+    number, reader = 0, io.BufferedReader(ChunkFile(file_chunks(path)), CHUNK)
     try:
-        for number, line in enumerate(io.BufferedReader(ChunkFile(file_chunks(path)), CHUNK), 1):
+        for number, line in enumerate(iter(lambda: reader.readline(MOST_LINE + 1), b""), 1):
+            if len(line) > MOST_LINE:
+                raise PfamnetError(f"{path}: line {number}: more than {MOST_LINE >> 20} MiB")
             try:
                 text = line.decode("utf-8", "surrogateescape" if lenient else "strict")
             except UnicodeDecodeError:

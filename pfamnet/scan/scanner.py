@@ -23,6 +23,9 @@ from .evidence import View
 
 UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan searches without a trial
 MOST_SPANS = 4  # a longer protein has no more of them
+# A longer sequence of lower entropy, in bits a residue, is of low complexity: proteins have about 4.2,
+# silk 1.6. HMMER's filters are for such sequences, and without them one profile takes seconds.
+SIMPLE, SHORT = 3.0, 1_000
 RIVALS = 8  # families that compete for one region, at most
 PART, SHARED = 32_768, 2_048  # residues that the network proposes for at once, and that two parts share
 PLACED = 0.3  # fraction of the network's region that an alignment must cover to replace it
@@ -121,6 +124,7 @@ class ProfileSearcher:
 
     In a sensitive scan `engine` has no filters, and `trial` has: the first `UNFILTERED` candidates
     of each span of blocks (of `block` residues) are searched at once, others if the trial finds a hit.
+    In a sequence of low complexity all wait for the trial.
     """
 
     def __init__(self, engine: ProfileSearch, trial: ProfileSearch | None = None, block: int = 1):
@@ -132,6 +136,7 @@ class ProfileSearcher:
         if self.trial is not None:
             blocks = [-(-len(record.sequence) // self.block) for record in records]
             first = [UNFILTERED * min(spans(count), MOST_SPANS) for count in blocks]
+            first = [0 if is_simple(record.sequence) else n for record, n in zip(records, first)]
             tried = self.trial.search(records, [some[n:] for some, n in zip(candidates, first)])
             found = ([hit.family for hit in hits] for hits in tried)
             candidates = [some[:n] + more for some, n, more in zip(candidates, first, found)]
@@ -238,6 +243,15 @@ def parts(length: int) -> list[tuple[int, int]]:
     count = max(1, -(-(length - SHARED) // (PART - SHARED)))
     step = max(1, -(-(length - SHARED) // count))
     return [(start, min(start + step + SHARED, length)) for start in range(0, count * step, step)]
+
+
+def is_simple(sequence: str) -> bool:
+    """Whether a sequence is of low complexity, and long enough for that to matter."""
+    if len(sequence) < SHORT:
+        return False
+    counts = np.bincount(np.frombuffer(sequence.encode("ascii"), np.uint8))
+    fractions = counts[counts > 0] / len(sequence)
+    return bool(-(fractions * np.log2(fractions)).sum() < SIMPLE)
 
 
 def same_place(one: Sequence[int], other: Sequence[int]) -> bool:

@@ -1,5 +1,6 @@
 """Builds from one end to the other: killed and resumed, refused, and with odd train sets."""
 
+import io
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import synthetic
 import torch
-from conftest import ESM_OPTIONS, build, environment, program, refused, start_build
+from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
 from safetensors.torch import load_file
 from small_build import make_small
 from trainings import step_of
@@ -448,6 +449,34 @@ def test_profiles_that_are_given_are_taken_as_they_are(quick, tmp_path):
         hmm = hmms[family.accession]
         assert model.store.hmm(index) == hmm
         assert family.ga == tuple(hmm.cutoffs.gathering) and family.name == hmm.name
+
+
+def test_bytes_of_latin_1_in_profiles_are_kept_and_any_seed_of_64_bits_is_taken(quick, tmp_path):
+    from pfamnet.profiles.files import emit_sequences, read_hmms
+
+    hmms, text = list(itertools.islice(read_hmms(DATA / "golden.hmm.gz"), 2)), io.BytesIO()
+    for hmm in hmms:
+        hmm.write(text)
+    odd = text.getvalue().replace(b"NAME  " + hmms[0].name.encode(), b"NAME  caf\xe9", 1)
+    odd = odd.replace(b"DESC  " + hmms[1].description.encode(), b"DESC  of B\xfctschli", 1)
+    (tmp_path / "latin.hmm").write_bytes(odd)
+    drawn = [(hmm.accession, emit_sequences(hmm, 5, 1)) for hmm in hmms]
+    records = [(f"{i} {accession}", some[i]) for accession, some in drawn for i in range(5)]
+    (tmp_path / "d.fa").write_text(synthetic.fasta(records))
+    status, said = quick("--hmm", tmp_path / "latin.hmm", "--seed", 2**64 - 1, tmp_path / "d.fa")
+    assert status == 0, said
+    model = open_model(tmp_path / "made")
+    assert {"caf\udce9", hmms[1].name} == {family.name for family in model.families}
+    assert "of B\udcfctschli" in [family.description for family in model.families]
+    (tmp_path / "q.fa").write_text(f">q\n{drawn[0][1][0]}\n")
+    table = scan("--header", tmp_path / "made", tmp_path / "q.fa", text=False).stdout
+    assert table.splitlines()[1].startswith(b"caf\xe9\t")
+
+
+@pytest.mark.parametrize("seed", (-1, 2**64, "9" * 23, "x"))
+def test_a_seed_of_more_bits_is_one_line(quick, labelled, tmp_path, seed):
+    assert "seed" in one_line(quick("--seed", seed, labelled), status=2)
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_family_without_rows_is_learnt_from_its_profile(quick, tmp_path):

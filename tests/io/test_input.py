@@ -11,6 +11,8 @@ from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
+from pfamnet.errors import PfamnetError
+from pfamnet.io import textfile
 
 KINASE = golden.record("P15056").sequence
 LONG = "n" * 1000
@@ -153,3 +155,14 @@ def test_many_tiny_ones(tmp_path, capfdbinary):
     assert len(rows(capfdbinary.readouterr().out)) >= 2
     with open(tmp_path / "all", "rb") as lines:
         assert sum(1 for _ in lines) == 4_001
+
+
+@pytest.mark.parametrize("pack", (bytes, gzip.compress))
+def test_a_line_without_end_is_not_read_to_its_end(pack, tmp_path, monkeypatch):
+    monkeypatch.setattr(textfile, "MOST_LINE", 1 << 20)
+    path = tmp_path / "table.tsv"
+    path.write_bytes(pack(b"accession\n" + bytes((1 << 20) - 1) + b"\n"))
+    assert [number for number, _ in textfile.numbered_lines(path)] == [1, 2]
+    path.write_bytes(pack(b"accession\n" + bytes(1 << 22)))
+    with pytest.raises(PfamnetError, match="table.tsv: line 2: more than 1 MiB"):
+        list(textfile.numbered_lines(path))

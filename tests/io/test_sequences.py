@@ -11,6 +11,7 @@ import pytest
 from scanning import LIBRARY, hmmscan, rows, scan_here, start
 
 from pfamnet.errors import PfamnetError
+from pfamnet.io import easel
 from pfamnet.io.sequences import no_nucleotides, read_sequences, sniff
 from pfamnet.records import Record
 
@@ -234,4 +235,24 @@ def test_a_reader_that_dies_does_so_alone(monkeypatch, tmp_path):
     records = read_sequences("-", "embl", io.BytesIO(b"ID   "))
     assert next(records).sequence == "ACDE"
     with pytest.raises(PfamnetError, match="^-: record 2: not embl: Easel, which reads it, crashed$"):
+        next(records)
+
+
+def test_a_reader_that_does_not_end_is_ended(monkeypatch, tmp_path):
+    """By the time that it works, not by the time that its input takes to come."""
+    script = tmp_path / "reader.py"
+    code = easel._READER.read_text().replace("SECONDS = 120", "SECONDS = 0.2")
+    code = code.replace("for sequence in reader:", "for sequence in forever(reader):")
+    forever = """
+def forever(reader):
+    yield next(reader)
+    while True:
+        pass
+
+"""
+    script.write_text(code.replace("def main(", f"{forever}\ndef main("))
+    monkeypatch.setattr(easel, "_READER", script)
+    records = read_sequences("-", "embl", io.BytesIO(written("embl")))
+    assert next(records).name == "P15056_X"
+    with pytest.raises(PfamnetError, match="record 2: not embl: Easel, which reads it, crashed"):
         next(records)

@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
+import golden
 import numpy as np
 import pytest
 import synthetic
@@ -21,7 +23,7 @@ from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
 from pfamnet.scan import scanner
 from pfamnet.scan.opening import ScanOptions, make_scanner
-from pfamnet.scan.scanner import PART, SHARED, NetworkHits, ProfileSearcher, parts, same_place
+from pfamnet.scan.scanner import PART, SHARED, NetworkHits, ProfileSearcher, is_simple, parts, same_place
 
 FAMILIES = 6
 BLOCK = 16
@@ -409,6 +411,32 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
     (filtered,) = scan(both, calls, "sensitive")
     (straight,) = scan(both, [(4, 12, 14, 3.5)], "sensitive")
     assert filtered == straight
+
+
+class Engine:
+    """Notes the families that it is asked for; finds only the last one of each sequence."""
+
+    def __init__(self):
+        self.asked = []
+
+    def search(self, records, candidates):
+        self.asked.append([list(some) for some in candidates])
+        return [[SimpleNamespace(family=some[-1])] if some else [] for some in candidates]
+
+
+def test_in_low_complexity_no_candidate_is_spared_the_filters():
+    engine, trial = Engine(), Engine()
+    few = SimpleNamespace(families=np.arange(20))
+    ordinary = golden.record("P06213")
+    simple = ordinary._replace(sequence="EKEEK" * 300)
+    ProfileSearcher(engine, trial, 16).search([ordinary, simple], [few, few])
+    assert trial.asked == [[[*range(32, 20)], [*range(20)]]] and engine.asked == [[[*range(20)], [19]]]
+
+
+def test_silk_is_simple_and_short_or_ordinary_sequences_are_not():
+    assert is_simple("GAGAGS" * 200) and is_simple("A" * 1000)
+    assert not is_simple("A" * 999) and not is_simple("")
+    assert not any(is_simple(record.sequence) for record in golden.records())
 
 
 @pytest.mark.parametrize(
