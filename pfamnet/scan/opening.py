@@ -52,7 +52,7 @@ def open_any(path: Path, warn: Callable[[str], None]) -> Model:
         with stopping_in_order():  # a partial download is removed
             return open_model(*fetch_model(str(path), warn))
     database = find_database(path)
-    return open_model(path) if database is None else open_database(database, warn)
+    return open_model(path) if database is None else open_database(database, warn, path.name)
 
 
 def needs_network(options: ScanOptions) -> bool:
