@@ -186,13 +186,15 @@ def run(command: Sequence, variables: dict | None = None, first_row: bool = Fals
 
 
 class Peak:
-    """The peak memory of a process, read while it runs.
+    """The peak memory of a process and of its worker processes, read while it runs.
 
-    wait4 cannot report less than this process had when it started the other.
+    wait4 cannot report less than this process had when it started the other. What processes share
+    counts once.
     """
 
     def __init__(self, pid: int):
         self.status, self.kib = Path(f"/proc/{pid}/status"), 0
+        self.children = Path(f"/proc/{pid}/task/{pid}/children")
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.thread.start()
 
@@ -205,12 +207,25 @@ class Peak:
             held = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
             if not held:  # the process has ended
                 return
-            self.kib = max(self.kib, *held)
+            self.kib = max(self.kib, *held, self.together())
             time.sleep(0.02)
+
+    def together(self) -> int:
+        """What the process and its workers hold now, 0 if it has none."""
+        with contextlib.suppress(OSError):
+            if workers := self.children.read_text().split():
+                return sum(map(proportional, [self.status.parent.name, *workers]))
+        return 0
 
     def mib(self) -> float:
         self.thread.join()
         return round(self.kib / 1024, 1)
+
+
+def proportional(pid: str) -> int:
+    """The memory of a process in KiB, of shared pages its part."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def write_fasta(records: Iterable, path: Path) -> Path:

@@ -25,7 +25,7 @@ def with_candidates(model: Model, candidates: int, path: Path) -> Model:
     """The same model with so many candidates per 1,024 residues at most, and no threshold."""
     light = model.description["networks"]["light"]
     sensitivities = {
-        name: mode | {"candidates": candidates, "most": candidates, "threshold": -1e30}
+        name: mode | {"candidates": candidates, "most": candidates, "passing": candidates, "threshold": -1e30}
         for name, mode in light["sensitivities"].items()
     }
     with ModelWriter(path) as writer:

@@ -8,8 +8,9 @@ Complete commands, start-up included, with default thresholds:
 
 The parts: `families` varies the number of families (beyond the model's own they are padding, see
 models.py), `modes` compares exact, hybrid and auto with hmmsearch, in turns, `lengths` varies the
-length of the proteins, `files` the size of the file, `startup` scans one protein. The peak memory
-is the program's own, without its worker processes.
+length of the proteins, `files` the size of the file, `startup` scans one protein, `cores` compares
+one core with all of `--cpu`, and `memory` has the largest peaks: many proteins, a long one, and many
+families with workers.
 
     python benchmarks/speed.py --model DIR --proteins FASTA --cpu 2 --out FILE
 
@@ -17,6 +18,7 @@ Slow programs get fewer proteins, the first ones of the same file.
 """
 
 import itertools
+import random
 import shutil
 import statistics
 import sys
@@ -42,7 +44,8 @@ from models import with_families
 
 from pfamnet.io.fasta import read_fasta
 
-PARTS = ("modes", "families", "lengths", "files", "startup")
+PARTS = ("modes", "families", "lengths", "files", "startup", "cores", "memory")
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 PYHMMER = ("pyhmmer hmmsearch", "pyhmmer hmmscan")
 MODES = ("profiles", "hybrid", "auto")
 # comparisons (proteins x families) that a program gets at most
@@ -75,8 +78,28 @@ def numbers(_, __, text: str) -> list[int]:
 @click.option("--residues", default=400_000, show_default=True, help="residues of the proteins of one length")
 @click.option("--files", default="1,10,100,1000,10000", show_default=True, callback=numbers, help="proteins")
 @click.option("--runs", default=11, show_default=True, help="runs of each command that starts up")
+@click.option("--many", default=100_000, show_default=True, help="proteins of the largest file, for memory")
+@click.option("--longest", default=2_000_000, show_default=True, help="residues of the longest protein")
+@click.option("--most", default=25_000, show_default=True, help="families of the largest model, for memory")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, cpu, parts, families, count, some, turns, lengths, residues, files, runs, out):
+def main(
+    model_path,
+    proteins,
+    cpu,
+    parts,
+    families,
+    count,
+    some,
+    turns,
+    lengths,
+    residues,
+    files,
+    runs,
+    many,
+    longest,
+    most,
+    out,
+):
     """Time pfamnet-scan and its opponents."""
     model, records = read_model(model_path), list(read_fasta(proteins))
     result = {
@@ -97,6 +120,10 @@ def main(model_path, proteins, cpu, parts, families, count, some, turns, lengths
             result["files"] = [race.file(model, records, size) for size in files]
         if "startup" in parts:
             result["commands"] = race.startup(model, records[:1], runs)
+        if "cores" in parts:
+            result["cores"] = race.cores(model, records[:count], turns)
+        if "memory" in parts:
+            result["memory"] = race.memory(model, records, some, many, longest, most)
     save(result | {"tables": tables(result)}, out)
 
 
@@ -151,9 +178,9 @@ class Race:
             for name in ("default", "fast")
         }
 
-    def scan(self, model, query, *options) -> list:
+    def scan(self, model, query, *options, cpu=None) -> list:
         table = ["-o", "/dev/null", "--domtblout", self.folder / "ours"]
-        return [*program("pfamnet-scan"), *options, "--cpu", self.cpu, *table, model.path, query]
+        return [*program("pfamnet-scan"), *options, "--cpu", cpu or self.cpu, *table, model.path, query]
 
     def opponents(self, model, number, records, names=tuple(BUDGET)) -> dict:
         pressed, out, rows = model.press(self.folder), self.folder / "theirs", {}
@@ -180,16 +207,49 @@ class Race:
         return {"length": length, "programs": rows | self.opponents(model, 1, some, PYHMMER[:1])}
 
     def file(self, model, records, size) -> dict:
-        """A file of so many proteins, under new names when they come again."""
-        some = [
-            record._replace(name=f"{record.name}_{i}")
-            for i, record in zip(range(size), itertools.cycle(records))
-        ]
+        """A file of so many proteins."""
+        some = self.numbered(records, size)
         command = [*program("pfamnet-scan"), "--cpu", self.cpu, model.path, self.fasta(some)]
         return {
             "proteins": size,
             "programs": {"pfamnet-scan default": self.timed(command, some, first_row=True)},
         }
+
+    def cores(self, model, records, turns) -> list[dict]:
+        """One core and several, in turns; of each the fastest run counts."""
+        query, rows = self.fasta(records), []
+        for mode in MODES[:2]:
+            taken = {1: [], self.cpu: []}
+            for cpu in [*taken] * turns:
+                command = self.scan(model, query, "--mode", mode, cpu=cpu)
+                taken[cpu].append(self.timed(command, records))
+            least = {cpu: min(costs, key=lambda cost: cost["wall_s"]) for cpu, costs in taken.items()}
+            gain = round(least[1]["wall_s"] / least[self.cpu]["wall_s"], 2)
+            rows += [{"mode": mode, "cores": cpu, "gain": gain, **cost} for cpu, cost in least.items()]
+        return rows
+
+    def memory(self, model, records, some, many, longest, most) -> list[dict]:
+        """The largest peaks."""
+        long = [
+            records[0]._replace(name="long", sequence="".join(random.Random(9).choices(LETTERS, k=longest)))
+        ]
+        cases = {
+            f"{many:,} proteins": (model, self.numbered(records, many), ()),
+            f"a protein of {longest:,} residues": (model, long, ()),
+            f"{most:,} families, every profile": (None, records[:some], ("--mode", "profiles")),
+        }
+        rows = []
+        for what, (used, proteins, options) in cases.items():
+            used = used or with_families(model, most, self.folder / "most")
+            cost = self.timed(self.scan(used, self.fasta(proteins), *options), proteins)
+            rows.append({"what": what, **cost})
+        shutil.rmtree(self.folder / "most")
+        return rows
+
+    def numbered(self, records, size) -> list:
+        """So many proteins, under new names when they come again."""
+        cycle = zip(range(size), itertools.cycle(records))
+        return [record._replace(name=f"{record.name}_{i}") for i, record in cycle]
 
     def startup(self, model, records, runs) -> dict:
         """One protein; the commands take turns, so that a busy machine is fair to all."""
@@ -277,6 +337,15 @@ def tables(result: dict) -> dict[str, str]:
         ]
         header = ["proteins in the file", *COSTS, "first row after s", "proteins/s"]
         made["speed-files"] = markdown(header, rows, result)
+    if "cores" in result:
+        rows = [
+            [row["mode"], row["cores"], *costs(row), f"{row['gain']:.2f}" if row["cores"] > 1 else ""]
+            for row in result["cores"]
+        ]
+        made["speed-cores"] = markdown(["mode", "cores", *COSTS, "times one core"], rows, result)
+    if "memory" in result:
+        rows = [[row["what"], row["proteins"], *costs(row)] for row in result["memory"]]
+        made["speed-memory"] = markdown(["what", "proteins", *COSTS], rows, result)
     if "commands" in result:
         names = ("wall_s", "wall_least_s", "wall_most_s", "cpu_s")
         rows = [

@@ -95,7 +95,14 @@ def choose_sensitivities(
             if wanted < 1:  # a threshold that keeps every validation domain says little of other domains
                 threshold = max(threshold, recall_threshold(ranks, peaks, MOST * mean, wanted))
         chosen[name] = {"candidates": mean, "most": MOST * mean, "recall": wanted, "threshold": threshold}
+        chosen[name]["passing"] = round(mean_passing(all_peaks, threshold, MOST * mean), 1)
     return chosen
+
+
+def mean_passing(all_peaks: Peaks, threshold: float, most: int) -> float:
+    """The candidates of a span that pass a threshold, on average."""
+    passing = [min(int((peaks >= threshold).sum()), most * count) for count, peaks in all_peaks]
+    return sum(passing) / sum(count for count, _ in all_peaks)
 
 
 def usual_threshold(all_peaks: Peaks, mean: int) -> float:

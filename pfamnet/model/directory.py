@@ -45,13 +45,15 @@ class Sensitivity:
     """How a sensitivity selects candidates, the families whose profiles are searched."""
 
     threshold: float  # peak that a family needs to be a candidate
-    candidates: int  # mean number for a span of blocks, on the validation set
+    candidates: int  # mean number for a span of blocks, at most
     most: int  # largest number for a span
+    passing: float  # mean number for a span on the validation set
 
     @classmethod
     def from_json(cls, fields: dict) -> Sensitivity:
         """Raises KeyError, TypeError or ValueError if a scan cannot use `fields`."""
-        found = cls(float(fields["threshold"]), int(fields["candidates"]), int(fields["most"]))
+        counts = int(fields["candidates"]), int(fields["most"])
+        found = cls(float(fields["threshold"]), *counts, float(fields["passing"]))
         if math.isnan(found.threshold) or min(found.candidates, found.most) < 1:
             raise ValueError("not a sensitivity")
         return found

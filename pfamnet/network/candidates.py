@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .blocks import CHUNK, Blocks
+from .blocks import Blocks
 
 CALLED = 64  # families per span whose scores are computed
 SPAN = 64  # blocks; a protein of several spans may have several times as many candidates
@@ -91,17 +91,13 @@ def merged(parts: Sequence[Proposal]) -> Proposal:
 
 def best_blocks(blocks: Blocks, threshold: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
     """The families (m,) whose peak reaches a threshold, ascending, and their peaks (m,)."""
-    levels = blocks.levels
-    # the level that a family needs in each block, rounded down, so that levels need no conversion
-    least = np.floor(levels[:, 0] + (threshold - blocks.none.astype(float) / 2) / blocks.step)
-    info = np.iinfo(levels.dtype) if levels.dtype == np.uint8 else np.finfo(levels.dtype)
-    least = np.clip(least, info.min, info.max).astype(levels.dtype)[:, None]
-    likely = np.zeros(levels.shape[1], bool)
-    for start in range(0, len(levels), CHUNK):
-        part = slice(start, start + CHUNK)
-        likely |= (levels[part] >= least[part]).any(0)
-    families = np.flatnonzero(likely[1:])
-    half = blocks.none[:, None] / 2
+    levels, half = blocks.levels, blocks.none / 2
+    # a little less than the level that a family needs in each block: most need no look at their log-odds
+    least = levels[:, 0] + (threshold - half) / np.float32(blocks.step) - np.float32(0.5)
+    if levels.dtype == np.uint8:
+        least = np.minimum(np.maximum(least, 0), 255).astype(np.uint8)
+    families = np.flatnonzero((levels >= least[:, None]).any(0)[1:])
+    half = half[:, None]
     [peaks] = by_few(lambda part: ((blocks.odds(part) + half).max(0),), families, blocks.count)
     passed = peaks >= threshold
     return families[passed], peaks[passed]

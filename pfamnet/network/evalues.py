@@ -8,6 +8,7 @@ alignment scores (Karlin & Altschul 1990). P is for one family on one protein; t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,9 +42,14 @@ class Tail:
         if not sound:
             raise ValueError("no tail")
 
+    @cached_property
+    def known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Scores, and natural logarithms of their P-values."""
+        return np.array(self.scores), np.array(self.log_p)
+
     def at(self, scores: np.ndarray) -> np.ndarray:
         """Natural logarithms of the P-values of scores on proteins of this length; may exceed 0."""
-        inside = np.interp(scores, self.scores, self.log_p)
+        inside = np.interp(scores, *self.known)
         beyond = np.maximum(scores - self.scores[-1], 0) / self.scale
         first_scale = self.scale
         if len(self.scores) > 1:
@@ -85,10 +91,14 @@ class Calibration:
         if not lengths or any(a >= b for a, b in zip(lengths, lengths[1:])):
             raise ValueError("no calibration")
 
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Logarithms of the tails' lengths."""
+        return np.log([tail.residues for tail in self.tails])
+
     def log_p(self, scores: np.ndarray, length: int) -> np.ndarray:
         """Natural logarithm of the P-value of scores on a protein of `length` residues."""
-        scores = np.asarray(scores, float)
-        places = np.log([tail.residues for tail in self.tails])
+        scores, places = np.asarray(scores, float), self.places
         place = np.log(max(length, 1))
         where = np.interp(place, places, np.arange(len(places)))
         low = int(where)

@@ -22,7 +22,7 @@ from .top import TopScanner
 
 # What a candidate and what the light network cost, counted in profiles where every one is searched
 # (`benchmarks/speed.py --part modes`). A profile costs less the more sequences it meets at once.
-CANDIDATE, NETWORK = 1.6, 580
+CANDIDATE, NETWORK = 2.3, 540
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def open_any(path: Path, warn: Callable[[str], None]) -> Model:
         with stopping_in_order():  # a partial download is removed
             return open_model(*fetch_model(str(path), warn))
     database = find_database(path)
-    return open_model(path) if database is None else open_database(database, warn)
+    return open_model(path) if database is None else open_database(database, warn, path.name)
 
 
 def needs_network(options: ScanOptions) -> bool:
@@ -86,8 +86,8 @@ def network_of(model: Model, options: ScanOptions) -> str | None:
 
 def saves_nothing(model: Model, network: str, sensitivity: str, count: int | None = None) -> bool:
     """Whether searching a network's candidates takes as long as searching every profile, or `count`."""
-    candidates = model.networks[network].sensitivities[sensitivity].candidates
-    return (len(model.families) if count is None else count) <= CANDIDATE * candidates + NETWORK
+    passing = model.networks[network].sensitivities[sensitivity].passing
+    return (len(model.families) if count is None else count) <= CANDIDATE * passing + NETWORK
 
 
 def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):

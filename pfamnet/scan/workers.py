@@ -14,9 +14,9 @@ from itertools import chain, repeat
 
 from ..records import Record
 
-AHEAD = 512  # records under way for each thread
-MOST = 256  # records that a thread takes at once
-RESIDUES = 131_072  # and no more of them than have this many residues, but at least one
+AHEAD = 1_024  # records under way for each thread
+MOST = 512  # records that a thread takes at once
+RESIDUES = 262_144  # and no more of them than have this many residues, but at least one
 HELD = 16_777_216  # residues under way, unless one record has more
 
 

@@ -279,12 +279,14 @@ def test_more_effort_tries_more():
     assert [mode["candidates"] for mode in (fast, default, sensitive)] == [8, 16, 64]
     assert all(mode["most"] == MOST * mode["candidates"] for mode in chosen.values())
     assert fast["threshold"] > default["threshold"] > sensitive["threshold"]
+    assert fast["passing"] <= 8 and fast["passing"] < default["passing"] <= 16 and sensitive["passing"] <= 64
     assert fast["recall"] == pytest.approx(0.97) and sensitive["recall"] == 1.0
 
 
 def test_where_fewer_are_enough_for_the_recall_fewer_are_tried():
     ranks, peaks = np.zeros(50), np.full(50, 99.0)
-    assert choose_sensitivities(ranks, peaks, some_peaks(2), 16, 0.99)["default"]["threshold"] == 99.0
+    chosen = choose_sensitivities(ranks, peaks, some_peaks(2), 16, 0.99)["default"]
+    assert chosen["threshold"] == 99.0 and chosen["passing"] == 0
 
 
 def test_a_model_of_few_families_tries_them_all():

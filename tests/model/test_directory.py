@@ -214,12 +214,13 @@ UNSOUND = {"residues": 0.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
         {"block": 24},
         {
             "sensitivities": dict.fromkeys(
-                ("fast", "default", "sensitive"), {"threshold": float("nan"), "candidates": 9}
+                ("fast", "default", "sensitive"),
+                {"threshold": float("nan"), "candidates": 9, "most": 9, "passing": 9},
             )
         },
         {
             "sensitivities": dict.fromkeys(
-                ("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0}
+                ("fast", "default", "sensitive"), {"threshold": 0.0, "candidates": 0, "most": 9, "passing": 9}
             )
         },
     ),

@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import lzma
+import os
+import re
 
 import golden
 import pytest
@@ -11,8 +13,9 @@ from scanning import LIBRARY, records, scan_here
 
 from pfamnet.errors import PfamnetError
 from pfamnet.model.directory import open_model
-from pfamnet.model.hmm_database import open_database
+from pfamnet.model.hmm_database import find_database, open_database
 from pfamnet.profiles.files import read_hmms, write_profiles
+from pfamnet.scan.opening import open_any
 
 
 @pytest.fixture
@@ -27,7 +30,18 @@ def folder(tmp_path, monkeypatch):
 
 def test_an_empty_flat_file_beside_a_pressed_one(folder):
     (folder / "db" / "pf.hmm").write_bytes(b"")
-    assert scan_here("-o", "/dev/null", "db/pf.hmm", "x.fa") == 0
+    assert scan_here("-o", "out", "--report", "text", "db/pf.hmm", "x.fa") == 0
+    # as hmmscan names it
+    assert re.search(rb"\n# target HMM database: +pf.hmm\n", (folder / "out").read_bytes())
+
+
+def test_what_hmmpress_wrote_is_read_unless_the_flat_file_is_newer(folder):
+    flat, pressed = folder / "db" / "pf.hmm", folder / "db" / "pf.hmm.h3m"
+    flat.write_bytes(gzip.decompress(LIBRARY.read_bytes()))
+    for seconds, read in ((-1, pressed), (0, pressed), (1, flat)):
+        os.utime(flat, ns=(0, pressed.stat().st_mtime_ns + seconds * 10**9))
+        assert find_database(flat) == read
+        assert open_any(flat, print).name == "pf.hmm"
 
 
 def test_directories_of_PFAMDB(folder, monkeypatch, capfd):

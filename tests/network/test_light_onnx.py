@@ -267,6 +267,6 @@ def test_a_graph_in_integers_gives_its_logits_as_integers(folders):
     """And the probability of no family, which needs all of them."""
     sequence = random_sequence(np.random.default_rng(9), 5000)
     for name, kind in (("plain", np.float32), ("int8", np.uint8)):
-        blocks = LightRuntime(folders / name / "light.onnx", 16).blocks(sequence)
+        blocks = LightRuntime(folders / name / "light.onnx", 16, 5).blocks(sequence)
         assert blocks.levels.dtype == kind and blocks.count == len(blocks.none) == 313
         assert blocks.none == pytest.approx(log_none(blocks.logits()), abs=1e-4)

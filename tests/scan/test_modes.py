@@ -63,10 +63,10 @@ def test_auto_searches_every_profile_where_the_network_saves_no_time(model, capf
 
 
 @pytest.mark.parametrize(
-    ("families", "candidates", "mode"), [(3, 512, "profiles"), (1399, 512, "profiles"), (1400, 512, "hybrid")]
+    ("families", "passing", "mode"), [(3, 500, "profiles"), (1690, 500, "profiles"), (1691, 500, "hybrid")]
 )
-def test_what_auto_is_depends_on_candidates_and_families(families, candidates, mode):
-    sensitivity = Sensitivity(-5.0, candidates, 2 * candidates)
+def test_what_auto_is_depends_on_candidates_and_families(families, passing, mode):
+    sensitivity = Sensitivity(-5.0, 512, 1024, passing)
     info = NetworkInfo(16, dict.fromkeys(SENSITIVITIES, sensitivity), None)
     model = Model(None, [None] * families, None, {"light": info}, {})
     assert mode_of(model, ScanOptions()) == mode

@@ -37,9 +37,9 @@ def peak(odds):
 
 
 SENSITIVITIES = {
-    "fast": Sensitivity(peak(3.0), 1, 1),
-    "default": Sensitivity(peak(2.0), 2, 4),
-    "sensitive": Sensitivity(peak(1.0), 6, 6),
+    "fast": Sensitivity(peak(3.0), 1, 1, 1.0),
+    "default": Sensitivity(peak(2.0), 2, 4, 2.0),
+    "sensitive": Sensitivity(peak(1.0), 6, 6, 6.0),
 }
 
 
