@@ -21,6 +21,7 @@ setup(
     packages=[*find_packages(include=["pfamnet", "pfamnet.*"]), "pfamnet.data"],
     package_dir={"pfamnet": "pfamnet", "pfamnet.data": "data"},
     package_data={
+        "pfamnet": ["py.typed"],
         "pfamnet.build": ["*.md"],
         "pfamnet.output": ["page/*"],
         "pfamnet.data": ["*", "*/*", "*/*/*"],

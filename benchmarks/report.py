@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 import click
-from common import ROOT
+from common import ROOT, wilson
 
 BLOCK = re.compile(r"(<!-- table:([\w-]+)(?: ([\w.]+))? -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
 RESULTS, FIGURES = ROOT / "benchmarks/results", ROOT / "benchmarks/figures"
@@ -112,14 +112,17 @@ def draw(results: dict[str, list[dict]], folder: Path) -> None:
     from matplotlib import pyplot
 
     matplotlib.use("Agg")
+    colours = [*matplotlib.colormaps["tab10"].colors, "#000000"]
     matplotlib.rcParams |= {
         "svg.hashsalt": "pfamnet",  # the same bytes each time
+        "font.size": 11,
         "axes.grid": True,
-        "grid.color": "#eee",
-        "legend.frameon": False,
-        "legend.fontsize": 8,
-        "figure.constrained_layout.use": True,
-        "axes.prop_cycle": matplotlib.cycler(color=matplotlib.colormaps["tab20"].colors),
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 11,
+        "grid.color": "#e6e6e6",
+        "axes.prop_cycle": matplotlib.cycler(color=colours),
     }
     folder.mkdir(exist_ok=True)
     for name, (kind, key, panel) in PANELS.items():
@@ -129,33 +132,64 @@ def draw(results: dict[str, list[dict]], folder: Path) -> None:
         found = next(filter(None, having), None)
         if not found:
             continue
-        figure, axes = pyplot.subplots(
-            1, len(found), figsize=(2.2 + 4.2 * len(found), 4.4), squeeze=False, sharey=True
+        # as wide as a page of text, so that it is not made smaller
+        figure, axes = pyplot.subplots(len(found), 1, figsize=(8.4, 4.1 * len(found)), squeeze=False)
+        figure.subplots_adjust(
+            left=0.12, right=0.67, hspace=0.36, top=1 - 0.4 / (4.1 * len(found)), bottom=0.13
         )
-        for place, result in zip(axes[0], found):
-            panel(place, result)
-            place.set_title(result.get("split", ""))
-            place.label_outer()
-        named = {}
-        for place in axes[0]:
-            named |= dict(zip(*reversed(place.get_legend_handles_labels())))
-        figure.legend(named.values(), named, loc="outside lower center", ncols=2 * len(found))
+        for place, result in zip(axes[:, 0], found):
+            lines = panel(place, result)
+            if result.get("split"):
+                place.set_title(f"{result['split']}: {place.get_title(loc='left')}", loc="left")
+            name_lines(place, lines)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         pyplot.close(figure)
         print(f"{name}.svg")
+
+
+def name_lines(axes, lines: dict) -> None:
+    """Write the name of each line to the right of where it ends, in its colour, none over another."""
+    least = 0.062  # of the height of the axes
+    axes.figure.canvas.draw()
+    ends = []
+    for name, line in lines.items():
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform(line.get_xydata()[-1]))
+        ends.append([min(max(up, 0), 1), across, name, line.get_color()])
+    ends.sort(key=lambda end: end[0])
+    places = [end[0] for end in ends]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + least)
+    over = max(0, places[-1] - 1) if places else 0
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i] - over if i == len(places) - 1 else places[i], 1)
+        if i + 1 < len(places):
+            places[i] = min(places[i], places[i + 1] - least)
+    for place, (up, across, name, colour) in zip(places, ends):
+        axes.plot(
+            [across, 1.02, 1.05],
+            [up, place, place],
+            transform=axes.transAxes,
+            color=colour,
+            lw=0.7,
+            clip_on=False,
+        )
+        axes.text(1.06, place, name, transform=axes.transAxes, color=colour, va="center", fontsize=10)
 
 
 def speed_by(key, measure, across, up):
     """A measure of each program against the number of families, or the length of the proteins."""
 
     def panel(axes, result):
-        points = {}
+        points, lines = {}, {}
         for level in result[key]:
             for name, row in level["programs"].items():
                 points.setdefault(name, []).append((level.get("length", level.get("families")), measure(row)))
         for name, some in points.items():
-            axes.loglog(*zip(*some), "o-", label=name, markersize=4)
+            (lines[name],) = axes.loglog(*zip(*some), "o-", markersize=4)
+        counts = {row["proteins"] for level in result[key] for row in level["programs"].values()}
         axes.set(xlabel=across, ylabel=up)
+        axes.set_title(f"one run of {min(counts):,} to {max(counts):,} proteins a point", loc="left")
+        return lines
 
     return panel
 
@@ -163,48 +197,91 @@ def speed_by(key, measure, across, up):
 def recall_speed(axes, result):
     """Fraction found against speed, a point for each number of candidates."""
     points = [(row["residues_per_s"], row["identical"]["percent"]) for row in result["curve"]]
-    axes.semilogx(*zip(*points), "o-", markersize=4, label="pfamnet, by candidates per 1,024 residues")
+    (line,) = axes.semilogx(*zip(*points), "o-", markersize=4)
+    intervals(axes, points, [row["identical"] for row in result["curve"]], line)
     for row, point in zip(result["curve"], points):
-        axes.annotate(f"{row['candidates']:,}", point, xytext=(4, 4), textcoords="offset points", fontsize=8)
-    axes.plot(
-        result["hmmsearch"]["residues_per_s"], 100, "s", color="#c1121f", label="hmmsearch, every profile"
+        axes.annotate(f"{row['candidates']:,}", point, xytext=(5, 5), textcoords="offset points", fontsize=9)
+    (square,) = axes.plot(result["hmmsearch"]["residues_per_s"], 100, "s", color="#c1121f")
+    axes.set(xlabel="residues per second", ylabel="% of the domains found")
+    domains = result["curve"][0]["identical"]["of"]
+    axes.set_title(
+        f"{domains:,} domains of {result['proteins']:,} proteins, by candidates; 95 % intervals", loc="left"
     )
-    axes.set(xlabel="residues per second", ylabel="% of the domains above the gathering threshold")
+    near = {"textcoords": "offset points", "fontsize": 10}
+    axes.annotate("hmmsearch", square.get_xydata()[0], xytext=(-8, -16), color=square.get_color(), **near)
+    axes.annotate("pfamnet", points[len(points) // 2], xytext=(-62, -4), color=line.get_color(), **near)
+    return {}
+
+
+def intervals(axes, points, shares, line):
+    """The 95 % interval of each point of a line, in percent."""
+    heights = [
+        [max(0, up - share["interval"][0]) for (_, up), share in zip(points, shares)],
+        [max(0, share["interval"][1] - up) for (_, up), share in zip(points, shares)],
+    ]
+    axes.errorbar(*zip(*points), yerr=heights, fmt="none", ecolor=line.get_color(), elinewidth=0.8, alpha=0.6)
 
 
 def accuracy_curves(axes, result):
     """Rows that are not found, or wrong, against false calls on decoys."""
+    lines, rows = {}, result["rows"]["test"]
     for name, points in result["curves"].items():
         across = [1000 * calls for calls, _ in points]
-        axes.loglog(across, [max(100 - found, 0.1) for _, found in points], "o-", markersize=3, label=name)
-    axes.set(xlabel="false calls per 1,000 decoys", ylabel="% of the test rows not found, or wrong")
+        lost = [100 - found for _, found in points]
+        (lines[name],) = axes.loglog(across, [max(some, 0.1) for some in lost], "o-", markersize=3)
+        bounds = [wilson(round(some * rows / 100), rows) for some in lost]
+        low, high = ([max(100 * bound[side], 0.1) for bound in bounds] for side in (0, 1))
+        axes.fill_between(across, low, high, color=lines[name].get_color(), alpha=0.15, linewidth=0)
+    axes.set(xlabel="false calls per 1,000 decoys", ylabel="% not found, or wrong")
+    axes.set_title(
+        f"{rows:,} test rows, {sum(result['decoys'].values()):,} decoys; 95 % intervals", loc="left"
+    )
+    return lines
 
 
 def accuracy_bins(field, across):
     """Errors in bins of training rows or identity; 0 has a place on the axis."""
 
     def panel(axes, result):
+        lines, sizes = {}, {}
         for name, errors in result["errors"].items():
-            bins = [(bin, row["percent"]) for bin, row in errors[field].items() if row["of"]]
-            axes.plot(*zip(*bins), "o-", markersize=3, label=name)
+            bins = {bin: row for bin, row in errors[field].items() if row["of"]}
+            sizes |= {bin: max(row["of"], sizes.get(bin, 0)) for bin, row in bins.items()}
+            places = [(list(sizes).index(bin), row["percent"]) for bin, row in bins.items()]
+            (lines[name],) = axes.plot(*zip(*places), "o-", markersize=3)
+            intervals(axes, places, list(bins.values()), lines[name])
         axes.set_yscale("symlog", linthresh=1)
-        axes.tick_params(axis="x", labelsize=7)
-        axes.set(xlabel=across, ylabel="% errors")
+        axes.set_ylim(bottom=0)
+        axes.set_xticks(range(len(sizes)), [f"{bin}\n{size:,}" for bin, size in sizes.items()], fontsize=9)
+        axes.set(xlabel=f"{across}; below, the number of rows", ylabel="% errors")
+        axes.set_title("95 % intervals", loc="left")
+        return lines
 
     return panel
 
 
 def accuracy_evalues(axes, result):
     """Calls per decoy that were observed at an E-value, against those that are expected."""
-    for name, kinds in result["evalues"].items():
-        for (kind, rows), style in zip(kinds.items(), ("o-", "x:")):
-            seen = [(row["nominal"], row["observed"]) for row in rows if row["observed"] > 0]
-            if seen:
-                axes.loglog(*zip(*seen), style, markersize=4, label=f"{name}, {kind}")
+    lines = {}
+    for (name, kinds), colour in zip(result["evalues"].items(), ("C0", "C1", "C2", "C3", "C4")):
+        for kind, style in zip(("shuffled", "reversed"), ("o-", "x:")):
+            number = result["decoys"][kind]
+            seen = [(row["nominal"], row["observed"]) for row in kinds.get(kind, ()) if row["observed"] > 0]
+            if not seen:
+                continue
+            (line,) = axes.loglog(*zip(*seen), style, markersize=4, color=colour)
+            spread = [1.96 * (calls / number) ** 0.5 for _, calls in seen]
+            low = [max(calls - half, calls / 10) for (_, calls), half in zip(seen, spread)]
+            high = [calls + half for (_, calls), half in zip(seen, spread)]
+            axes.fill_between([x for x, _ in seen], low, high, color=colour, alpha=0.12, linewidth=0)
+            lines.setdefault(name, line)
     ends = [1e-5, 10]
     axes.loglog(ends, ends, color="#999", linewidth=1)
     axes.fill_between(ends, [x / 2 for x in ends], [x * 2 for x in ends], color="#999", alpha=0.15)
     axes.set(xlabel="E-value", ylabel="calls per decoy")
+    shuffled, reverse = (result["decoys"][kind] for kind in ("shuffled", "reversed"))
+    axes.set_title(f"{shuffled:,} shuffled (lines), {reverse:,} reversed (dots); 95 % intervals", loc="left")
+    return lines
 
 
 cpu_ms = lambda row: 1000 * row["cpu_s"] / row["proteins"]

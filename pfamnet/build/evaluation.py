@@ -76,8 +76,8 @@ def evaluate(runtime, dev: Corpus, limit: int, threads: Threads, residues: int |
         regions = regions[: max(1, int(within.sum()))]
 
     def predict(region) -> int:
-        logits = runtime.run(region.tokens.astype(np.int64))
-        return int(logits[region.first : region.last, 1:].mean(0).argmax())
+        rising = runtime.run(region.tokens.astype(np.int64))[0]  # logits, or levels that rise with them
+        return int(rising[region.first : region.last, 1:].mean(0).argmax())
 
     called = threads.map("evaluation", predict, regions)
     right = [family in measure.right[region.row] for region, family in zip(regions, called)]

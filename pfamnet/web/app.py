@@ -20,6 +20,7 @@ STYLE = """
   background: #fdecec; color: #9b1c1c; font-weight: 600; overflow-wrap: anywhere; }
 .pfamnet-told { margin: 0; padding: 4px 2px; overflow-wrap: anywhere; }
 .dark .pfamnet-failed { background: #47191a; color: #ffb4ab; border-color: #ffb4ab; }
+footer { display: none !important; }
 #sequences textarea { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 13px; }
 """
 
@@ -58,7 +59,7 @@ def serve(app, host: str, port: int, stored: Path, warn: Callable[[str], None]) 
         font=["system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"],
         font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"],
     )
-    looks = {"theme": theme, "css": STYLE, "footer_links": ["api"]}
+    looks = {"theme": theme, "css": STYLE, "footer_links": []}
     limits = {"middleware": [Middleware(LimitedRequests, folder=stored)]}
     conduct = {"share": False, "quiet": True, "prevent_thread_lock": True, "ssr_mode": False}
     conduct |= {"max_file_size": LIMIT, "app_kwargs": limits}
@@ -86,27 +87,34 @@ def make_app(scanner):
     private = {"api_visibility": "private"}
     with gradio.Blocks(title="pfamnet", analytics_enabled=False, delete_cache=(60, 1800)) as app:
         gradio.Markdown(
-            f"# pfamnet\nThe domains of your proteins: model {scanner.model.name}, "
+            f"## pfamnet\nThe domains of your proteins: model {scanner.model.name}, "
             f"{len(scanner.model.families):,} families. Nothing leaves the machine on which this runs."
         )
-        with gradio.Row():
-            with gradio.Column(scale=3):
-                looks = {"lines": 14, "max_lines": 14, "elem_id": "sequences", "placeholder": placeholder}
-                text = gradio.Textbox(label=label, value="", **looks)
-            with gradio.Column(scale=2):
-                upload = gradio.File(label="or a file, plain or compressed", type="filepath", height=150)
-                sensitivity = gradio.Radio(CHOICES, value="default", label="Sensitivity")
-                with gradio.Row():
-                    example = gradio.Button("Example", size="md")
-                    clear = gradio.Button("Clear", size="md")
-                    go = gradio.Button("Find domains", variant="primary", size="md", elem_id="go")
+        # it closes when there is a result, which is then seen without scrolling
+        with gradio.Accordion("Sequences and options", open=True) as form:
+            with gradio.Row():
+                with gradio.Column(scale=3):
+                    looks = {"lines": 10, "max_lines": 10, "elem_id": "sequences", "placeholder": placeholder}
+                    text = gradio.Textbox(label=label, value="", **looks)
+                with gradio.Column(scale=2):
+                    upload = gradio.File(label="or a file, plain or compressed", type="filepath", height=130)
+                    sensitivity = gradio.Radio(CHOICES, value="default", label="Sensitivity")
+                    gathering = gradio.Checkbox(False, label="Gathering cutoffs (GA) of the families alone")
+                    best = gradio.Checkbox(False, label="Of overlapping families of a clan, the best alone")
+            with gradio.Row():
+                example = gradio.Button("Example", size="md")
+                clear = gradio.Button("Clear", size="md")
+                go = gradio.Button("Find domains", variant="primary", size="md", elem_id="go")
         status, picture = gradio.HTML(elem_id="status"), gradio.HTML(elem_id="picture")
         downloads = {"file_count": "multiple", "interactive": False, "visible": False, "elem_id": "files"}
         files = gradio.File(label="Downloads", **downloads)
+        given, shown = [text, upload, sensitivity, gathering, best], [status, picture, files]
         # of a text that is too long the browser sends only as much as shows that
-        cut = f"(text, file, sensitivity) => [(text || '').slice(0, {LIMIT + 1}), file, sensitivity]"
-        conduct = {"js": cut, "api_name": "scan", "concurrency_limit": 1, "scroll_to_output": True}
-        go.click(answering(scanner), [text, upload, sensitivity], [status, picture, files], **conduct)
+        cut = f"(text, ...rest) => [(text || '').slice(0, {LIMIT + 1}), ...rest]"
+        # the form is for people: programs get the three results
+        conduct = {"js": cut, "api_name": "scan", "concurrency_limit": 1}
+        done = go.click(answering(scanner), given, shown, **conduct)
+        done.then(lambda picture: gradio.Accordion(open=not picture), picture, form, **private)
         example.click(lambda: (example_text(), None), None, [text, upload], **private)
         empty = lambda: ("", None, "", "", gradio.File(visible=False))
         clear.click(empty, None, [text, upload, status, picture, files], **private)
@@ -114,17 +122,18 @@ def make_app(scanner):
 
 
 def answering(scanner):
-    """The function behind the button: (text, file, sensitivity) to (status, picture, files)."""
+    """The function behind the button, from (text, file, sensitivity, GA, best of clans) to (status, picture,
+    files)."""
     import gradio
 
     from .scanning import framed, message, read_input
 
-    def answer(text: str, upload: str | None, sensitivity: str):
+    def answer(text: str, upload: str | None, sensitivity: str, gathering: bool = False, best: bool = False):
         nothing = gradio.File(value=None, visible=False)
         try:
             records, last = read_input(text, upload), time.monotonic()
             yield message(f"0 of {len(records):,} proteins \u2026"), "", nothing
-            for done in scanner.scan(records, sensitivity):
+            for done in scanner.scan(records, sensitivity, gathering, best):
                 if not isinstance(done, int):
                     files = gradio.File(value=done.files, visible=True)
                     yield message(done.summary), framed(done.page), files

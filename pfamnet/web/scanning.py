@@ -45,8 +45,13 @@ class Result:
 
 
 def read_input(text: str | None, path: str | None) -> list[Record]:
-    """The sequences pasted or uploaded; PfamnetError if both, none, more than `LIMIT`, or not readable."""
+    """The sequences pasted or uploaded; a pasted sequence may lack its name.
+
+    Raises PfamnetError if both, none, more than `LIMIT`, or not readable.
+    """
     text = text or ""
+    if is_bare(text):
+        text = f">pasted\n{text}"
     if path and text.strip():
         raise PfamnetError("pasted text and a file were given: remove one of them")
     if not (path or text.strip()):
@@ -58,6 +63,12 @@ def read_input(text: str | None, path: str | None) -> list[Record]:
     if not records:
         raise PfamnetError(f"{name}: no sequences")
     return records
+
+
+def is_bare(text: str) -> bool:
+    """Whether a text is one sequence without a name."""
+    letters = "".join(text.split())
+    return len(letters) >= 10 and letters.isascii() and letters.removesuffix("*").isalpha()
 
 
 def limited(stream, size: int, name: str) -> bytes:
@@ -85,12 +96,22 @@ class WebScanner:
         self.threads, self.folder = threads, folder
         self._kept, self._lock = deque(), threading.Lock()
 
-    def scan(self, records: list[Record], sensitivity: str) -> Iterator[int | Result]:
-        """Scan; yields how many proteins are done, at last the `Result`."""
+    def scan(
+        self, records: list[Record], sensitivity: str, gathering: bool = False, best: bool = False
+    ) -> Iterator[int | Result]:
+        """Scan; yields how many proteins are done, at last the `Result`.
+
+        Arguments:
+            gathering: apply the gathering cutoffs.
+            best: of overlapping domains of a clan report the best alone.
+        """
         begun, found, warnings = time.monotonic(), 0, []
         settings = {"sensitivity": sensitivity, "cpus": self.threads, "warn": warnings.append}
+        settings["bit_cutoffs"] = "gathering" if gathering else None
+        settings["clan_overlaps"] = "best" if best else "all"
         scan = self.model.scan(records, **settings)
-        options = self._outputs(sensitivity)
+        given = {f"--{sensitivity}": sensitivity != "default", "--cut_ga": gathering}
+        options = self._outputs([word for word, is_given in given.items() if is_given], best)
         try:
             with scan, scan.outputs(options) as outputs:
                 for number, protein in enumerate(scan, 1):
@@ -105,15 +126,18 @@ class WebScanner:
         summary = f"{', '.join(parts)}, {time.monotonic() - begun:.1f} s."
         yield Result([path for _, path in options.tables], " ".join([summary, *warnings]))
 
-    def _outputs(self, sensitivity: str) -> OutputOptions:
-        """Every output, in a new folder; the oldest folder is removed if there are too many."""
+    def _outputs(self, words: list[str], best: bool) -> OutputOptions:
+        """Every output, in a new folder; the oldest folder is removed if there are too many.
+
+        `words` are the options of the command that does the same, but for `best`.
+        """
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         with self._lock:
             self._kept.append(folder)
             old = self._kept.popleft() if len(self._kept) > KEPT else None
         if old:
             shutil.rmtree(old, ignore_errors=True)
-        words = ["pfamnet-scan", *([] if sensitivity == "default" else [f"--{sensitivity}"])]
+        words = ["pfamnet-scan", *words, *(["--clan-overlaps", "best"] if best else [])]
         paths = [(kind, str(folder / f"pfamnet.{end}")) for kind, end in TABLES.items()]
         return OutputOptions("query.fa", " ".join([*words, self.model.name, "query.fa"]), paths)
 
@@ -124,10 +148,9 @@ def framed(page: str) -> str:
     Braces and dollars are escaped too: the other page may be a template.
     """
     inert = html.escape(page).translate({ord(character): f"&#{ord(character)};" for character in "{}$`"})
-    return (
-        f'<iframe title="Domains" sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox" '
-        f'style="width:100%;height:82vh;border:0;border-radius:10px" srcdoc="{inert}"></iframe>'
-    )
+    allowed = "allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox"
+    look = "width:100%;height:calc(100vh - 150px);min-height:420px;border:0;border-radius:10px"
+    return f'<iframe title="Domains" sandbox="{allowed}" style="{look}" srcdoc="{inert}"></iframe>'
 
 
 def message(text: str, failed: bool = False) -> str:

@@ -77,6 +77,20 @@ def test_both_on_the_command_line(tmp_path, capfd):
     assert not {"Pkinase", "PK_Tyr_Ser-Thr"} <= set(named["P15056"])
 
 
+def test_other_tables_stay_as_they_are(tmp_path):
+    """Alignments, which nested domains and -A need, change no other table."""
+    tables = []
+    for name, more in (("a", []), ("b", ["--pfamscan", tmp_path / "p", "-A", tmp_path / "sto"])):
+        kinds = ("tblout", "domtblout", "pfamtblout")
+        options = [word for kind in kinds for word in (f"--{kind}", tmp_path / f"{name}.{kind}")]
+        assert scan_here(*more, *options, "-o", tmp_path / name, "--no-date", LIBRARY, PROTEINS) == 0
+        tables.append([(tmp_path / name).read_bytes()])
+        for kind in kinds:
+            lines = (tmp_path / f"{name}.{kind}").read_bytes().splitlines()
+            tables[-1].append([line for line in lines if b"Option settings" not in line])
+    assert tables[0] == tables[1]
+
+
 @pytest.mark.parametrize("ending", (".dat", ".dat.gz"))
 def test_clans_and_types_of_a_database_are_read_beside_it(ending, tmp_path):
     database, query = tmp_path / "pf.hmm", tmp_path / "x.fa"

@@ -112,8 +112,9 @@ def client(address, tmp_path_factory):
         download_files=str(tmp_path_factory.mktemp("downloads")),
     )
 
-    def scan(text="", upload=None, sensitivity="default"):
-        status, picture, files = client.predict(text, upload, sensitivity, api_name="/scan")
+    def scan(text="", upload=None, sensitivity="default", gathering=False, best=False):
+        given = text, upload, sensitivity, gathering, best
+        status, picture, files = client.predict(*given, api_name="/scan")
         return status, picture, files["value"] if isinstance(files, dict) else files
 
     return scan
@@ -140,7 +141,7 @@ def test_the_app_takes_files(client, tmp_path):
 def test_the_app_refuses_in_one_line(client):
     for text, said in (
         (">a\nMK1", "illegal character"),
-        ("MKV", "not FASTA"),
+        ("MKV1", "not FASTA"),
         ("", "no sequences: paste"),
         (">a\n" + "M" * LIMIT, "exceeds the 2 MB"),
     ):
@@ -160,6 +161,12 @@ def test_what_is_too_large_is_refused_while_it_arrives(address, path):
             )
             stream.sendall(head.encode())
             assert stream.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_options_and_a_bare_sequence(client):
+    sequence = GOOD.split("\n", 1)[1].partition(">")[0]
+    every, cut = (client(sequence, gathering=gathering)[0] for gathering in (False, True))
+    assert "1 protein, " in every and "1 protein, " in cut
 
 
 def test_nothing_is_injected(client):
@@ -205,5 +212,8 @@ def test_the_app_in_a_browser(address):
         assert 0 < drawn.locator("tbody tr").count() < rows
         assert page.locator("#files").get_by_text(".domtblout").count() == 1
         assert page.title() == "pfamnet" and errors == []
+        assert page.locator("footer").count() == 0 or not page.locator("footer").is_visible()
+        place = page.locator("#picture iframe").bounding_box()
+        assert place["y"] < 300  # seen without scrolling: the form is closed
         assert {url for url in asked if not url.startswith((address, "data:", "blob:"))} == set()
         chromium.close()

@@ -143,6 +143,26 @@ def test_only_the_last_results_stay(scanner, tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2 and Path(result.files[0]).exists()
 
 
+def test_a_sequence_without_a_name_is_taken():
+    (record,) = read_input("  MKVLAAGIVG LVLAQ\nACDEF*\n", None)
+    assert (record.name, record.sequence) == ("pasted", "MKVLAAGIVGLVLAQACDEF*")
+    for text in ("MKV", "MKVLAAGIVG1", "MKVLAAGIVG-LVLAQ"):
+        assert "not FASTA" in refused(text, None)
+
+
+def test_options_are_those_of_the_command(scanner):
+    records = read_input(PROTEINS.read_text(), None)
+    found = {}
+    for options in ((False, False), (True, False), (True, True)):
+        *_, result = scanner.scan(records, "default", *options)
+        files = {Path(path).suffix: Path(path) for path in result.files}
+        found[options] = rows(files[".tsv"].read_bytes())
+        command = files[".domtblout"].read_text().partition("# Option settings: ")[2].splitlines()[0]
+        assert ("--cut_ga" in command, "--clan-overlaps best" in command) == options
+    counts = [len(found[options]) for options in found]
+    assert counts[0] > counts[1] > counts[2] > 0
+
+
 def test_a_sensitivity_that_is_none(scanner):
     with pytest.raises(PfamnetError, match="not one of fast, default, sensitive"):
         list(scanner.scan(read_input(GOOD, None), "<b>"))

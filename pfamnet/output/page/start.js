@@ -31,6 +31,7 @@ function controls() {
   byId("weak").onchange = () => { set({ weak: byId("weak").checked ? "1" : "" }); legend(); };
   byId("sisters").checked = Boolean(state.sisters);
   byId("sisters").onchange = () => { set({ sisters: byId("sisters").checked ? "1" : "" }); legend(); };
+  byId("more").onclick = () => byId("more").setAttribute("aria-expanded", document.body.classList.toggle("open"));
   byId("svg").onclick = () => download("domains.svg", "image/svg+xml", asSvg());
   byId("tsv").onclick = () => download("domains.tsv", "text/tab-separated-values", asTsv());
   byId("clear").onclick = () => { set({ q: "", which: "all", clan: "" }); byId("search").value = ""; byId("which").value = "all"; };
@@ -38,7 +39,8 @@ function controls() {
   byId("tools").hidden = false;
 }
 
-const LEGEND = innerWidth > 760 ? 12 : 5;
+const isNarrow = () => innerWidth <= 760;
+const shownClans = () => isNarrow() ? 5 : 12;
 
 function legend(everything = false) {
   const clans = new Map();
@@ -49,7 +51,7 @@ function legend(everything = false) {
     clans.set(key, entry);
   }
   const most = [...clans.values()].sort((a, b) => b.n - a.n || (a.key < b.key ? -1 : 1));
-  const buttons = most.slice(0, everything ? most.length : LEGEND).map(({ key, clan, names, n }) => {
+  const buttons = most.slice(0, everything ? most.length : shownClans()).map(({ key, clan, names, n }) => {
     const members = [...names].sort((a, b) => b[1] - a[1]).map(([name]) => name);
     const text = (clan ? `${clan} ` : "") + members.slice(0, 3).join(", ") + (members.length > 3 ? " \u2026" : "");
     const button = html("button", { type: "button", "data-key": key, "aria-pressed": key === state.clan, title: `Show only ${clan || "the family"} (${members.slice(0, 30).join(", ")})` },
@@ -59,7 +61,7 @@ function legend(everything = false) {
   });
   if (most.length > buttons.length) {
     const more = html("button", { type: "button" }, `${plural(most.length - buttons.length, "more", "more")} \u2026`);
-    more.onclick = () => { legend(true); byId("legend").querySelectorAll("button")[LEGEND].focus(); };
+    more.onclick = () => { legend(true); byId("legend").querySelectorAll("button")[shownClans()].focus(); };
     buttons.push(more);
   }
   byId("legend").replaceChildren(...buttons);
@@ -139,13 +141,20 @@ function summary() {
   for (const some of [strong, every]) some.sort((a, b) => place(a) - place(b)).forEach(domain => colour(domain.family.key));
 }
 
+// By default no row is three quarters empty, and a narrow one is full.
+function scale() {
+  const best = !isNarrow() && data.longest <= 4 * data.shortest ? "one" : "each";
+  if (state.scale === DEFAULTS.scale) state.scale = byId("scale").value = best;
+  DEFAULTS.scale = best;
+}
+
 function start() {
   data = parse(byId("data").textContent);
   byId("data").remove();
   const lengths = data.proteins.map(protein => protein.length).sort((a, b) => a - b);
   data.longest = lengths[lengths.length - 1] || 1;
-  state.scale = innerWidth > 760 && data.longest <= 4 * (lengths[0] || 1) ? "one" : "each"; // no row is three quarters empty
-  DEFAULTS.scale = state.scale;
+  data.shortest = lengths[0] || 1;
+  scale();
   fromAddress();
   lists = { picture: new Lazy(40, "div", row, expected, height => html("div", { style: `height:${height}px` })),
     table: new Lazy(100, "tbody", cells, () => 33, height => html("tr", null, html("td", { colspan: COLUMNS.length, style: `height:${height}px` }))) };
@@ -160,7 +169,7 @@ function start() {
   cards();
   draw();
   let width = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; draw(); } });
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; scale(); legend(); draw(); } });
   addEventListener("beforeprint", () => lists[state.view].all());
   addEventListener("hashchange", () => { fromAddress(); controls(); draw(); });
 }
