@@ -1,7 +1,7 @@
 """Runs a Galaxy tool's own tests without a Galaxy.
 
-galaxy-tool-util reads the XML and checks the assertions; Cheetah fills in the command. Of Galaxy's parameters it
-knows text, numbers, booleans, selections (also from data tables), data sets, conditionals and sections.
+galaxy-tool-util reads the XML and checks the assertions; Cheetah fills in the command. Supported parameters are
+text, numbers, booleans, selections (also from data tables), data sets, conditionals and sections.
 """
 
 import csv
