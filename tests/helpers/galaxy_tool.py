@@ -1,6 +1,6 @@
 """Runs a Galaxy tool's own tests without a Galaxy.
 
-galaxy-tool-util reads the XML and checks the assertions; Cheetah fills in the command. Supported parameters are
+galaxy-tool-util reads the XML and checks the assertions; Cheetah fills in the command. Supported parameters:
 text, numbers, booleans, selections (also from data tables), data sets, conditionals and sections.
 """
 

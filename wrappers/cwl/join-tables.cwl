@@ -16,7 +16,11 @@ arguments:
     valueFrom: |
       awk '
           FNR == 1 { trailer = "" }
-          FNR <= 3 && /^#(target_name\t| target name |  |---)/ { if (NR == FNR) print; next }
+          FNR <= 3 && /^#(target_name\t| target name |  |---)/ {
+              if (!headed) headed = FILENAME
+              if (headed == FILENAME) print
+              next
+          }
           $0 == "#" || trailer { trailer = trailer $0 "\n"; next }
           { print }
           END { printf "%s", trailer }' "$@"
