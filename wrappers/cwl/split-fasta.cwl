@@ -1,0 +1,41 @@
+cwlVersion: v1.2
+class: CommandLineTool
+label: Split a FASTA file by records
+doc: |
+  Splits into a number of chunks of consecutive records, at most one record apart in size. Chunks without a record
+  are empty files. Each has the name of the input, in a directory of its own.
+baseCommand: [sh, -euc]
+
+inputs:
+  proteins:
+    type: File
+    inputBinding: {position: 1}
+  chunks:
+    type: int
+    inputBinding: {position: 2}
+
+arguments:
+  - position: 0
+    valueFrom: |
+      name=`basename "$1" .gz`
+      records=`gzip -cdf -- "$1" | grep -c '^>' || true`
+      for number in `seq "$2"`; do
+          folder=`printf %05d "$number"`
+          mkdir "$folder"
+          : > "$folder/$name"
+      done
+      gzip -cdf -- "$1" | awk -v records="$records" -v chunks="$2" -v name="$name" '
+          /^>/ {
+              close(out)
+              chunk = records > chunks ? int(done * chunks / records) : done
+              out = sprintf("%05d/", chunk + 1) name
+              done++
+          }
+          out { print >> out }'
+  - position: 0
+    valueFrom: split-fasta
+
+outputs:
+  parts:
+    type: File[]
+    outputBinding: {glob: "[0-9]*/*"}
