@@ -440,7 +440,6 @@ def test_faults_are_told_in_one_line(light_model, queries, tmp_path, arguments, 
     "arguments",
     [
         [],
-        ["a", "b", "c"],
         ["-E", "1", "-T", "2", "{model}", "{queries}"],
         ["-E", "x", "{model}", "{queries}"],
         ["--fast", "--sensitive", "{model}", "{queries}"],
