@@ -1,11 +1,13 @@
 """Labels for proteins that have none: what the profiles find in them, as hmmscan finds it.
 
-Families with gathering cutoffs are searched at these, the others at `E_VALUE`. The proteins are searched in
-parts, each of which the work directory keeps: a build that was killed continues with the next part.
+Domains of families with gathering cutoffs pass these, the others `E_VALUE`. What else has an E-value of
+`IGNORED` may be a domain or not: outside the labels its residues are of no known family. The work directory
+keeps each part of the proteins that was searched: a build that was killed continues with the next one.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from itertools import accumulate, groupby
@@ -14,12 +16,13 @@ from pyhmmer.plan7 import HMM
 
 from ..errors import PfamnetError
 from ..families import Family
+from ..hits import Domain, Hit
 from ..io.fasta import read_fasta
 from ..profiles.files import text_of
 from ..profiles.search import ProfileSearch
 from ..profiles.store import ProfileStore
 from ..profiles.thresholds import Thresholds
-from ..records import Record
+from ..records import Record, overlap
 from ..trainset.domains import DomainTable
 from ..trainset.entries import clean_sequence
 from .estimate import duration
@@ -28,6 +31,7 @@ from .inputs import describe, key_text
 from .work import Threads, Work, load_json, save_json
 
 E_VALUE = 0.001  # of families without gathering cutoffs
+IGNORED = 0.01  # as hmmscan includes
 PART = 1e12  # residues times match states of a part: about a minute of one core
 TRIAL = 200, 100  # proteins and profiles by which the time is estimated
 
@@ -46,9 +50,8 @@ class Labelling:
     def __init__(self, path: str, hmms: Sequence[HMM], threads: Threads):
         self.path, self.threads = path, threads
         self.records = read_proteins(path)
-        self.with_cutoffs = [hmm for hmm in hmms if hmm.cutoffs.gathering is not None]
-        self.without = [hmm for hmm in hmms if hmm.cutoffs.gathering is None]
-        self.families = len(hmms)
+        self.hmms = hmms
+        self.without = sum(hmm.cutoffs.gathering is None for hmm in hmms)
         self.states = sum(hmm.M for hmm in hmms)
         sizes = accumulate(len(record.sequence) for record in self.records)
         places = zip(sizes, self.records)
@@ -61,18 +64,18 @@ class Labelling:
         proteins = sum(map(len, parts))
         residues = sum(len(record.sequence) for part in parts for record in part)
         done = f" ({len(self.records) - proteins} are done)" if proteins < len(self.records) else ""
-        limits = [f"{len(self.with_cutoffs)} at their gathering cutoffs"] if self.with_cutoffs else []
-        limits += [f"{len(self.without)} at E <= {E_VALUE:g}"] if self.without else []
+        cutoffs = len(self.hmms) - self.without
+        limits = [f"{cutoffs} at their gathering cutoffs"] if cutoffs else []
+        limits += [f"{self.without} at E <= {E_VALUE:g}"] if self.without else []
         what = f"search {proteins} proteins ({residues} residues){done}"
         took = duration(self.seconds(residues))
-        return f"labels: {what} with {self.families} profiles, {', '.join(limits)}: {took}"
+        return f"labels: {what} with {len(self.hmms)} profiles, {', '.join(limits)}: {took}"
 
     def seconds(self, residues: int) -> float:
         """About how long it takes to search so many residues, from a trial."""
-        records = spread(self.records, TRIAL[0])
-        profiles = spread([*self.with_cutoffs, *self.without], TRIAL[1])
+        records, profiles = spread(self.records, TRIAL[0]), spread(self.hmms, TRIAL[1])
         begun = time.monotonic()
-        search(profiles, Thresholds(Z=self.families))(records)
+        search(profiles, len(self.hmms))(records)
         took = time.monotonic() - begun
         tried = sum(len(record.sequence) for record in records) * sum(hmm.M for hmm in profiles)
         return took * residues * self.states / tried / min(self.threads.cpus, len(self.parts))
@@ -82,22 +85,16 @@ class Labelling:
 
         Raises PfamnetError if there are none.
         """
-        strict = Thresholds(Z=self.families, bit_cutoffs="gathering")
-        loose = Thresholds(Z=self.families, domZ=self.families, E=E_VALUE, domE=E_VALUE)
-        groups = (self.with_cutoffs, strict), (self.without, loose)
-        searches = [search(hmms, limits) for hmms, limits in groups if hmms]
-
-        def make(part: list[Record]) -> list:
-            return [row for one in searches for row in one(part)]
+        find = search(self.hmms, len(self.hmms))
 
         def step(number: int) -> list:
-            return work.step(name_of(number), lambda: make(self.parts[number]), load_json, save_json)
+            return work.step(name_of(number), lambda: find(self.parts[number]), load_json, save_json)
 
         table = DomainTable(self.path, rivals=rivals)
         for rows in self.threads.map("labels", step, range(len(self.parts))):
             for protein, *domain in rows:
                 table.domains.setdefault(protein, []).append(tuple(domain))
-        if not table.domains:
+        if not any(domain[2] for domains in table.domains.values() for domain in domains):
             raise PfamnetError(f"{self.path}: the profiles find no domain in its proteins")
         return table
 
@@ -107,21 +104,37 @@ def name_of(part: int) -> str:
     return f"labels/{part}.json"
 
 
-def search(hmms: Sequence[HMM], thresholds: Thresholds) -> Callable[[Sequence[Record]], list[tuple]]:
-    """A function that gives the domains of records: protein, and what `DomainTable` holds of a domain."""
+def search(hmms: Sequence[HMM], Z: int) -> Callable[[Sequence[Record]], list[tuple]]:
+    """A function that gives the domains of records: protein, and what `DomainTable` holds of a domain.
+
+    Z is the number of comparisons for E-values.
+    """
     families = [describe(Family(key_text(hmm), text_of(hmm, "name")), hmm) for hmm in hmms]
-    engine, every = ProfileSearch(ProfileStore(hmms), families, thresholds), range(len(families))
+    limits = Thresholds(E=math.inf, domE=math.inf, Z=Z, domZ=Z)  # cutoffs decide, whatever the E-value
+    engine, every = ProfileSearch(ProfileStore(hmms), families, limits), range(len(families))
 
-    def domains(records: Sequence[Record]) -> list[tuple]:
-        found = []
-        for record, hits in zip(records, engine.search(records, [every] * len(records))):
-            for hit in hits:
-                names = families[hit.family].accession, families[hit.family].name
-                for domain in hit.reported_domains if hit.reported else ():
-                    found.append((record.name, domain.ali_from, domain.ali_to, *names, 0, domain.score))
-        return found
+    def domains(record: Record, hits: Sequence[Hit]) -> list[tuple]:
+        found = [(hit, domain) for hit in hits for domain in hit.domains]
+        labels = [(hit, domain) for hit, domain in found if passes(hit, domain, families[hit.family].ga)]
+        rows = [(domain, families[hit.family].accession, families[hit.family].name) for hit, domain in labels]
+        for hit, domain in found:
+            near = any(overlap(domain.aligned, label.aligned) for _, label in labels)
+            if max(hit.evalue, domain.i_evalue) <= IGNORED and not near:
+                rows.append((domain, "", ""))
+        return [(record.name, d.ali_from, d.ali_to, *family, 0, d.score) for d, *family in rows]
 
-    return domains
+    def every_domain(records: Sequence[Record]) -> list[tuple]:
+        found = zip(records, engine.search(records, [every] * len(records)))
+        return [row for record, hits in found for row in domains(record, hits)]
+
+    return every_domain
+
+
+def passes(hit: Hit, domain: Domain, cutoffs: tuple[float, float] | None) -> bool:
+    """Whether a domain is a label."""
+    if cutoffs is None:
+        return max(hit.evalue, domain.i_evalue) <= E_VALUE
+    return hit.score >= cutoffs[0] and domain.score >= cutoffs[1]
 
 
 def read_proteins(path: str) -> list[Record]:

@@ -44,13 +44,14 @@ def metadata(description: dict) -> ModelCardData:
     options = made.get("options", {})
     license = (options.get("license") or "unknown").lower()
     known = license in LICENSES.split()
-    datasets = [re.sub(r"[^\w.-]+", "_", base_name(path)) for path in options.get("trainsets", [])]
+    learnt = [*options.get("trainsets", []), *filter(None, [options.get("proteins")])]
+    datasets = [re.sub(r"[^\w.-]+", "_", base_name(path)) for path in learnt]
     results = [
         EvalResult(
             task_type="protein-domain-annotation",
             task_name="naming the families of protein domains",
             dataset_type=datasets[0] if datasets else "unknown",
-            dataset_name=f"validation set of {', '.join(datasets)}",
+            dataset_name=f"validation set of {', '.join(datasets) or 'sequences emitted from the profiles'}",
             metric_type=kind,
             metric_value=value,
             metric_name=f"{name} network, {what}",

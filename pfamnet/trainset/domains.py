@@ -19,7 +19,8 @@ COLUMNS = {"name": ALIASES["name"], "score": ("bits",)} | {name: ALIASES.get(nam
 
 @dataclass
 class DomainTable:
-    """Domains of proteins: {protein: [(start, end, accession, name, line, score)]}, start from 1.
+    """Domains of proteins: {protein: [(start, end, accession, name, line, score)]}, start from 1;
+    the accession "" is a domain of no known family.
 
     With `rivals`, a domain is left out if it and a better one share at least half of the residues of
     each: one of higher score or, in a table without scores, a longer one. `beaten` counts these.
@@ -44,7 +45,7 @@ class DomainTable:
                     f"{self.path}: line {line}: domain {start}-{end} is not within "
                     f"the {length} residues of '{protein}'"
                 )
-            label = start - 1, end, book.add_named(accession, name, self.path)
+            label = start - 1, end, accession and book.add_named(accession, name, self.path)
             labels[label] = max(score, labels.get(label, -math.inf))
         if not self.rivals:
             return sorted(labels)

@@ -22,7 +22,7 @@ class Entry:
 
     name: str
     sequence: str  # residues, upper case
-    labels: list[tuple[int, int, str]]  # (start, end, family key), 0-based half-open
+    labels: list[tuple[int, int, str]]  # (start, end, family key, "" if unknown), 0-based half-open
     whole: bool  # True for a full-length protein, False for an isolated domain
     source: str
     number: int
@@ -42,7 +42,7 @@ class Entry:
 
 def count_rows(entries: Iterable[Entry]) -> Counter:
     """{family key: domains} of the families with any."""
-    return Counter(key for entry in entries for *_, key in entry.labels)
+    return Counter(key for entry in entries for *_, key in entry.labels if key)
 
 
 def cut_domains(entries: list[Entry]) -> list[Entry]:
@@ -56,7 +56,7 @@ def cut_domains(entries: list[Entry]) -> list[Entry]:
             cut.append(entry)
             continue
         refuse_again(entry, first)
-        for start, end, key in entry.labels:
+        for start, end, key in (label for label in entry.labels if label[2]):
             name, domain = f"{entry.name}/{start + 1}-{end}", entry.sequence[start:end]
             labels = [(0, len(domain), key)]
             cut.append(replace(entry, name=name, sequence=domain, labels=labels, whole=False))

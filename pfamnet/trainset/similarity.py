@@ -1,7 +1,8 @@
 """Which sequences are similar, by the k-mers that they share.
 
 In Pfam families, pairs of 40 to 50 % identity share 2.5 % of their 5-mers (median), pairs of 50 to 60 %
-7.5 %, of 60 to 70 % 15 %, and pairs below 30 % almost none. The time grows with the square of the residues.
+7.5 %, of 60 to 70 % 15 %, and pairs below 30 % almost none. The time grows with the square of the residues:
+of more than `RESIDUES` a sample of the k-mers stands for all, the same in each sequence.
 """
 
 from __future__ import annotations
@@ -12,12 +13,24 @@ import numpy as np
 
 LETTERS = b"ACDEFGHIKLMNPQRSTVWY"
 NONE = 255
+RESIDUES = 40_000_000  # whose k-mers are compared, and are counted at once
+LEAST_OF_SAMPLE = 3  # k-mers of a sample that relatives share
 CODES = np.full(256, NONE, np.uint8)
 CODES[list(LETTERS)] = range(len(LETTERS))
 
 
-def distinct_kmers(sequences: Sequence[str], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sequence index and number of every distinct k-mer of amino acids, by sequence."""
+def distinct_kmers(sequences: Sequence[str], k: int, sample: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Sequence index and number of every distinct k-mer of amino acids (one in `sample`), by sequence."""
+    ends, found = np.cumsum([len(sequence) for sequence in sequences]), []
+    for part in np.split(np.arange(len(ends)), np.flatnonzero(np.diff(ends // RESIDUES)) + 1):
+        rows, kmers = kmers_of([sequences[index] for index in part], k)
+        kept = (kmers * 0x9E3779B1 >> 12) % (1 << 20) % sample == 0  # a hash
+        found.append((part[rows[kept]], kmers[kept]))
+    return tuple(map(np.concatenate, zip(*found)))
+
+
+def kmers_of(sequences: Sequence[str], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `distinct_kmers`, at once."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     codes = CODES[np.frombuffer("".join(sequences).encode("ascii", "replace"), np.uint8)]
     count = max(len(codes) - k + 1, 0)
@@ -43,7 +56,10 @@ def relatives(
     Returns:
         (index, others, fractions shared), two arrays, for each sequence that has relatives.
     """
-    rows, kmers = distinct_kmers(sequences, k)
+    sample = -(-sum(map(len, sequences)) // RESIDUES) or 1
+    if sample > 1:
+        least = min(least, LEAST_OF_SAMPLE)
+    rows, kmers = distinct_kmers(sequences, k, sample)
     sizes = np.bincount(rows, minlength=len(sequences))
     first = np.cumsum(sizes) - sizes
     order = np.argsort(kmers, kind="stable")

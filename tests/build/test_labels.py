@@ -31,6 +31,7 @@ def rows(table):
         (protein, name, start, end)
         for protein, domains in table.domains.items()
         for start, end, _, name, _, _ in domains
+        if name
     )
 
 
@@ -70,6 +71,18 @@ def test_some_families_have_cutoffs(work, proteins):
     assert with_cutoffs == sorted(row[:4] for row in domtblout("cut_ga") if row[1] in names)
 
 
+def test_what_may_be_a_domain_is_of_no_family(work, proteins):
+    """Residues of hits below the cutoffs, at hmmscan's inclusion threshold, that no label claims."""
+    table = Labelling(proteins, golden.hmms(), Threads()).table(work)
+    doubtful = {(name, *row[:2]) for name, found in table.domains.items() for row in found if not row[2]}
+    near = lambda row: any(row[0] == p and start <= row[3] and row[2] <= end for p, _, start, end in labels)
+    labels = rows(table)
+    below = lambda most: {
+        (row[0], *row[2:4]) for row in domtblout("default") if row[4] <= most and not near(row)
+    }
+    assert below(9.4e-3) <= doubtful <= below(1e-2) and doubtful
+
+
 def test_a_search_that_was_killed_continues(work, proteins, monkeypatch):
     monkeypatch.setattr(module, "PART", 1e7)
     expected = rows(Labelling(proteins, golden.hmms(), Threads()).table(work))
@@ -82,8 +95,8 @@ def test_a_search_that_was_killed_continues(work, proteins, monkeypatch):
         file.rename(work / "labels" / file.name)
     searched, search = [], module.search
 
-    def watched(hmms, thresholds):
-        one = search(hmms, thresholds)
+    def watched(*arguments):
+        one = search(*arguments)
         return lambda records: searched.extend(r.name for r in records) or one(records)
 
     monkeypatch.setattr(module, "search", watched)

@@ -137,6 +137,16 @@ def test_a_base_hands_on_its_terms_and_is_named_where_it_is_on_the_hub():
     assert "started from the weights of `old`" in model_card(describe(light_from="/home/me/old"))
 
 
+def test_what_the_profiles_labelled_or_emitted_is_stated():
+    searched = describe(trainsets=[], hmm="Pfam-A.hmm", proteins="/home/me/sprot.fa.gz")
+    text = model_card(searched)
+    assert "Proteins without labels: `sprot.fa.gz`" in text and "emitted from the profiles" not in text[:2000]
+    assert metadata(searched).datasets == ["sprot.fa.gz"]
+    alone = describe(trainsets=[], hmm="Pfam-A.hmm", proteins=None)
+    assert "Everything that was learnt from was emitted from the profiles." in model_card(alone)
+    assert metadata(alone).datasets is None
+
+
 def test_directories_of_the_machine_are_not_told():
     assert "/home" not in model_card(
         describe(base="/home/me/x", hmm="/home/me/p.hmm", domains="/home/me/d.tsv")

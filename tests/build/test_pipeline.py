@@ -163,7 +163,7 @@ def test_a_build_stopped_before_its_end_repeats_nothing(quick, tmp_path, labelle
     with monkeypatch.context() as patch:
         patch.setattr(output, "write_training_log", stop)
         assert quick(labelled)[0] == 130
-    kept = ["gathering.json", "inputs.json", "light", "options.json", "profiles"]
+    kept = ["gathering.json", "inputs.json", "light", "lock", "options.json", "profiles"]
     assert sorted(path.name for path in work.iterdir()) == kept and not (tmp_path / "made").exists()
     (work / ".made.abcdef").mkdir()
     (work / ".made.abcdef" / "families.tsv").write_text("half")

@@ -55,6 +55,20 @@ def test_no_sequences():
     assert list(relatives([], 0.1)) == [] and list(relatives([""], 0.1)) == []
 
 
+def test_a_sample_of_the_words_finds_relatives_in_many_sequences(monkeypatch):
+    rng = np.random.default_rng(1)
+    sequences = [synthetic.random_sequence(rng, 400) for _ in range(60)]
+    sequences[50] = sequences[7][:200] + sequences[50][200:]
+    found = [(i, others.tolist()) for i, others, _ in relatives(sequences, 0.05)]
+    monkeypatch.setattr("pfamnet.trainset.similarity.RESIDUES", 5_000)
+    assert [(i, others.tolist()) for i, others, _ in relatives(sequences, 0.05)] == found == [(50, [7])]
+    rows, kmers = distinct_kmers(sequences, 5, 5)
+    every = distinct_kmers(sequences, 5)
+    assert 0.15 < len(rows) / len(every[0]) < 0.25
+    shared = set(kmers) & set(every[1])
+    assert [pair for pair in zip(*every) if pair[1] in shared] == list(zip(rows, kmers))
+
+
 @given(st.integers(1, 30), st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=40))
 def test_clusters_are_connected_parts(count, pairs):
     clusters, names = Clusters(count), list(range(count))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pfamnet.errors import PfamnetError
+from pfamnet.trainset.domains import DomainTable
 from pfamnet.trainset.trainset import read_trainset
 
 DATA = Path(__file__).parents[1] / "data"
@@ -346,3 +347,13 @@ def test_families_of_one_name_are_told_apart(tmp_path):
     assert trainset.warnings == [
         "families of one name, told apart by their accessions: 2 (Twin PF1, Twin PF2)"
     ]
+
+
+def test_a_domain_of_no_known_family_is_no_background(tmp_path):
+    (tmp_path / "p.fa").write_text(">a\n" + "MKVLAWFD" * 9 + "\n")
+    table = DomainTable("p.fa", {"a": [(1, 20, "PF00001.1", "One", 0, 30.0), (31, 50, "", "", 0, 9.0)]})
+    made = read_trainset((), holdout=0, searched=(tmp_path / "p.fa", table))
+    assert [family.name for family in made.families] == ["One"] and made.families[0].rows == 1
+    assert made.train.domains.tolist() == [[0, 0, 20, 0], [0, 30, 50, -1]]
+    cut = read_trainset((), holdout=0, cut=True, searched=(tmp_path / "p.fa", table))
+    assert cut.train.names == ["a/1-20"] and not cut.warnings[1:]
