@@ -5,7 +5,7 @@ process PFAMNET_BUILD {
     conda "${moduleDir}/environment.yml"
     container "${ workflow.containerEngine in ['singularity', 'apptainer'] && !task.ext.singularity_pull_docker_container ?
         'https://depot.galaxyproject.org/singularity/pfamnet:1.0.0--pyhdfd78af_0':
-        'biocontainers/pfamnet:1.0.0--pyhdfd78af_0' }"
+        'quay.io/biocontainers/pfamnet:1.0.0--pyhdfd78af_0' }"
 
     input:
     tuple val(meta), path(trainsets)
