@@ -51,5 +51,12 @@ setup(
             "hypothesis>=6",
             "ruff>=0.17,<0.18",
         ],
+        "wrappers": [  # engines for tests/wrappers
+            "cwltool>=3.1",
+            "cwltest>=2.3",
+            "snakemake>=9",
+            "galaxy-tool-util>=26",
+            "CT3>=3.4",
+        ],
     },
 )

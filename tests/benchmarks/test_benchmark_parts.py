@@ -17,6 +17,7 @@ import pytest
 import recall
 import reduced_split
 import report
+import scale
 import speed
 import swissprot_families
 import synthetic
@@ -33,7 +34,7 @@ from pfamnet.profiles.files import read_hmms
 MACHINE = {"cpu": "C", "cores_used": 1, "pfamnet": "9", "pyhmmer": "8", "onnxruntime": None}
 
 
-@pytest.mark.parametrize("module", (common, hmmscan_rows, recall, report, swissprot_families))
+@pytest.mark.parametrize("module", (common, hmmscan_rows, recall, report, scale, swissprot_families))
 def test_examples_in_the_docstrings(module):
     assert doctest.testmod(module).failed == 0
 
@@ -45,6 +46,7 @@ def test_every_benchmark_shows_its_help():
         recall,
         reduced_split,
         report,
+        scale,
         speed,
         swissprot_families,
         training,
