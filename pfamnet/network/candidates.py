@@ -125,27 +125,15 @@ def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]))
     (array([4.]), array([1]), array([4]))
     """
-    columns = np.arange(odds.shape[1])
+    columns, rows = np.arange(odds.shape[1]), np.arange(len(odds))[:, None]
     if not len(columns):
         return np.zeros(0), columns, columns
-    # Where no row is above 0, its largest row is the run: most families of a long protein.
-    first = odds.argmax(0)
-    sums = odds[first, columns].astype(float)
-    last = first + 1
-    rising = np.flatnonzero(sums > 0)
-    if len(rising):
-        sums[rising], first[rising], last[rising] = rising_runs(odds[:, rising])
-    return sums, first, last
-
-
-def rising_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`best_runs` by Kadane's algorithm."""
-    columns, rows = np.arange(odds.shape[1]), np.arange(len(odds))[:, None]
     # A run's sum is the difference of two sums from the first row on.
     sums = np.zeros((len(odds) + 1, len(columns)))
-    np.cumsum(odds, 0, out=sums[1:], dtype=float)
-    lowest = np.minimum.accumulate(sums[:-1], 0)
-    last = (sums[1:] - lowest).argmax(0) + 1
-    floor = lowest[last - 1, columns]
-    first = np.where((sums[:-1] == floor) & (rows < last), rows, -1).max(0)
-    return sums[last, columns] - floor, first, last
+    np.cumsum(odds, 0, out=sums[1:])
+    before = sums[:-1]
+    lowest = np.minimum.accumulate(before, 0)
+    rises = sums[1:] - lowest
+    last = rises.argmax(0)
+    first = np.maximum.accumulate(np.where(before == lowest, rows, -1), 0)
+    return rises[last, columns], first[last, columns], last + 1
