@@ -16,6 +16,13 @@ from ..model.directory import WEIGHTS, open_model
 from ..network.light import LightConfig, LightNetwork
 
 
+def expected(config: LightConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights of a network, for which no memory is taken."""
+    with torch.device("meta"):
+        state = LightNetwork(config).state_dict()
+    return {name.replace("embed.weight", "embed"): tuple(tensor.shape) for name, tensor in state.items()}
+
+
 class Stored:
     """The light network of a model directory: `config`, `tensors`, and the families' `places`.
 
@@ -30,8 +37,16 @@ class Stored:
             with safe_open(path, "pt") as file:
                 self.config = LightConfig.from_json(json.loads(file.metadata()["config"]))
             self.tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-            raise PfamnetError(f"{path}: no weights of a light network") from None
+            fits = self.config.families == len(self.places) and self.shapes() == expected(self.config)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError):
+            fits = False
+        if not fits:
+            raise PfamnetError(f"{path}: no weights of a light network for this model's families")
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the tensors by their names in a network."""
+        shapes = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+        return shapes | {"head.weight": shapes["head.weight"][::-1]}
 
     def network(self, families: list[Family]) -> LightNetwork:
         """A network for `families`; those that are new begin at random."""

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from .tokens import PAD, VOCABULARY
 
+REACH = 1_024  # dilation, at most
 RARE = -8.0  # a family's logit in a new network
 
 
@@ -38,9 +39,18 @@ class LightConfig:
 
     @classmethod
     def from_json(cls, values: dict) -> LightConfig:
-        """The configuration of some values, others left aside; KeyError if one is missing."""
+        """The configuration of some values, others left aside.
+
+        Raises KeyError if one is missing, TypeError or ValueError if it is none of a network that can run.
+        """
         known = {field.name: values[field.name] for field in fields(cls)}
-        return cls(**known | {"dilations": tuple(known["dilations"])})
+        config = cls(**known | {"dilations": tuple(known["dilations"])})
+        sizes = [*(value for name, value in vars(config).items() if name != "dilations"), *config.dilations]
+        if not (all(isinstance(size, int) and size > 0 for size in sizes) and max(config.dilations) <= REACH):
+            raise ValueError("sizes of no network")
+        if config.block % config.stride or len(config.dilations) % 2:
+            raise ValueError("blocks or layers of no network")
+        return config
 
 
 def convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1) -> nn.Conv1d:

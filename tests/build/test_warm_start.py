@@ -1,6 +1,7 @@
 """A light network that begins with the weights of another model."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,12 +10,12 @@ import torch
 import untrained
 from conftest import build
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from pfamnet.build.warm_start import Stored
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
-from pfamnet.model.directory import WEIGHTS, ModelWriter, open_model
+from pfamnet.model.directory import WEIGHTS, ModelWriter, as_text, description_digest, file_digest, open_model
 from pfamnet.network.tokens import PAD, encode
 
 
@@ -38,7 +39,7 @@ def test_the_network_gives_what_the_stored_one_gives(folder):
     network = Stored(folder).network([model.families[i] for i in wanted]).eval()
     logits = network(tokens).detach().numpy()
     for row, ids in enumerate(tokens):
-        stored = model.runtime("light").run(ids.numpy())
+        stored, _ = model.runtime("light").run(ids.numpy())
         # the stored weights have sixteen bits
         np.testing.assert_allclose(logits[row], stored[:, [0, 8, 1, 4]], atol=0.02)
 
@@ -52,6 +53,31 @@ def test_families_that_the_stored_one_lacks_begin_anew(folder):
     torch.testing.assert_close(head.weight[2], stored["head.weight"].T[2])
     torch.testing.assert_close(head.bias[1], stored["head.bias"][1:].mean())
     assert not any(torch.allclose(head.weight[1], row) for row in stored["head.weight"].T)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    (
+        {"width": 1 << 40},
+        {"families": 1 << 40},
+        {"families": 3},
+        {"stride": 0},
+        {"dilations": [1 << 40] * 6},
+        {"dilations": [1]},
+        {"kernel": -1},
+    ),
+)
+def test_weights_of_other_sizes_than_they_claim_are_refused_before_memory_is_taken(folder, tmp_path, claim):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    with safe_open(copy / WEIGHTS, "pt") as file:
+        config = json.loads(file.metadata()["config"])
+    save_file(load_file(copy / WEIGHTS), copy / WEIGHTS, {"config": json.dumps(config | claim)})
+    description = json.loads((copy / "model.json").read_text())
+    description["files"][WEIGHTS] = file_digest(copy / WEIGHTS)
+    description["digest"] = description_digest({k: v for k, v in description.items() if k != "digest"})
+    (copy / "model.json").write_text(as_text(description))
+    with pytest.raises(PfamnetError, match="no weights of a light network for this model's families"):
+        Stored(copy)
 
 
 def test_what_is_no_light_network_is_refused(folder, tmp_path):

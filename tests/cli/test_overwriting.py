@@ -22,6 +22,7 @@ def files(tmp_path):
     (tmp_path / "pf.hmm").write_bytes(gzip.decompress(LIBRARY.read_bytes()))
     for ending in ("h3m", "h3f", "h3i", "h3p"):
         (tmp_path / f"pf.hmm.{ending}").write_bytes(b"pressed")
+        os.utime(tmp_path / f"pf.hmm.{ending}", (1, 1))  # older than the flat file, which is read then
     untrained.write_model(tmp_path / "model")
     os.link(tmp_path / "x.fa", tmp_path / "hard.fa")
     os.symlink("x.fa", tmp_path / "soft.fa")
