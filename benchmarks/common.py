@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import gzip
 import inspect
 import json
 import math
@@ -22,6 +21,7 @@ from pyhmmer.hmmer import hmmpress
 from pyhmmer.plan7 import HMM, HMMFile
 
 from pfamnet import __version__
+from pfamnet.model.directory import open_model
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "pyhmmer", "onnxruntime")
@@ -77,9 +77,8 @@ class Model(NamedTuple):
 
     def profiles(self) -> Iterator[HMM]:
         """The profiles of the families, in their order."""
-        path = self.path / self.description["profiles"]
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file, HMMFile(file) as hmms:
-            yield from hmms
+        store = open_model(self.path).store
+        yield from map(store.hmm, range(len(store)))
 
     def press(self, folder: Path) -> Path:
         """Press the profiles for hmmscan and pyhmmer; returns the name to give them."""
@@ -128,7 +127,7 @@ def search_by_pyhmmer(name: str, pressed: str, fasta: str, cpus: str, out: str, 
     """pyhmmer's hmmsearch or hmmscan with everything in memory, as its documentation advises."""
     from pyhmmer.easel import Alphabet, SequenceFile
     from pyhmmer.hmmer import hmmscan, hmmsearch
-    from pyhmmer.plan7 import HMMFile, OptimizedProfileBlock
+    from pyhmmer.plan7 import OptimizedProfileBlock
 
     with HMMFile(pressed) as file:
         profiles = OptimizedProfileBlock(Alphabet.amino(), file.optimized_profiles())
