@@ -127,7 +127,7 @@ def search_by_pyhmmer(name: str, pressed: str, fasta: str, cpus: str, out: str, 
     """pyhmmer's hmmsearch or hmmscan with everything in memory, as its documentation advises."""
     from pyhmmer.easel import Alphabet, SequenceFile
     from pyhmmer.hmmer import hmmscan, hmmsearch
-    from pyhmmer.plan7 import OptimizedProfileBlock
+    from pyhmmer.plan7 import HMMFile, OptimizedProfileBlock
 
     with HMMFile(pressed) as file:
         profiles = OptimizedProfileBlock(Alphabet.amino(), file.optimized_profiles())
