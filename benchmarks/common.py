@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyhmmer.hmmer import hmmpress
-from pyhmmer.plan7 import HMM, HMMFile
+from pyhmmer.plan7 import HMM
 
 from pfamnet import __version__
 from pfamnet.model.directory import open_model
