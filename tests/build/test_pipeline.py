@@ -297,6 +297,15 @@ REFUSED = {
         ["digits.fa"],
         "digits.fa: record 2 'b': illegal character '1' at position 3",
     ),
+    "no such proteins": (["--hmm", str(DATA / "golden.hmm.gz"), "--proteins", "none.fa"], "none.fa: no such"),
+    "proteins with letters outside the alphabet": (
+        ["--hmm", str(DATA / "golden.hmm.gz"), "--proteins", "digits.fa"],
+        "digits.fa: record 2 'b': illegal character '1' at position 3",
+    ),
+    "an empty train set beside proteins": (
+        ["--hmm", str(DATA / "golden.hmm.gz"), "--proteins", "d.fa", "empty.fa"],
+        "empty.fa: empty file",
+    ),
     "one residue": (["single.fa"], "no family has a training row"),
     "eight-bit AdamW on a CPU": (["--optim", "adamw8bit", "d.fa"], "adamw8bit needs a CUDA device"),
     "half precision on a CPU": (["--precision", "fp16", "d.fa"], "precision fp16 needs a CUDA device"),
