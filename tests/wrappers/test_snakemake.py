@@ -55,12 +55,16 @@ def test_the_wrapper_writes_the_tables_that_its_rule_names(tmp_path, programs):
     assert (wrapper / "test" / "proteins.gff3").read_text().startswith("##gff-version 3")
 
 
-@pytest.mark.parametrize("chunks", [1, 2, 8, 32])
-def test_the_joined_tables_are_those_of_one_scan(chunks, work, programs):
-    expected = one_scan(work, programs, "many.fa")
+@pytest.mark.parametrize(
+    ("chunks", "proteins"),
+    [(1, "many.fa"), (2, "many.fa"), (8, "proteins.fa"), (32, "many.fa")],
+    ids=("1", "2", "8, three empty", "32"),
+)
+def test_the_joined_tables_are_those_of_one_scan(chunks, proteins, work, programs):
+    expected = one_scan(work, programs, proteins)
     for table in TABLES:
         (work / f"hits.{table}").unlink()
-    workflow(work, programs, chunks, "proteins=many.fa")
+    workflow(work, programs, chunks, f"proteins={proteins}")
     assert {table: (work / f"hits.{table}").read_bytes() for table in TABLES} == expected
 
 

@@ -28,13 +28,11 @@ process PFAMNET_SCAN {
         --cpu $task.cpus \\
         --no-date \\
         $args \\
-        -o ${prefix}.tsv \\
-        --domtblout ${prefix}.domtblout \\
-        --gff3 ${prefix}.gff3 \\
+        -o ${prefix}.tsv.gz \\
+        --domtblout ${prefix}.domtblout.gz \\
+        --gff3 ${prefix}.gff3.gz \\
         $model \\
         $proteins
-
-    gzip --no-name ${prefix}.tsv ${prefix}.domtblout ${prefix}.gff3
     """
 
     stub:
