@@ -2,7 +2,7 @@
 
 In Pfam families, pairs of 40 to 50 % identity share 2.5 % of their 5-mers (median), pairs of 50 to 60 %
 7.5 %, of 60 to 70 % 15 %, and pairs below 30 % almost none. The time grows with the square of the residues:
-of more than `RESIDUES` a sample of the k-mers stands for all, the same in each sequence.
+of more than `RESIDUES` a sample of the 6-mers stands for all, the same in each sequence.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def relatives(
         (index, others, fractions shared), two arrays, for each sequence that has relatives.
     """
     sample = -(-sum(map(len, sequences)) // RESIDUES) or 1
-    if sample > 1:
-        least = min(least, LEAST_OF_SAMPLE)
+    if sample > 1:  # longer k-mers: unrelated sequences hardly share three
+        k, least = k + 1, min(least, LEAST_OF_SAMPLE)
     rows, kmers = distinct_kmers(sequences, k, sample)
     sizes = np.bincount(rows, minlength=len(sequences))
     first = np.cumsum(sizes) - sizes
