@@ -116,6 +116,5 @@ def table_row(loc: Path, value: str) -> dict:
 
 
 def passes(output, values: dict) -> bool:
-    """Whether an output's filters let it through."""
-    texts = {name: value.split(",") if isinstance(value, str) else value for name, value in values.items()}
-    return all(eval(rule.text, {}, texts) for rule in output.findall("filter"))
+    """Whether an output's filters let it through; like Galaxy, they get a single choice as a text."""
+    return all(eval(rule.text, {}, values) for rule in output.findall("filter"))
