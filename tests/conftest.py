@@ -186,3 +186,11 @@ def light_model(begun):
 def esm_model(begun):
     """A model of 8 families with a fine-tuned ESM-2 and a light network that learnt from it."""
     return begun["esm_model"].result()
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory):
+    """A PATH with pfamnet-scan, and with pfamnet-build of a very small network."""
+    from workflow_engines import write_programs
+
+    return write_programs(tmp_path_factory.mktemp("programs"))
