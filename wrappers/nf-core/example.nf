@@ -3,7 +3,7 @@
 //     nextflow run example.nf --proteins proteins.fa --records 20000
 //
 // A chunk that fails is retried, and `-resume` scans only the chunks that are missing.
-// This workflow was linted, not run.
+// This workflow was neither linted nor run; the modules were linted.
 
 include { PFAMNET_SCAN } from './pfamnet/scan/main'
 
