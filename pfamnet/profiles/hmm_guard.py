@@ -125,12 +125,21 @@ def _check_head(number: int, lines: list[bytes]) -> None:
     _check_states(number, int(fields[b"LENG"][:20]))
 
 
+def _parts(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The bytes of profiles of either format; raises PfamnetError at what HMMER must not see."""
+    return _ascii_parts(stream) if stream.peek(5).startswith(b"HMMER") else _binary_parts(stream)
+
+
+def checked(data: bytes) -> bytes:
+    """The bytes of profiles; raises PfamnetError if HMMER must not see them."""
+    return b"".join(_parts(io.BufferedReader(io.BytesIO(data))))
+
+
 class WatchedStream(io.RawIOBase):
     """Bytes of profiles up to what HMMER must not see: there they end, and `failure` is the reason."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
-        parts = _ascii_parts if stream.peek(5).startswith(b"HMMER") else _binary_parts
-        self._parts, self._ready = parts(stream), memoryview(b"")
+        self._parts, self._ready = _parts(stream), memoryview(b"")
         self.failure: PfamnetError | None = None
 
     def readable(self) -> bool:

@@ -19,7 +19,7 @@ from ..errors import PfamnetError
 from ..families import Family
 from ..records import shown
 from .files import FORMAT_ERRORS, GZIP_MAGIC, check_profile, reason, text_of
-from .hmm_guard import WatchedStream
+from .hmm_guard import checked
 from .packing import MOST_BYTES, PACKED, unpack
 
 KEEP = 32_768  # search profiles; 280 bytes per match state, about 50 kB each
@@ -66,7 +66,7 @@ class ProfileFile:
         if not 0 <= index < len(self):
             raise IndexError(f"profile {index} of {len(self)}")
         start, end = self._bounds[index : index + 2]
-        where, watched = f"{self.path}: profile {index + 1}", None
+        where = f"{self.path}: profile {index + 1}"
         try:
             data = os.pread(self._file.fileno(), min(end - start, MOST_BYTES), start)
             if data.startswith(PACKED):
@@ -74,16 +74,13 @@ class ProfileFile:
             elif data.startswith(GZIP_MAGIC):
                 # one member, of bounded size; gzip's own wrapper is slower
                 data = zlib.decompressobj(wbits=31).decompress(data, MOST_BYTES)
-            watched = WatchedStream(io.BufferedReader(io.BytesIO(data)))
-            with HMMFile(io.BufferedReader(watched)) as reader:
+            with HMMFile(io.BytesIO(checked(data))) as reader:
                 hmm = reader.read()
-            if hmm is not None:
-                check_profile(hmm)
+            if hmm is None:
+                raise PfamnetError("empty")
+            check_profile(hmm)
         except (*FORMAT_ERRORS, PfamnetError) as error:
-            why = str(watched and watched.failure or reason(error)).removeprefix("profile 1: ")
-            raise PfamnetError(f"{where}: {why}") from error
-        if watched.failure or hmm is None:
-            raise PfamnetError(f"{where}: {str(watched.failure or 'empty').removeprefix('profile 1: ')}")
+            raise PfamnetError(f"{where}: {reason(error).removeprefix('profile 1: ')}") from error
         if self.families is not None:
             name, length = self.families[index].name, self.families[index].length
             if (text_of(hmm, "name"), hmm.M) != (name, length or hmm.M):
