@@ -110,9 +110,9 @@ class ProfileSearch:
                 sequence = to_digital(record.sequence[start:end], str(len(queries)))
                 queries.append(_Query(record, sequence, families))
         as_it_goes = unreported and not self.thresholds.Z
-        if self.threads > 1:
-            threads, self.threads = self.threads, 1
-            self.store.prepare(list(dict.fromkeys(itertools.chain(*candidates))), threads)
+        threads, self.threads = self.threads, 1
+        different = {id(families): families for families in candidates}.values()
+        self.store.prepare(list(dict.fromkeys(itertools.chain(*different))), threads)
         if self.alignments or len(queries) == 1:
             self._by_query(queries, as_it_goes)
         else:

@@ -43,10 +43,16 @@ def test_real_profiles_take_less_than_a_third():
     sizes = []
     for hmm in golden.hmms():
         small = pack(h3m(hmm))
-        assert small.startswith(PACKED) and unpack(small) == h3m(hmm)
+        assert small.startswith(PACKED) and unpack([small]) == [h3m(hmm)]
         sizes.append((len(small), len(h3m(hmm))))
     small, large = np.sum(sizes, axis=0)
     assert small < large / 3
+
+
+def test_many_at_once_are_as_one_by_one():
+    small = [pack(h3m(hmm)) for hmm in golden.hmms()]
+    assert unpack([]) == []
+    assert unpack(small) == [data for one in small for data in unpack([one])]
 
 
 texts = st.none() | st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
@@ -79,11 +85,11 @@ def test_any_profile_comes_back(states, seed, name, accession, description, line
         hmm.cutoffs.gathering = (20.125, 19.3)
     assert unpack_any(pack(h3m(hmm))) == h3m(hmm)
     hmm = published(hmm)
-    assert pack(h3m(hmm)).startswith(PACKED) and unpack(pack(h3m(hmm))) == h3m(hmm)
+    assert pack(h3m(hmm)).startswith(PACKED) and unpack([pack(h3m(hmm))]) == [h3m(hmm)]
 
 
 def unpack_any(data):
-    return unpack(data) if data.startswith(PACKED) else zlib.decompress(data, wbits=31)
+    return unpack([data])[0] if data.startswith(PACKED) else zlib.decompress(data, wbits=31)
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from([1, -1, 1 << 22])), max_size=9))
@@ -94,13 +100,13 @@ def test_probabilities_that_are_no_whole_numbers_are_exceptions(changes):
         words[place] += change
     data[16 : 16 + words.nbytes] = words.tobytes()
     small = pack(bytes(data))
-    assert small.startswith(PACKED) and unpack(small) == data
+    assert small.startswith(PACKED) and unpack([small]) == [data]
 
 
 def test_a_consensus_of_another_kind_is_kept():
     hmm = golden.hmms()[0].copy()
     hmm.consensus = "x" * hmm.M
-    assert pack(h3m(hmm)).startswith(PACKED) and unpack(pack(h3m(hmm))) == h3m(hmm)
+    assert pack(h3m(hmm)).startswith(PACKED) and unpack([pack(h3m(hmm))]) == [h3m(hmm)]
 
 
 def test_what_is_no_profile_of_proteins_is_only_compressed():
@@ -124,7 +130,7 @@ def test_damage_is_refused_or_makes_a_profile(packed, data):
             damaged[data.draw(st.integers(0, min(len(damaged), 60) - 1))] = data.draw(st.integers(0, 255))
             damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     try:
-        assert unpack(bytes(damaged))
+        assert unpack([packed, bytes(damaged)])
     except PfamnetError as error:
         assert str(error) == "damaged: not a packed profile"
 

@@ -177,6 +177,19 @@ def test_search_profiles_are_those_of_hmmpress(tmp_path, hmms):
         assert differing <= 24  # three file offsets
 
 
+def test_of_several_profiles_the_damaged_one_is_named(tmp_path, hmms):
+    path = tmp_path / "profiles.h3z"
+    offsets = write_profiles(path, hmms[:3], packed=True)
+    data = bytearray(path.read_bytes())
+    data[offsets[1] : offsets[1] + 16] = b"H3Z\n" + bytes(12)
+    path.write_bytes(data)
+    store = ProfileStore.open(path, offsets)
+    with pytest.raises(PfamnetError, match="profiles.h3z: profile 2: damaged: not a packed profile$"):
+        store.prepare([0, 1, 2], 1)
+    with store.borrowed([0, 2]) as profiles:
+        assert [profile.name for profile in profiles] == [hmms[0].name, hmms[2].name]
+
+
 @pytest.mark.parametrize("damage", ["states", "zeros", "not a number"])
 def test_a_profile_that_hmmer_cannot_bear_is_refused_before_it_is_read(tmp_path, damage):
     import gzip
