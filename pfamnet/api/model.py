@@ -18,7 +18,7 @@ from ..model.directory import SENSITIVITIES
 from ..profiles.store import ProfileStore
 from ..profiles.thresholds import Thresholds
 from ..records import shown
-from ..scan.opening import ScanOptions, make_scanner, mode_of, open_any, shipped_model
+from ..scan.opening import ScanOptions, make_scanner, mode_of, open_any, reported_families, shipped_model
 from ..scan.processors import MOST, usable_processors
 from ..scan.workers import MOST as AT_ONCE
 from ..scan.workers import in_order
@@ -27,7 +27,6 @@ from .scans import Scan
 from .sequences import SequenceReader, is_path
 
 LONG = 20_000  # bytes of sequences, some 40 proteins: what is worth processes of its own
-MET = 50  # bytes for each family in sequences that meet nearly all profiles
 KEPT = 8  # scanners of one model
 CHOICES = {
     "mode": ("auto", "hybrid", "profiles", "network"),
@@ -183,8 +182,8 @@ class Model:
             if processes and cpus > 1 and self.mode(options) == "profiles" and is_longer(inputs, LONG):
                 from ..scan.processes import Workers
 
-                if is_longer(inputs, MET * len(self.families)):
-                    self._opened.store.prepare(range(len(self.families)), cpus)  # once for all processes
+                # once for all processes
+                self._opened.store.prepare(reported_families(self._opened, options), cpus)
                 work = stack.enter_context(Workers(work, cpus)).calls
             records = SequenceReader(format, warn or self.warn, strict, genetic_code).records(sequences)
             records = islice(records, skip, None)

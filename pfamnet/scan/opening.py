@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -90,6 +90,11 @@ def saves_nothing(model: Model, network: str, sensitivity: str, count: int | Non
     return (len(model.families) if count is None else count) <= CANDIDATE * passing + NETWORK
 
 
+def reported_families(model: Model, options: ScanOptions) -> Sequence[int]:
+    """The families that a scan may report: where every profile is searched, these are."""
+    return range(len(model.families)) if options.families is None else chosen(model, options.families)
+
+
 def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):
     """The scanner of a model.
 
@@ -124,8 +129,7 @@ def scanner_of(model: Model, options: ScanOptions):
     filtered = limits.unfiltered() if sensitive else limits
     mode, name = mode_of(model, options), network_of(model, options)
     if name is None or not model.networks:
-        searched = range(len(families)) if options.families is None else chosen(model, options.families)
-        return ExactScanner(engine(filtered, options.threads), searched)
+        return ExactScanner(engine(filtered, options.threads), reported_families(model, options))
     info, combination = model.networks[name], model.combination(name)
     choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
     if options.mode == "auto" and saves_nothing(model, name, options.sensitivity):
