@@ -116,7 +116,8 @@ class Build:
         if self.group.first and self.until is None:
             self.work.remove()
         elif self.until:
-            self.say(f"{self.work.folder}: the {self.until} is complete; --resume continues")
+            when = "before" if self.until == "data" else "after"
+            self.say(f"{self.work.folder}: stopped {when} the training; resume the build to continue")
 
     def make_networks(self) -> None:
         """Train both networks, and write the model unless only the training is wanted."""

@@ -33,13 +33,17 @@ def test_a_work_directory_is_trained_elsewhere_and_finished_at_home(kind, quick,
     assert whole == 0, said
 
     status, said = quick("--until", "data", *options, out=home / "made")
-    assert status == 0 and said.endswith(f"{work}: the data is complete; --resume continues\n")
+    assert status == 0 and said.endswith(
+        f"{work}: stopped before the training; resume the build to continue\n"
+    )
     assert (work / MATERIAL).exists() and not (work / "light").exists()
     (home / "domains.fa").rename(home / "elsewhere.fa")  # the other machine has none
     moved(work, away / "made.work")
     words = ["--cpu", 1, "--device", "cpu", "--light-residues", 70_000, "--resume", "--until", "training"]
     done = run("training_machine", *words, away / "made", *options)
-    assert done.stderr.splitlines()[-1].endswith("made.work: the training is complete; --resume continues")
+    assert done.stderr.splitlines()[-1].endswith(
+        "made.work: stopped after the training; resume the build to continue"
+    )
 
     (home / "elsewhere.fa").rename(home / "domains.fa")
     moved(away / "made.work", work)

@@ -1,5 +1,7 @@
 """Compiled trainings: only if it is faster and worth it, and never a reason to fail."""
 
+import itertools
+
 import pytest
 import torch
 from trainings import Network, equal, training, weights
@@ -61,14 +63,21 @@ def test_a_compiler_that_fails_is_one_warning(tmp_path):
     assert made.run().step == 4
 
 
-def test_a_trial_leaves_the_training_as_it_was(tmp_path):
+def test_a_trial_leaves_the_training_as_it_was(tmp_path, monkeypatch):
     torch._dynamo.reset()
-    plain = training(tmp_path / "plain", network=Network(dropout=0.3))
-    tried = training(tmp_path / "tried", network=Network(dropout=0.3), more=[Compilation(print, "eager", 0)])
+    seconds, said = itertools.cycle([2.0, 1.0]), []  # compiled is faster
+    trial = module.seconds
+    monkeypatch.setattr(module, "seconds", lambda *given: trial(*given) and next(seconds))
+    common = {"steps": 10, "evaluate": 3}
+    plain = training(tmp_path / "plain", network=Network(dropout=0.3), **common)
+    more = [Compilation(said.append, "eager", 0)]
+    tried = training(tmp_path / "tried", network=Network(dropout=0.3), more=more, **common)
     before = weights(tried.network)
     tried.callbacks[0].started(tried)
     assert equal(before, tried.network.state_dict()) and tried.state == State()
     assert all(parameter.grad is None for parameter in tried.network.parameters())
     plain.run()
-    tried.run()
+    tried.model = tried.network
+    tried.run()  # with validations: the compiled network learns again after each
     assert equal(plain.network.state_dict(), tried.network.state_dict())
+    assert len(said) == 2 and all(": compiled: " in line for line in said)
