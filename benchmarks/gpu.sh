@@ -1,61 +1,76 @@
 #!/bin/bash
-# Trainings on a GPU, each ended by the clock, beside one another on the one GPU.
+# Builds whose training runs on the GPU of another machine, which has neither the data nor pyhmmer.
 #
-#     bash benchmarks/gpu.sh PACKAGES OUT esm 325 specialist generalist-70k clustered random
-#     bash benchmarks/gpu.sh PACKAGES OUT light 500 light
-#     bash benchmarks/gpu.sh PACKAGES OUT efficiency 40 specialist
+#     bash benchmarks/gpu.sh begin DATA WORK NAME...     where the data are: makes WORK/NAME.tar.xz
+#     bash benchmarks/gpu.sh train DATA WORK NAME...     where the GPU is, with these in WORK: makes WORK/trained.*
+#     bash benchmarks/gpu.sh finish DATA WORK NAME...    where the data are, with these in WORK: makes the models WORK/NAME
 #
-# PACKAGES holds NAME.xz of `gpu.py pack` for each name; `esm2`, the encoder; perhaps NAME.start.safetensors, weights that
-# a light network begins with. OUT gets NAME.safetensors and NAME.log. `efficiency` times one package in each precision,
-# and with 8-bit AdamW if bitsandbytes is installed. FLAGS are further options of `gpu.py train`.
-set -u
-packages=$1 out=$2 kind=$3 seconds=$4
-shift 4
-here=$(cd "$(dirname "$0")/.." && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-mkdir -p "$out"
-export PYTHONPATH=$here OMP_NUM_THREADS=${OMP_NUM_THREADS:-4}
-train() { # RESULT NAME OPTIONS...
-    local result=$1 name=$2 network=light
-    shift 2
-    [ "$kind" = light ] || network=esm
-    python "$here/benchmarks/gpu.py" train "$packages/$name.xz" "$scratch/$result" --network $network \
-        --seconds "$seconds" "$@" ${FLAGS:-} >"$out/$result.log" 2>&1 || { tail -n 3 "$out/$result.log" >&2; return 1; }
-    mv "$scratch/$result/$network.safetensors" "$out/$result.safetensors"
-    tail -n 1 "$out/$result.log"
+# Each step is one pfamnet-build for each NAME, with the options below and FLAGS; ESM and LIGHT are
+# residues to train on. DATA is the same text everywhere; WORK/esm2
+# is the encoder to fine-tune, on both machines. The trainings run beside one another. If one is not complete after
+# LIMIT seconds (540), another `train` continues it.
+set -eu
+step=$1 data=$2 work=$3
+shift 3
+PYTHONPATH=$(cd "$(dirname "$0")/.." && pwd) && export PYTHONPATH
+cd "$work"
+run=()
+light=(--batch "${BATCH:-32768}" --light-lr 2e-3)
+esm=("${light[@]}" --base esm2 --lr 8e-4 --head-lr 3e-3 --esm-residues "${ESM:-120000000}" --light-residues "${LIGHT:-60000000}")
+pfam=(--hmm "$data/pfam/profiles.h3m" --domains "$data/proteins/domains.tsv.gz" --families "$data/pfam/clans.tsv" --emit 1)
+
+build() { # NAME OPTIONS...
+    local name=$1 options=() resume=()
+    shift
+    case $name in
+    pfam-3183)
+        options=("${pfam[@]}" "${light[@]}" --light-residues "${LIGHT:-1700000000}" --proteins rest_train.fa.gz --holdout 0.03
+            --recall 0.9998 --license cc0-1.0 "$name" "$data/proteins/train.fa.gz")
+        ;;
+    specialist | generalist-70k)
+        options=("${pfam[@]}" "${esm[@]}" --recipe "$name" --cut-domains "$name" "$data"/seed/clustered
+            "$data/proteins/train.fa.gz")
+        ;;
+    clustered | random) options=("${esm[@]}" "$name" "$data/seed/$name") ;;
+    *) echo "gpu.sh: '$name': no build of this name" >&2 && return 2 ;;
+    esac
+    [ ! -d "$name.work" ] || resume=(--resume)
+    "${run[@]}" python -m pfamnet.cli.build "$@" "${resume[@]}" "${options[@]}" ${FLAGS:-}
 }
 
-failed=0
-case $kind in
-esm)
-    jobs=()
+case $step in
+begin)
+    if [ ! -f rest_train.fa.gz ] && [[ " $* " == *" pfam-3183 "* ]]; then # proteins that may be learnt from
+        awk 'NR == FNR { keep[">" $1]; next } /^>/ { on = $1 in keep } on' \
+            <(zcat "$data/proteins/rest_train.txt.gz") <(zcat "$data/proteins/rest.fa.gz") | gzip >rest_train.fa.gz
+    fi
     for name; do
-        share=0.25
-        [ "$name" = clustered ] && share=0.4 # distant relatives
-        train "$name" "$name" --base "$packages/esm2" --batch 32768 --lr 8e-4 --head-lr 3e-3 \
-            --substitutions 0.06 --emitted $share &
+        build "$name" --until data
+        tar -cf - "$name.work"/{options.json,inputs.json,data.safetensors} | xz -6 >"$name.tar.xz"
+    done
+    ;;
+train)
+    jobs=() failed=0 run=(timeout "${LIMIT:-540}")
+    for name; do
+        [ -d "$name.work" ] || tar -xJf "$name.tar.xz"
+        build "$name" --until training --cpu $((($(nproc) + $# - 1) / $#)) >"$name.log" 2>&1 &
         jobs+=($!)
     done
     for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+    tail -n 4 "${@/%/.log}"
+    python - "$@" <<'END' # half of the size, without loss that counts
+import sys
+from pathlib import Path
+from safetensors.torch import load_file, save_file
+for path in (path for name in sys.argv[1:] for path in Path(f"{name}.work").glob("*/best.safetensors")):
+    save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path)
+END
+    rm -f trained.*
+    tar -cJf - --exclude data.safetensors --exclude soft.safetensors "${@/%/.work}" "${@/%/.log}" | split -b 16m - trained.
+    exit $failed
     ;;
-light)
-    for name; do
-        start=$packages/$name.start.safetensors
-        [ -f "$start" ] && start=(--start "$start") || start=()
-        train "$name" "$name" --batch 32768 --lr 2e-3 --emitted 0.25 "${start[@]}" || failed=1
-    done
-    ;;
-efficiency)
-    name=$1
-    for row in fp32/adamw bf16/adamw fp16/adamw bf16/adamw8bit; do
-        train "${row/\//.}" "$name" --base "$packages/esm2" --batch 32768 --precision "${row%/*}" --optimizer "${row#*/}" \
-            || failed=1
-    done
-    ;;
-*)
-    echo "gpu.sh: '$kind': not esm, light or efficiency" >&2
-    exit 2
+finish)
+    cat trained.* | tar -xJf -
+    for name; do build "$name"; done
     ;;
 esac
-exit $failed

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from ..errors import PfamnetError
 from ..network.esm import EsmNetwork
 from ..network.esm_files import load_encoder
+from ..network.light import LightConfig, LightNetwork
 from ..training.corpus import Corpus
 from ..training.emission import Emission
+from ..training.examples import SamplerSettings
 from ..training.lora import add_adapters
-from ..training.sampler import Sampler, SamplerSettings
+from ..training.packed import PackedSampler
 from ..training.settings import TrainSettings
 from .options import BuildOptions
 
-EVALUATE = 800_000  # residues between two evaluations of ESM-2 on the validation set
+EVALUATE = 800_000  # residues between two evaluations of ESM-2 on the validation set, at least
+EVALUATIONS = 20  # in a longer training
+LIGHT_BATCH = 16384  # residues of the light network's batch, at least
 EMITTED = 0.25  # fraction of the examples that profiles emit, unless --emit is 0
 POOL = 16  # batches drawn together
 
@@ -45,20 +48,18 @@ def esm_network(encoder: nn.Module, families: int, options: BuildOptions) -> Esm
         encoder.encoder.layer[: options.freeze].requires_grad_(False)
     if options.lora:
         add_adapters(encoder, options.lora)
-    network = EsmNetwork(encoder, families)
-    if options.checkpoint_activations:
-        network.checkpoint_activations()
-    return network
+    return EsmNetwork(encoder, families)
 
 
 def esm_settings(options: BuildOptions) -> TrainSettings:
     """The training loop's settings."""
+    step = options.batch * options.accumulate
     return TrainSettings(
         options.esm_residues,
         options.batch,
         options.accumulate,
         pool=POOL,
-        evaluate=max(1, EVALUATE // (options.batch * options.accumulate)),
+        evaluate=max(1, EVALUATE // step, options.esm_residues // step // EVALUATIONS),
         precision=options.precision,
         optimizer=options.optimizer,
         balance=options.balance,
@@ -66,33 +67,28 @@ def esm_settings(options: BuildOptions) -> TrainSettings:
 
 
 def esm_sampler(
-    train: Corpus,
-    families: int,
-    block: int,
-    options: BuildOptions,
-    emission: Emission | None,
-    device: torch.device,
-) -> Sampler:
-    """Batches of training proteins with masked and substituted residues."""
-    settings = SamplerSettings(
-        options.crop,
-        options.power,
-        alone=0.8,
-        emitted=0.0 if options.recipe else emitted(options),
-        masked=0.03,
-        substitutions=0.03,
-        by_length=True,
-    )
-    return Sampler(train, families, block, settings, options.seed, emission, device)
+    train: Corpus, families: int, block: int, options: BuildOptions, emission: Emission | None
+) -> PackedSampler:
+    """Batches of training proteins with substituted residues."""
+    settings = SamplerSettings(options.crop, options.power, alone=0.8, emitted=emitted(options))
+    return PackedSampler(train, families, block, settings, options.seed, emission)
+
+
+def new_light(options: BuildOptions, families: int) -> LightNetwork:
+    """A light network with random weights."""
+    width = {"width": options.light_width} if options.light_width else {}
+    return LightNetwork(LightConfig(families, **width))
 
 
 def light_settings(options: BuildOptions) -> TrainSettings:
     """The settings of the light network's training loop."""
+    batch = max(LIGHT_BATCH, options.batch)
     return TrainSettings(
         options.light_residues,
+        batch,
         pool=POOL,
         lr=options.light_lr,
-        evaluate=1000,
+        evaluate=max(1000, options.light_residues // batch // EVALUATIONS),
         patience=1000,
         precision=options.precision,
         optimizer=options.optimizer,

@@ -1,7 +1,9 @@
 """From train sets to a model directory, step by step.
 
-`Build.run` lists the steps. Each leaves its result in a work directory beside the model, so that a
-resumed build repeats no finished step, and a training continues from its last checkpoint.
+`Build.make` lists the steps. Each leaves its result in a work directory beside the model, so that a
+resumed build repeats no finished step, and a training continues from its last checkpoint. The training needs
+neither pyhmmer, unless it begins with the network of a model, nor the input of the build, if the work
+directory holds what is learnt from.
 """
 
 from __future__ import annotations
@@ -9,8 +11,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,37 +21,39 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_tensors
 
 from ..errors import PfamnetError
-from ..families import read_families
 from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork, parameter_groups
-from ..network.light import LightConfig, LightNetwork
+from ..network.esm_packed import PackedEsm
+from ..network.light import LightNetwork
 from ..training.callbacks import Bar, Checkpoints, LogFile, Validation
-from ..training.checkpoints import CHECKPOINT, save_tensors
+from ..training.checkpoints import CHECKPOINT, finished, save_tensors
+from ..training.compilation import Compilation
 from ..training.corpus import Corpus
 from ..training.dev_accuracy import Measure
 from ..training.discriminant import finish_head, start_head
 from ..training.distillation import soft_labels
 from ..training.distributed import Group, own_device
-from ..training.emission import Emission
 from ..training.loop import Training
 from ..training.lora import merge_adapters
 from ..training.sampler import Sampler, SamplerSettings
 from ..training.settings import optimizer_class
 from ..training.tracking import STATE as TRACKED
 from ..training.tracking import Tracker, check_tracker, open_tracker
-from ..trainset.domains import DomainTable
-from ..trainset.sampling import sample
-from .estimate import duration, training_seconds
-from .fine_tune import base_encoder, emitted, esm_network, esm_sampler, esm_settings, light_settings
-from .gathering import set_gathering
-from .hmms import build_profiles
-from .inputs import describe, given_profiles, read_inputs, with_emitted
-from .labels import Labelling
+from .fine_tune import (
+    base_encoder,
+    emitted,
+    esm_network,
+    esm_sampler,
+    esm_settings,
+    light_settings,
+    new_light,
+)
+from .material import MATERIAL, Material, load_material, save_material
 from .options import BuildOptions
-from .provenance import input_digests, provenance
-from .warm_start import Stored
 from .work import Threads, Work, writing
-from .write_model import ModelOutput
+
+if TYPE_CHECKING:
+    from .warm_start import Stored
 
 
 class Build:
@@ -60,6 +65,8 @@ class Build:
         resume: continue an interrupted build of the same options and input.
         progress: show progress bars on stderr.
         track: what follows the training: none, tensorboard or wandb.
+        until: stop when the `data` are prepared, or after the `training`, for which a work directory that was
+            made with `data` is enough: the input is not read again.
 
     Raises:
         PfamnetError: if the build cannot begin.
@@ -75,7 +82,9 @@ class Build:
         progress: bool = False,
         track: str = "none",
         group: Group | None = None,
+        until: str | None = None,
     ):
+        self.until = until
         self.out, self.options, self.progress, self.track = Path(out), options, progress, track
         self.tracked = Path(f"{self.out}.track")
         self.work = Work(Path(f"{self.out}.work"), options, resume)
@@ -100,17 +109,26 @@ class Build:
 
     def make(self) -> None:
         torch.set_num_threads(max(1, self.threads.cpus // self.group.local_size))
-        train, families, emission = self.group.share(self.prepare)
-        with closing(self.open_tracker()) as self.tracker:
-            esm = self.fine_tune(train, families, emission) if self.options.base else None
-            if esm is not None:
-                train.soft = self.group.share(lambda: self.teach(esm, train))
-            light = self.train_light(train, families, emission)
-            self.group.close()
-            if self.group.first:
-                self.write(light, esm)
-        if self.group.first:
+        self.material = self.group.share(self.prepare)
+        if self.until != "data":
+            with closing(self.open_tracker()) as self.tracker:
+                self.make_networks()
+        if self.group.first and self.until is None:
             self.work.remove()
+        elif self.until:
+            when = "before" if self.until == "data" else "after"
+            self.say(f"{self.work.folder}: stopped {when} the training; resume the build to continue")
+
+    def make_networks(self) -> None:
+        """Train both networks, and write the model unless only the training is wanted."""
+        train = self.material.train
+        esm = self.fine_tune() if self.options.base else None
+        if esm is not None:
+            train.soft = self.group.share(lambda: self.teach(esm, train))
+        light = self.train_light()
+        self.group.close()
+        if self.group.first and self.until is None:
+            self.write(light, esm)
 
     def say(self, text: str) -> None:
         if self.group.first and text:
@@ -121,71 +139,39 @@ class Build:
         kind, config = self.track if self.group.first else "none", asdict(self.options)
         return open_tracker(kind, self.tracked, self.work / TRACKED, self.out.name, config, self.say)
 
-    # -- data and profiles
+    def prepare(self) -> Material:
+        """What the networks are trained on."""
+        self.encoder = base_encoder(self.options)
+        self.start = self.stored()
+        kept = self.work / MATERIAL
+        if self.until == "training" and kept.exists():  # the input may be on another machine
+            return load_material(kept)
+        from .preparation import Preparation  # needs pyhmmer
 
-    def prepare(self) -> tuple[Corpus, int, Emission | None]:
-        """What is learnt from: the corpus, the number of families, and the profiles that emit examples."""
-        options, seed = self.options, self.options.seed
-        self.encoder = base_encoder(options)
-        self.start = Stored(options.light_from) if options.light_from else None
-        labels = self.label() if options.proteins else None
-        trainset, hmms, quotas, self.plan = read_inputs(options, labels)
-        plan = self.plan.lines() if self.plan else []
-        self.say("\n".join([f"warning: {text}" for text in trainset.warnings] + plan))
-        if labels is None:
-            self.begin()
-        if options.emitted_only:
-            self.say(f"{len(hmms)} profiles emit what is learnt from; {self.training_time(len(hmms))}")
-        hmms = hmms or build_profiles(trainset, options.aligner, self.work, self.threads)
-        self.gathering = set_gathering(trainset, hmms, seed, self.work, self.threads)
-        trainset.families[:] = [describe(family, hmm) for family, hmm in zip(trainset.families, hmms)]
-        if quotas is not None:  # profiles are built from all rows, the networks learn from these
-            trainset = sample(trainset, quotas, seed)
-        given, trainset = trainset, with_emitted(trainset, hmms, options.emit, seed)
-        self.say("\n".join(f"warning: {text}" for text in trainset.warnings[len(given.warnings) :]))
-        self.say(
-            f"{len(trainset.families)} families, {len(trainset.train.sequences)} training sequences, "
-            f"{len(trainset.dev.sequences)} in the validation set"
-        )
-        self.trainset, self.hmms = trainset, hmms
-        return Corpus(trainset.train), len(trainset.families), Emission.of(hmms) if options.emit else None
+        self.prepared = Preparation(self.options, self.work, self.threads, self.device, self.say)
+        if self.until == "data":
+            return self.work.step(MATERIAL, self.prepared.material, load_material, save_material)
+        return self.prepared.material()
 
-    def begin(self) -> None:
-        """Make the work directory, or check that it is of the same input."""
-        self.digests = input_digests(self.options)
-        self.work.begin(self.digests)
+    def stored(self) -> Stored | None:
+        """The light network to begin with, if it is that of a model."""
+        if not self.options.light_from:
+            return None
+        from .warm_start import Stored  # needs pyhmmer
 
-    def label(self) -> DomainTable:
-        """The domains of the proteins without labels, found by the profiles."""
-        options, hmms = self.options, list(given_profiles(self.options.hmm).values())
-        labelling = Labelling(options.proteins, hmms, self.threads)
-        if options.trainsets:  # errors come now, not after hours
-            read_inputs(replace(options, proteins=None))
-        elif options.families:
-            read_families(options.families)
-        self.begin()
-        self.say(f"{labelling.plan(self.work)}; {self.training_time(len(hmms))}")
-        return labelling.table(self.work, options.cut_domains)
-
-    def training_time(self, families: int) -> str:
-        """How the light network is trained, and about how long."""
-        settings = light_settings(self.options)
-        if not settings.residues:
-            return "no training"
-        network = self.new_network(min(families, self.options.max_families or families))
-        seconds = training_seconds(network, settings, self.work.folder, self.device)
-        return f"training on {settings.residues} residues: {duration(seconds)}"
+        return Stored(self.options.light_from)
 
     # -- networks
 
-    def fine_tune(self, train: Corpus, families: int, emission: Emission | None) -> EsmNetwork:
+    def fine_tune(self) -> EsmNetwork:
         """ESM-2, fine-tuned; its head joined with a discriminant of its vectors."""
-        options = self.options
+        options, (train, _, keys, emission) = self.options, self.material
         torch.manual_seed(options.seed)
-        network = self.group.share(lambda: self.esm_network(train, families)).to(self.device)
-        sampler = esm_sampler(train, families, network.block, options, emission, self.device)
+        network = self.group.share(lambda: self.esm_network(train, len(keys))).to(self.device)
+        sampler = esm_sampler(train, len(keys), network.block, options, emission)
         groups = parameter_groups(network, options.lr, options.head_lr)
-        self.train("esm", network, groups, sampler, esm_settings(options))
+        model = PackedEsm(network, options.checkpoint_activations)
+        self.train("esm", network, groups, sampler, esm_settings(options), model)
         if options.lora:
             merge_adapters(network.encoder)
         network.head[-1].load_state_dict(self.group.share(lambda: self.finished_head(network, train)))
@@ -208,31 +194,33 @@ class Build:
 
         return self.work.step("esm/head.safetensors", make, load_tensors, save_tensors)
 
-    def teach(self, network: EsmNetwork, train: Corpus) -> tuple[np.ndarray, np.ndarray]:
-        """What the fine-tuned network predicts for the train domains: classes and probabilities."""
+    def teach(self, network: EsmNetwork, train: Corpus) -> tuple[np.ndarray, np.ndarray] | None:
+        """What the fine-tuned network predicts for the train domains: classes and probabilities.
+
+        None if the light network has learnt it already.
+        """
+        if finished(self.work / "light"):
+            return None
         residues = self.options.esm_residues
         make = lambda: soft_labels(network, train, self.context, self.progress, residues)
         save = lambda soft, path: save_file(dict(zip(("classes", "chances"), soft)), path)
         soft = self.work.step("soft.safetensors", make, load_file, save)
         return soft["classes"], soft["chances"]
 
-    def light_network(self, families: int) -> LightNetwork:
+    def light_network(self) -> LightNetwork:
         """The light network to begin with."""
-        return self.start.network(self.trainset.families) if self.start else self.new_network(families)
+        keys = self.material.keys
+        return self.start.network(keys) if self.start else new_light(self.options, len(keys))
 
-    def new_network(self, families: int) -> LightNetwork:
-        width = self.options.light_width
-        return LightNetwork(LightConfig(families, **({"width": width} if width else {})))
-
-    def train_light(self, train: Corpus, families: int, emission: Emission | None) -> LightNetwork:
-        options = self.options
+    def train_light(self) -> LightNetwork:
+        options, (train, _, keys, emission) = self.options, self.material
         torch.manual_seed(options.seed)  # the same whether or not the fine-tuning was resumed
-        network = self.group.share(lambda: self.light_network(families))
+        network = self.group.share(self.light_network)
         if not options.light_residues:
             return network.eval()
         network.to(self.device)
         drawn = SamplerSettings(power=options.power, emitted=emitted(options))
-        sampler = Sampler(train, families, network.block, drawn, options.seed, emission, self.device)
+        sampler = Sampler(train, len(keys), network.block, drawn, options.seed, emission, self.device)
         settings = light_settings(options)
         group = {"params": list(network.parameters())}
         group |= {"lr": settings.lr, "weight_decay": settings.weight_decay}
@@ -242,18 +230,18 @@ class Build:
     def measure(self, name: str, block: int) -> Measure:
         """What measures a network on the validation set."""
         limit = 2000 if name == "light" or self.device.type != "cpu" else 600
-        return Measure(Corpus(self.trainset.dev), block, limit)
+        return Measure(self.material.dev, block, limit)
 
-    def train(self, name, network, groups, sampler, settings) -> None:
+    def train(self, name, network, groups, sampler, settings, model=None) -> None:
         measure = self.measure(name, network.block) if self.group.first else None
         callbacks: list = [Validation(measure, at_start=name == "esm")]
         if self.group.first:
             bars = [Bar()] if self.progress else []
             callbacks = [LogFile(), self.tracker, *bars, *callbacks, Checkpoints()]
-        folder = self.work / name
-        state = Training(
-            name, network, groups, sampler, settings, folder, self.device, self.group, callbacks
-        ).run()
+        if self.device.type == "cuda" and self.group.size == 1:
+            callbacks.insert(0, Compilation(self.say))
+        common = name, network, groups, sampler, settings, self.work / name, self.device
+        state = Training(*common, self.group, callbacks, model).run()
         step, accuracy = state.best
         kept = "" if step else "; the network as it began was best"
         done = f"{state.step} steps, {state.seconds / 60:.1f} minutes"
@@ -261,9 +249,12 @@ class Build:
 
     def write(self, light: LightNetwork, esm: EsmNetwork | None) -> None:
         """Write the model directory."""
-        warnings, cpus = self.trainset.warnings, self.threads.cpus
+        from .provenance import provenance  # need pyhmmer
+        from .write_model import ModelOutput
+
+        made, cpus = self.prepared, self.threads.cpus
         history = provenance(
-            self.options, self.plan, self.gathering, warnings, self.digests, self.device, cpus
+            self.options, made.plan, made.gathering, made.trainset.warnings, made.digests, self.device, cpus
         )
         output = ModelOutput(self.out, self.work, self.options, self.device, self.threads, self.say)
-        output.write(self.trainset, self.hmms, light, esm, history, self.tracker)
+        output.write(made.trainset, made.hmms, light, esm, history, self.tracker)

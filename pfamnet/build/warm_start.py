@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import PfamnetError
-from ..families import Family
 from ..model.directory import WEIGHTS, open_model
 from ..network.light import LightConfig, LightNetwork
 
@@ -48,22 +47,22 @@ class Stored:
         shapes = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
         return shapes | {"head.weight": shapes["head.weight"][::-1]}
 
-    def network(self, families: list[Family]) -> LightNetwork:
-        """A network for `families`; those that are new begin at random."""
-        network = LightNetwork(LightConfig(**vars(self.config) | {"families": len(families)}))
+    def network(self, keys: list[str]) -> LightNetwork:
+        """A network for the families of some keys; those that are new begin at random."""
+        network = LightNetwork(LightConfig(**vars(self.config) | {"families": len(keys)}))
         with torch.no_grad():
             network.embed.weight.copy_(self.tensors["embed"])
-            self.fill_head(network.head, families)
+            self.fill_head(network.head, keys)
             for name, parameter in network.named_parameters():
                 if name in self.tensors and not name.startswith("head."):
                     parameter.copy_(self.tensors[name])
         return network
 
-    def fill_head(self, head: nn.Linear, families: list[Family]) -> None:
+    def fill_head(self, head: nn.Linear, keys: list[str]) -> None:
         """Copy the rows of the stored families; the bias of the others is the average one."""
         weight, bias = self.tensors["head.weight"].T, self.tensors["head.bias"]
         head.bias[1:] = bias[1:].mean()
-        places = [self.places.get(family.key, -1) for family in families]
+        places = [self.places.get(key, -1) for key in keys]
         rows = [0, *(row for row, place in enumerate(places, 1) if place >= 0)]
         stored = [0, *(place + 1 for place in places if place >= 0)]
         head.weight[rows], head.bias[rows] = weight[stored], bias[stored]

@@ -40,6 +40,11 @@ expert = options_of("Other expert options", BuildOptions)
 @click.argument("trainsets", metavar="[<trainset> ...]", nargs=-1)
 @version_option()
 @basic("--resume", bool, "Continue an interrupted build with the same options.")
+@basic(
+    "--until",
+    ["data", "training"],
+    "Stop before or after the training; --resume continues, also where the work directory was moved to.",
+)
 @basic("--recipe", list(RECIPES), "Train on a choice of families and rows; its plan is printed and stored.")
 @basic("--plan", bool, "Print the plan of --recipe to stdout and stop; nothing is written.")
 @basic("--explore", "<d>", "Describe train sets (all arguments) by a page and tables in <d>; build nothing.")
@@ -76,7 +81,11 @@ expert = options_of("Other expert options", BuildOptions)
 @training("--lr", POSITIVE, "Learning rate of ESM-2's last layer; it decreases from layer to layer below.")
 @training("--head-lr", POSITIVE, "Learning rate of ESM-2's head.")
 @training("--crop", click.IntRange(min=64), "Residues of an example of ESM-2, at most.")
-@training("--batch", click.IntRange(min=256), "Residues in a batch of ESM-2.")
+@training(
+    "--batch",
+    click.IntRange(min=256),
+    "Residues in a batch of ESM-2, and in one of the light network if above 16384.",
+)
 @training("--accumulate", COUNT, "Batches in a step of ESM-2 (gradient accumulation).")
 @training("--precision", PRECISIONS, "Arithmetic of training; auto: bf16 if the device is fast in it.")
 @training("--optim", ["adamw", "adamw8bit"], "Optimizer; adamw8bit needs CUDA and pfamnet[gpu].", "optimizer")
@@ -106,7 +115,7 @@ expert = options_of("Other expert options", BuildOptions)
 @expert("--license", "<s>", "Licence of the model: an SPDX name or another.", callback=one_line_only)
 @expert("--seed", SEED, "Seed of everything random, below 2 ** 64.")
 @expert("--cpu", NATURAL, "Number of threads.  [HMMER_NCPU, or all processors]")
-def build(model_out, trainsets, explore, plan, resume, device, cpu, track, **options):
+def build(model_out, trainsets, explore, plan, resume, until, device, cpu, track, **options):
     """Train the networks and build the profiles of <trainset>, and write the model <model_out>.
 
     A train set is a directory in the layout of the Pfam seed split, Stockholm
@@ -130,7 +139,7 @@ def build(model_out, trainsets, explore, plan, resume, device, cpu, track, **opt
         ) from None
     with stopping_in_order(), joined(lambda text: complain("pfamnet-build", text)) as group:
         progress = sys.stderr.isatty()
-        Build(model_out, asked, threads_of(cpu), device, resume, progress, track, group).run()
+        Build(model_out, asked, threads_of(cpu), device, resume, progress, track, group, until).run()
 
 
 if __name__ == "__main__":  # torchrun -m pfamnet.cli.build ...

@@ -5,12 +5,9 @@ Only this network needs torch and transformers to scan.
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from .tokens import CLS, EOS, PAD
 
@@ -56,12 +53,6 @@ class EsmNetwork(nn.Module):
 
         import_transformers()
         super().__setstate__(state)
-
-    def checkpoint_activations(self) -> None:
-        """In training, compute the encoder's activations again for the gradients, to save memory."""
-        # no layer draws anything at random
-        recompute = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
-        self.encoder._set_gradient_checkpointing(gradient_checkpointing_func=recompute)
 
 
 def embed(

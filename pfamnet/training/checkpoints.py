@@ -1,7 +1,7 @@
 """What a training leaves on disk: checkpoints, the best weights, and a log.
 
-A checkpoint is one safetensors file with tensors `network.*` and `optimizer.<parameter>.*`. Its metadata
-holds, as JSON, everything else that the training needs to continue.
+A checkpoint is one safetensors file with tensors `network.*` and `optimizer.<parameter>.*`, unless the
+training is done. Its metadata holds, as JSON, everything else that the training needs to continue.
 """
 
 from __future__ import annotations
@@ -33,24 +33,33 @@ def save_tensors(tensors: dict, path: Path, metadata: dict | None = None) -> Non
 
 
 def save_checkpoint(training: Training) -> None:
-    """Write all that a training needs to continue."""
-    tensors = {f"network.{name}": tensor for name, tensor in training.network.state_dict().items()}
-    for index, moments in training.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+    """Write all that a training needs to continue: no tensors if it is done, as its best weights are kept."""
     meta = {name: asdict(getattr(training, name)) for name in ("settings", "state")}
     meta["state"]["loss"] = float(training.state.loss)
     meta["scaler"] = training.scaler.state_dict()
+    tensors = {} if training.state.done else tensors_of(training)
     save_tensors(tensors, training.folder / CHECKPOINT, {"meta": json.dumps(meta)})
+
+
+def tensors_of(training: Training) -> dict[str, torch.Tensor]:
+    """The weights of a training and the moments of its optimizer."""
+    tensors = {f"network.{name}": tensor for name, tensor in training.network.state_dict().items()}
+    for index, moments in training.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+    return tensors
 
 
 def restore_checkpoint(training: Training) -> None:
     """Continue from the checkpoint of the first process, if there is one."""
     path = training.folder / CHECKPOINT
     tensors, meta = training.group.share(lambda: read_checkpoint(path))
-    if not tensors:
+    if not meta:
         return
     if meta["settings"] != asdict(training.settings):
         raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
+    training.state = State(**meta["state"])
+    if training.state.done:
+        return
     weights: dict[str, torch.Tensor] = {}
     states: dict[int, dict] = {}
     for name, tensor in tensors.items():
@@ -64,7 +73,6 @@ def restore_checkpoint(training: Training) -> None:
     training.network.load_state_dict(weights)
     training.optimizer.load_state_dict(training.optimizer.state_dict() | {"state": states})
     training.scaler.load_state_dict(meta["scaler"])
-    training.state = State(**meta["state"])
 
 
 def read_checkpoint(path: Path) -> tuple[dict, dict]:
@@ -73,6 +81,12 @@ def read_checkpoint(path: Path) -> tuple[dict, dict]:
         return {}, {}
     with safe_open(path, "pt") as file:
         return load_file(path), json.loads(file.metadata()["meta"])
+
+
+def finished(folder: Path) -> bool:
+    """Whether the training that a folder keeps is done."""
+    _, meta = read_checkpoint(folder / CHECKPOINT)
+    return bool(meta) and meta["state"]["done"]
 
 
 def write_training_log(work: Path, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..network.tokens import encode
@@ -17,13 +19,29 @@ class Corpus:
 
     def __init__(self, fold):
         encoded = [encode(sequence).astype(np.uint8) for sequence in fold.sequences]
-        self.offsets = np.concatenate([[0], np.cumsum([len(tokens) for tokens in encoded])]).astype(np.int64)
-        self.tokens = np.concatenate(encoded) if encoded else np.zeros(0, np.uint8)
-        self.whole = np.asarray(fold.whole, bool)
+        tokens = np.concatenate(encoded) if encoded else np.zeros(0, np.uint8)
         domains = np.asarray(fold.domains, np.int64).reshape(-1, 4)
-        self.domains = domains[np.argsort(domains[:, 0], kind="stable")]
-        self.first = np.searchsorted(self.domains[:, 0], np.arange(len(encoded) + 1))
+        domains = domains[np.argsort(domains[:, 0], kind="stable")]
+        self.set(tokens, [len(tokens) for tokens in encoded], domains, np.asarray(fold.whole, bool))
+
+    def set(self, tokens: np.ndarray, lengths: Sequence[int], domains: np.ndarray, whole: np.ndarray) -> None:
+        self.tokens, self.domains, self.whole = tokens, domains.astype(np.int64), whole
+        self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        self.first = np.searchsorted(self.domains[:, 0], np.arange(len(lengths) + 1))
         self.soft: tuple[np.ndarray, np.ndarray] | None = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it but `soft`, in little space."""
+        small = {"lengths": np.diff(self.offsets), "domains": self.domains}
+        kept = {name: array.astype(np.int32) for name, array in small.items()}
+        return {"tokens": self.tokens, **kept, "whole": self.whole}
+
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray]) -> Corpus:
+        """The corpus of `arrays()`."""
+        corpus = cls.__new__(cls)
+        corpus.set(**arrays)
+        return corpus
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

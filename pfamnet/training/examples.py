@@ -32,9 +32,7 @@ class SamplerSettings:
     alone: float = 0.4  # fraction of isolated domains that get no flanks
     emitted: float = 0.0  # fraction of examples emitted from profiles
     substitutions: float = 0.06  # fraction of residues replaced
-    masked: float = 0.0  # fraction of residues masked
     soft: float = 0.5  # part of the target that a teacher, if there is one, decides
-    by_length: bool = False  # batches of examples of similar length, instead of `crop` long ones
 
 
 class Dice:
@@ -119,10 +117,6 @@ class ExampleSource:
         self.domain_cdf = put(cumulative(weights))
         self.emitted_cdf = put(cumulative((rows + 1.0) ** RARER))
         self.whole_cdf = put(cumulative(lengths * corpus.whole)) if corpus.whole.any() else None
-        whole = corpus.whole[corpus.domains[:, 0]]
-        short = np.where(whole, settings.crop, lengths[corpus.domains[:, 0]]).clip(max=settings.crop)
-        expected = np.where(whole, short, settings.alone * short + (1 - settings.alone) * settings.crop)
-        self.expected = float((expected * weights).sum() / weights.sum())  # residues of an example
 
     def draw(self, n: int, dice: Dice) -> Examples:
         """n examples, those emitted from profiles last."""

@@ -21,7 +21,7 @@ from ..errors import PfamnetError
 from ..network.devices import autocast
 from .checkpoints import BEST, restore_checkpoint
 from .distributed import Group
-from .loss import batch_loss, class_weights
+from .loss import class_weights
 from .sampler import Batch
 from .settings import State, TrainSettings, optimizer_class
 
@@ -36,6 +36,7 @@ class Training:
         groups: parameters for the optimizer, with their learning rates.
         sampler: a `Sampler`, or what has its `seed`, `batches` and `class_counts`.
         folder: where checkpoints, best weights and the log are kept.
+        model: gives the logits of a batch; by default the network.
         callbacks: have some of the methods `started(training)`, `stepped(training, loss)`, `ended(training)`
             and `validated(training, accuracy, loss)`, with the mean loss since the last time (NaN at first).
     """
@@ -51,6 +52,7 @@ class Training:
         device: torch.device,
         group: Group = Group(),  # noqa: B008 (it cannot change)
         callbacks: Sequence = (),
+        model: torch.nn.Module | None = None,
     ):
         self.name, self.network, self.sampler, self.settings = name, network, sampler, settings
         self.folder, self.device, self.group, self.callbacks = Path(folder), device, group, callbacks
@@ -60,7 +62,7 @@ class Training:
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         counts = torch.from_numpy(sampler.class_counts()).to(device)
         self.balance = class_weights(counts, settings.balance)
-        self.model = group.wrapped(network)
+        self.model = group.wrapped(model or network)
         self.state = State()
 
     def run(self) -> State:
@@ -144,7 +146,7 @@ class Training:
         batch = batch.to(self.device)
         with nullcontext() if self.group.size == 1 or last else self.model.no_sync():
             with self.context:
-                logits = self.model(batch.tokens, batch.lengths)
-            loss = batch_loss(logits, batch, self.network.block, *self.balance) / len(batches)
+                logits = self.model(*batch.inputs)
+            loss = batch.loss(logits, self.network.block, *self.balance) / len(batches)
             self.scaler.scale(loss).backward()
         return loss.detach()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch.nn import functional as F
 
-from .sampler import Batch
+if TYPE_CHECKING:
+    from .packed import PackedBatch
+    from .sampler import Batch
 
 
 def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
@@ -30,20 +34,35 @@ def batch_loss(logits: torch.Tensor, batch: Batch, block: int, weights=None, off
 
     `logits` is (B, blocks, F + 1), `block` in residues; `weights` and `offsets` come from `class_weights`.
     """
-    logits = logits.float()
-    if offsets is not None:
-        logits = logits + offsets
+    logits = logits.float() if offsets is None else logits.float() + offsets
+    classes = batch.classes[:, None].expand(batch.weights.shape)
+    loss = blocks_loss(logits, classes, batch.weights, batch.background, weights)
+    return loss + domains_loss(pool_logits(logits, batch.lengths, block), batch.pooled, weights)
+
+
+def packed_loss(logits: torch.Tensor, batch: PackedBatch, weights=None, offsets=None) -> torch.Tensor:
+    """`batch_loss` of the blocks' logits (N, F + 1)."""
+    logits = logits.float() if offsets is None else logits.float() + offsets
+    loss = blocks_loss(logits, batch.classes, batch.weights, batch.background, weights)
+    sums = logits.new_zeros(len(batch.pooled), logits.shape[1]).index_add(0, batch.examples, logits)
+    counts = logits.new_zeros(len(sums)).index_add(0, batch.examples, torch.ones_like(logits[:, 0]))
+    return loss + domains_loss(sums / counts[:, None], batch.pooled, weights)
+
+
+def blocks_loss(logits, classes, share, background, weights) -> torch.Tensor:
+    """The cross-entropy of blocks: logits (..., F + 1), classes and share (..., K), background (...)."""
     chances = F.log_softmax(logits, -1)
-    classes, share = batch.classes, batch.weights
     if weights is not None:
-        share = share * weights[classes][:, None]
-    found = chances.gather(2, classes[:, None].expand(share.shape))
-    total = (found * share).sum() + (chances[..., 0] * batch.background).sum()
-    loss = -total / (share.sum() + batch.background.sum()).clamp(min=1e-6)
-    pooled = pool_logits(logits, batch.lengths, block)
+        share = share * weights[classes]
+    total = (chances.gather(-1, classes) * share).sum() + (chances[..., 0] * background).sum()
+    return -total / (share.sum() + background.sum()).clamp(min=1e-6)
+
+
+def domains_loss(logits: torch.Tensor, labels: torch.Tensor, weights) -> torch.Tensor:
+    """The cross-entropy of the examples that are exactly one domain: logits (B, F + 1), labels (B,) or -1."""
     # a mean over all examples, so that a few domains do not outweigh the blocks
-    own = F.cross_entropy(pooled, batch.pooled, weights, ignore_index=-1, reduction="sum")
-    return loss + own / len(batch.tokens)
+    own = F.cross_entropy(logits, labels, weights, ignore_index=-1, reduction="sum")
+    return own / max(1, len(labels))
 
 
 def pool_logits(logits: torch.Tensor, lengths: torch.Tensor, block: int) -> torch.Tensor:

@@ -6,16 +6,16 @@ domains nest. The loss ignores residues of a family that the model does not have
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ..network.tokens import MASK, PAD
+from ..network.tokens import PAD
 from .corpus import Corpus
 from .emission import Emission
 from .examples import Dice, Examples, ExampleSource, SamplerSettings
+from .loss import batch_loss
 
 BACKGROUND_WEIGHT = 0.2
 
@@ -30,6 +30,13 @@ class Batch:
     weights: torch.Tensor  # (B, blocks, K) of these classes
     background: torch.Tensor  # (B, blocks) weights of class 0
     pooled: torch.Tensor  # (B,) class of an example that is exactly one domain, else -1
+
+    @property
+    def inputs(self) -> tuple[torch.Tensor, ...]:
+        return self.tokens, self.lengths
+
+    def loss(self, logits: torch.Tensor, block: int, weights=None, offsets=None) -> torch.Tensor:
+        return batch_loss(logits, self, block, weights, offsets)
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in vars(self).values()))
@@ -70,28 +77,10 @@ class Sampler:
     def batches(self, step: int, residues: int, count: int = 1, rank: int = 0) -> list[Batch]:
         """`count` batches of about `residues` tokens each; seed, step and rank alone decide them."""
         dice, crop = Dice([self.seed, step, rank], self.device), self.settings.crop
-        length = self.source.expected if self.settings.by_length else crop
-        n = max(count, round(count * residues / length))
+        n = max(count, round(count * residues / crop))
         examples = self.source.draw(n, dice)
-        if self.settings.by_length:
-            parts = list(self.by_length(examples.length, count))
-            turns = torch.randperm(count, generator=dice.generator, device=self.device).tolist()
-            return [self.made(examples.take(parts[turn][0]), parts[turn][1], dice) for turn in turns]
         cuts = [n * i // count for i in range(count + 1)]
         return [self.made(examples.take(slice(a, b)), crop, dice) for a, b in zip(cuts, cuts[1:])]
-
-    def by_length(self, lengths: torch.Tensor, count: int) -> Iterator[tuple[torch.Tensor, int]]:
-        """The examples of `count` batches of about as many residues, and the width of each."""
-        order, places = torch.argsort(lengths, stable=True), np.arange(1, count)
-        ends = lengths[order].cumsum(0)
-        wanted = ends[-1] * torch.arange(1, count, device=self.device) / count
-        cuts = torch.searchsorted(ends, wanted.long()).cpu().numpy() + 1
-        # each batch gets an example, even if one is as long as a batch
-        cuts = np.minimum(np.maximum.accumulate(cuts - places), len(lengths) - count) + places
-        cuts = [0, *cuts.tolist(), len(lengths)]
-        longest = lengths[order[[cut - 1 for cut in cuts[1:]]]].tolist()
-        for first, last, most in zip(cuts, cuts[1:], longest):
-            yield order[first:last], -(-most // self.block) * self.block
 
     def made(self, part: Examples, width: int, dice: Dice) -> Batch:
         """The batch of some examples, `width` tokens long."""
@@ -112,14 +101,11 @@ class Sampler:
         return Batch(tokens, part.length, *self.targets(part, width // self.block), part.pooled)
 
     def disturbed(self, tokens: torch.Tensor, inside: torch.Tensor, dice: Dice) -> torch.Tensor:
-        """Substitute and mask a fraction of the residues."""
-        settings, most = self.settings, len(self.tokens)
-        chance = dice.uniform(*tokens.shape)
-        # residues of the corpus replace them, so that the composition stays
+        """Substitute a fraction of the residues by others of the corpus: the composition stays."""
+        most, chance = len(self.tokens), dice.uniform(*tokens.shape)
         place = (dice.uniform(*tokens.shape) * most).long().clamp(max=most - 1)
-        swap = inside & (chance < settings.substitutions)
-        tokens = torch.where(swap, self.tokens[place].long(), tokens)
-        return torch.where(inside & (chance > 1 - settings.masked), MASK, tokens)
+        swap = inside & (chance < self.settings.substitutions)
+        return torch.where(swap, self.tokens[place].long(), tokens)
 
     def targets(self, part: Examples, blocks: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Classes, their weights in each block, and the weights of class 0, as in `Batch`."""

@@ -69,6 +69,8 @@ class Tracker:
 
     def stepped(self, training, loss: float) -> None:
         """Track means of every few steps."""
+        if self.backend is None:
+            return
         self.losses.append(loss)
         if training.state.step % EVERY == 0:
             now, residues = time.monotonic(), training.settings.step_residues * len(self.losses)

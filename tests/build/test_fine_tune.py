@@ -3,36 +3,40 @@
 import numpy as np
 import pytest
 import synthetic
-import torch
-from pyhmmer.easel import Alphabet, TextSequence
-from pyhmmer.plan7 import Background, Builder
 
 import pfamnet.build.pipeline as pipeline
-from pfamnet.build.fine_tune import EMITTED, esm_sampler
+from pfamnet.build.fine_tune import EMITTED, esm_sampler, esm_settings, light_settings
 from pfamnet.build.options import BuildOptions
 from pfamnet.training.corpus import Corpus
-from pfamnet.training.emission import Emission
 from pfamnet.trainset.trainset import Fold
 
-CPU = torch.device("cpu")
 
-
-def emission(families):
-    alphabet, rng = Alphabet.amino(), np.random.default_rng(0)
-    builder, background = Builder(alphabet, seed=1), Background(alphabet)
-    sequences = [TextSequence(name=f"f{i}", sequence=synthetic.domain(i, rng)) for i in range(families)]
-    return Emission.of([builder.build(s.digitize(alphabet), background)[0] for s in sequences])
-
-
-@pytest.mark.parametrize("recipe, share", [(None, EMITTED), ("full", 0)])
-def test_profiles_emit_examples_of_esm_unless_a_recipe_chose_the_rows(recipe, share):
+@pytest.mark.parametrize("recipe", [None, "full"])
+def test_profiles_emit_examples_of_esm_if_there_are_any(recipe):
     domain = synthetic.domain(0, np.random.default_rng(1))
     corpus = Corpus(Fold([domain], ["d"], np.array([[0, 0, len(domain), 0]]), np.array([False])))
-    made = esm_sampler(corpus, 2, 8, BuildOptions((), recipe=recipe), emission(2), CPU)
-    batches = made.batches(0, 4096, 16)
-    # the second family has no rows
-    seen = np.mean([bool((row == 2).any()) for batch in batches for row in batch.classes])
-    assert (seen > share / 3) if share else seen == 0
+    for profiles, share in ((synthetic.emission(2), EMITTED), (None, 0)):
+        made = esm_sampler(corpus, 2, 8, BuildOptions((), recipe=recipe), profiles)
+        labels = [
+            batch.classes[batch.examples == number]
+            for batch in made.batches(0, 4096, 16)
+            for number in range(len(batch.pooled))
+        ]
+        seen = np.mean([bool((classes == 2).any()) for classes in labels])  # a family without rows
+        assert (seen > share / 3) if share else seen == 0
+
+
+def test_a_batch_for_a_gpu_is_that_of_both_networks():
+    assert light_settings(BuildOptions(())).batch == 16384
+    assert light_settings(BuildOptions((), batch=32768)).batch == 32768
+    assert esm_settings(BuildOptions((), batch=32768)).batch == 32768
+
+
+def test_a_long_training_is_not_measured_more_often_than_it_needs_to_be():
+    for residues in (10**6, 10**8, 10**9):
+        options = BuildOptions((), batch=32768, esm_residues=residues, light_residues=residues)
+        for settings in (esm_settings(options), light_settings(options)):
+            assert settings.steps / settings.evaluate < 40
 
 
 @pytest.mark.parametrize("options, emitting", [((), True), (("--emit", 0), False)])

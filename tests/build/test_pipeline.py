@@ -18,7 +18,7 @@ import synthetic
 import torch
 from conftest import ESM_OPTIONS, build, environment, program, refused, scan, start_build
 from safetensors.torch import load_file
-from small_build import make_small
+from small_build import make_small, tables
 from trainings import step_of
 
 import pfamnet.build.pipeline as module
@@ -29,15 +29,6 @@ from pfamnet.cli.common import run
 from pfamnet.model.directory import open_model
 
 DATA = Path(__file__).parents[1] / "data"
-
-
-def tables(model):
-    """Files of a model whose bytes the same build always makes."""
-    return {
-        str(path.relative_to(model)): path.read_bytes()
-        for path in model.rglob("*")
-        if path.is_file() and path.name not in ("training.tsv", "model.json", "latency.tsv")
-    }
 
 
 def log(model):

@@ -36,7 +36,7 @@ def test_the_network_gives_what_the_stored_one_gives(folder):
     """Whatever the order of the families, and whichever of them are wanted."""
     model, tokens = open_model(folder), examples()
     wanted = [7, 0, 3]
-    network = Stored(folder).network([model.families[i] for i in wanted]).eval()
+    network = Stored(folder).network([model.families[i].key for i in wanted]).eval()
     logits = network(tokens).detach().numpy()
     for row, ids in enumerate(tokens):
         stored, _ = model.runtime("light").run(ids.numpy())
@@ -48,7 +48,7 @@ def test_families_that_the_stored_one_lacks_begin_anew(folder):
     families = open_model(folder).families
     new = Family("PF99999.1", "New")
     torch.manual_seed(3)
-    head = Stored(folder).network([new, families[1]]).head
+    head = Stored(folder).network([new.key, families[1].key]).head
     stored = Stored(folder).tensors
     torch.testing.assert_close(head.weight[2], stored["head.weight"].T[2])
     torch.testing.assert_close(head.bias[1], stored["head.bias"][1:].mean())

@@ -13,12 +13,15 @@ import torch
 from encoders import tiny_encoder
 
 from pfamnet.network.esm import EsmNetwork, parameter_groups
+from pfamnet.network.esm_packed import PackedEsm
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.training.callbacks import Checkpoints, LogFile, Validation
+from pfamnet.training.checkpoints import save_tensors, tensors_of
 from pfamnet.training.corpus import Corpus
 from pfamnet.training.distributed import Group, join
 from pfamnet.training.loop import Training
 from pfamnet.training.lora import add_adapters
+from pfamnet.training.packed import PackedSampler
 from pfamnet.training.sampler import Sampler, SamplerSettings
 from pfamnet.training.settings import TrainSettings
 from pfamnet.trainset.trainset import Fold
@@ -48,6 +51,14 @@ class Stopper:
     def stepped(self, training, loss):
         if training.state.step > self.step:
             raise Stopped
+
+
+class Last:
+    """Keeps weights and moments of a training that is done."""
+
+    def stepped(self, training, loss):
+        if training.state.done:
+            save_tensors(tensors_of(training), training.folder / "last.safetensors")
 
 
 class OneForAll(Training):
@@ -99,21 +110,22 @@ def training(name, folder, group=None, stop=1000):
         precision="fp32",
         balance="inverse" if name == "inverse" else "none",
     )
-    drawn = SamplerSettings(crop=64, by_length=isinstance(network, EsmNetwork))
-    sampler = Sampler(corpus(), FAMILIES, network.block, drawn, 7)
+    esm = isinstance(network, EsmNetwork)
+    drawn = corpus(), FAMILIES, network.block, SamplerSettings(crop=64), 7
+    sampler, model = (PackedSampler(*drawn), PackedEsm(network)) if esm else (Sampler(*drawn), None)
     measure = lambda network: 1 / (1 + float(sum(weight.abs().sum() for weight in network.head.parameters())))
     groups = (
         parameter_groups(network, 1e-3, 3e-3)
-        if isinstance(network, EsmNetwork)
+        if esm
         else [{"params": list(network.parameters()), "lr": 3e-3, "weight_decay": 0.01}]
     )
     callbacks = [Validation(measure)]
     if group is None or group.first:
-        callbacks = [Stopper(stop), LogFile(), *callbacks, Checkpoints(0)]
+        callbacks = [Stopper(stop), LogFile(), *callbacks, Last(), Checkpoints(0)]
     common = name, network, groups, sampler, settings, folder / name, torch.device("cpu")
     if group is None:
-        return OneForAll(*common, callbacks=callbacks)
-    return Training(*common, group, callbacks)
+        return OneForAll(*common, callbacks=callbacks, model=model)
+    return Training(*common, group, callbacks, model)
 
 
 if __name__ == "__main__":

@@ -3,23 +3,20 @@
 The program writes a checkpoint after each step.
 """
 
-import functools
-
 import torch
+from small_config import SMALL
 
-import pfamnet.build.pipeline as pipeline
+import pfamnet.build.fine_tune as fine_tune
 import pfamnet.build.write_model as write_model
 import pfamnet.training.callbacks as callbacks
 from pfamnet.cli import main_build
 from pfamnet.cli.build import build
 from pfamnet.cli.common import run
-from pfamnet.network.light import LightConfig
 
 
 def make_small(patch=setattr):
     """Make the light network of this process' builds very small, and their measurements short."""
-    small = functools.partial(LightConfig, embedding=8, width=16, context=16)
-    patch(pipeline, "LightConfig", small)
+    patch(fine_tune, "LightConfig", SMALL)
     for name in ("FULL", "SLOW"):
         effort = getattr(write_model, name)
         patch(write_model, name, effort._replace(decoys=effort.decoys // 20))
@@ -40,6 +37,15 @@ def quick(monkeypatch, capfd, tmp_path):
 
     yield quick
     torch.set_num_threads(threads)
+
+
+def tables(model):
+    """Files of a model whose bytes the same build always makes."""
+    return {
+        str(path.relative_to(model)): path.read_bytes()
+        for path in model.rglob("*")
+        if path.is_file() and path.name not in ("training.tsv", "model.json", "latency.tsv")
+    }
 
 
 if __name__ == "__main__":

@@ -64,6 +64,19 @@ def protein(families, rng, flank=40):
     return "".join(parts), places
 
 
+def emission(families):
+    """What profiles of single domains emit."""
+    from pyhmmer.easel import Alphabet, TextSequence
+    from pyhmmer.plan7 import Background, Builder
+
+    from pfamnet.training.emission import Emission
+
+    alphabet, rng = Alphabet.amino(), np.random.default_rng(0)
+    builder, background = Builder(alphabet, seed=1), Background(alphabet)
+    sequences = [TextSequence(name=f"f{i}", sequence=domain(i, rng)) for i in range(families)]
+    return Emission.of([builder.build(s.digitize(alphabet), background)[0] for s in sequences])
+
+
 def fasta(records):
     """Records (header, sequence) as FASTA of 60 columns."""
     lines = []

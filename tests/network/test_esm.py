@@ -5,7 +5,6 @@ import torch
 from encoders import random_rows, tiny_encoder
 
 from pfamnet.network import esm, tokens
-from pfamnet.training.lora import add_adapters
 
 
 @pytest.fixture
@@ -81,36 +80,6 @@ def test_network_learns_to_tell_two_families_apart():
         loss.backward()
         optimizer.step()
     assert (network.eval()(rows, lengths).mean(1).argmax(-1) == classes).all()
-
-
-def with_gradients(network, rows, lengths, precision):
-    """The loss of some targets, and what each parameter gets of it."""
-    network.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        logits = network(rows, lengths)
-    loss = logits.float().logsumexp(-1).square().mean()
-    loss.backward()
-    return loss.item(), {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
-
-
-@pytest.mark.parametrize("precision, rank", [("fp32", 0), ("bf16", 0), ("fp32", 2)])
-def test_checkpointed_activations_give_the_same_loss_and_gradients(encoder, precision, rank):
-    if rank:
-        add_adapters(encoder, rank)
-    network, calls = esm.EsmNetwork(encoder, families=5, dropout=0).train(), []
-    encoder.encoder.layer[0].attention.register_forward_pre_hook(lambda *_: calls.append(1))
-    rows, lengths = random_rows([60, 30], 60)
-    loss, gradients = with_gradients(network, rows, lengths, precision)
-    assert len(calls) == 1
-    network.checkpoint_activations()
-    again, recomputed = with_gradients(network, rows, lengths, precision)
-    assert len(calls) == 3  # once more for the gradients
-    assert again == loss and recomputed.keys() == gradients.keys()
-    for name, gradient in gradients.items():
-        torch.testing.assert_close(recomputed[name], gradient)
-    with torch.no_grad():
-        network(rows, lengths)
-    assert len(calls) == 4
 
 
 # Learning rates

@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize("case", parallel_worker.CASES)
 def test_two_processes_train_on_the_mean_of_what_each_draws(trained, case):
     """Weights, and moments of the optimizer."""
-    one, other = (load_file(folder / case / "checkpoint.safetensors") for folder in trained)
+    one, other = (load_file(folder / case / "last.safetensors") for folder in trained)
     assert sorted(one) == sorted(other)
     for name, tensor in one.items():
         # Adam divides by the root of squares that may be all but nothing, so that rounding shows
@@ -85,7 +85,7 @@ def test_two_processes_train_on_the_mean_of_what_each_draws(trained, case):
 @pytest.mark.parametrize("case, learning", [("adapters", ("down", "up")), ("frozen", ("layer.1.",))])
 def test_two_processes_leave_what_is_frozen_as_it_was(trained, case, learning):
     begun = parallel_worker.network_of(case).state_dict()
-    ended = load_file(trained[1] / case / "checkpoint.safetensors")
+    ended = load_file(trained[1] / case / "last.safetensors")
     changed = {
         name
         for name in begun

@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pfamnet.network.tokens import MASK, PAD, encode
+from pfamnet.network.tokens import PAD, encode
 from pfamnet.training.corpus import Corpus, block_range
 from pfamnet.training.emission import Emission
 from pfamnet.training.examples import BARE, NEIGHBOUR, RARER, Dice
 from pfamnet.training.sampler import BACKGROUND_WEIGHT, Sampler, SamplerSettings
 from pfamnet.trainset.trainset import Fold
 
-QUIET = {"substitutions": 0.0, "masked": 0.0}
+QUIET = {"substitutions": 0.0}
 
 
 def make_fold(sequences, domains, whole):
@@ -342,11 +342,10 @@ def same(one, other):
     return all(torch.equal(getattr(one, name), getattr(other, name)) for name in vars(one))
 
 
-@pytest.mark.parametrize("by_length", [False, True])
 @pytest.mark.parametrize("pool", [1, 4])
-def test_a_step_draws_the_same_batches_in_every_run_and_each_step_others(pool, by_length):
+def test_a_step_draws_the_same_batches_in_every_run_and_each_step_others(pool):
     fold, emission = isolated_fold(5, [4] * 5), letters_emission("ACDEF", 50)
-    settings = {"substitutions": 0.1, "masked": 0.05, "emitted": 0.2, "by_length": by_length}
+    settings = {"substitutions": 0.1, "emitted": 0.2}
     made = lambda seed=0: sampler(fold, 5, seed=seed, emission=emission, **settings)
     one, again = made(), made()
     again.batches(3, 2048, pool)  # a draw leaves nothing behind
@@ -360,42 +359,29 @@ def test_a_step_draws_the_same_batches_in_every_run_and_each_step_others(pool, b
     assert not any(same(a, b) for other in others for a, b in zip(first, other, strict=True))
 
 
-def test_batches_of_a_pool_are_of_equal_size_and_hardly_padded():
-    made = sampler(isolated_fold(8, [9] * 8), 8, crop=512, alone=0.8, by_length=True)
-    batches = made.batches(0, 4096, count=8)
-    held = [int(batch.lengths.sum()) for batch in batches]
-    assert len(batches) == 8 and max(held) - min(held) < 2 * 512
-    assert sum(held) / 8 == pytest.approx(4096, rel=0.15)
-    assert sum(held) > 0.8 * sum(batch.tokens.numel() for batch in batches)
-
-
-def test_batches_not_by_length_are_all_of_one_shape():
+def test_batches_are_all_of_one_shape():
     made = sampler(isolated_fold(8, [9] * 8), 8, crop=512)
     assert {batch.tokens.shape for batch in made.batches(0, 4096, count=8)} == {(8, 512)}
 
 
-@pytest.mark.parametrize("by_length", [False, True])
 @pytest.mark.parametrize("pool", [1, 2, 7, 16])
-def test_batches_shorter_than_an_example_hold_one_each(pool, by_length):
-    made = sampler(protein_fold(), 4, crop=512, by_length=by_length)
+def test_batches_shorter_than_an_example_hold_one_each(pool):
+    made = sampler(protein_fold(), 4, crop=512)
     batches = made.batches(0, 256, pool)
     assert len(batches) == pool and all(len(batch.tokens) == 1 for batch in batches)
 
 
-@pytest.mark.parametrize("by_length", [False, True])
-def test_padding_and_lengths_agree(by_length):
-    for batch in sampler(isolated_fold(5, [4] * 5), 5, by_length=by_length).batches(3, 2048, 4):
+def test_padding_and_lengths_agree():
+    for batch in sampler(isolated_fold(5, [4] * 5), 5).batches(3, 2048, 4):
         inside = torch.arange(batch.tokens.shape[1]) < batch.lengths[:, None]
         assert torch.equal(batch.tokens != PAD, inside) and not batch.tokens.shape[1] % 16
 
 
-def test_substitutions_and_masks_have_their_shares_and_leave_padding_alone():
-    made = sampler(isolated_fold(5, [4] * 5), 5, substitutions=0.2, masked=0.1)
+def test_substitutions_have_their_share_and_leave_padding_alone():
+    made = sampler(isolated_fold(5, [4] * 5), 5, substitutions=0.2)
     before = torch.arange(4, 24).repeat(200, 10)
     before[:, 150:] = PAD
     tokens = made.disturbed(before, before != PAD, dice())
     assert (tokens[:, 150:] == PAD).all() and not (tokens[:, :150] == PAD).any()
-    masked = int((tokens == MASK).sum()) / before[:, :150].numel()
     # one in twenty substitutes is what stood there
-    swapped = int(((tokens != before) & (tokens != MASK)).sum()) / before[:, :150].numel()
-    assert masked == pytest.approx(0.1, abs=0.01) and swapped == pytest.approx(0.19, abs=0.01)
+    assert float((tokens != before)[:, :150].float().mean()) == pytest.approx(0.19, abs=0.01)

@@ -1,6 +1,5 @@
 """Builds by recipe, from the command line to the stored plan."""
 
-import functools
 import json
 
 import numpy as np
@@ -8,12 +7,13 @@ import pytest
 import synthetic
 import torch
 from conftest import build, refused
+from small_config import SMALL
 
 import pfamnet.build.pipeline as module
+import pfamnet.build.preparation as preparation
 from pfamnet.cli.build import build as command
 from pfamnet.cli.common import run
 from pfamnet.model.directory import open_model
-from pfamnet.network.light import LightConfig
 
 
 @pytest.fixture
@@ -27,9 +27,7 @@ def few(monkeypatch):
     for place in (build_input, cli_build):
         monkeypatch.setattr(place, "RECIPES", small)
     monkeypatch.setattr("pfamnet.trainset.recipes.RECIPES", small)
-    monkeypatch.setattr(
-        module, "LightConfig", functools.partial(LightConfig, embedding=8, width=16, context=16)
-    )
+    monkeypatch.setattr("pfamnet.build.fine_tune.LightConfig", SMALL)
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def here(capfd):
 def test_a_build_by_recipe_says_follows_and_stores_its_plan(few, here, tmp_path, labelled, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        module, "Corpus", lambda fold, Corpus=module.Corpus: seen.append(fold) or Corpus(fold)
+        preparation, "Corpus", lambda fold, Corpus=preparation.Corpus: seen.append(fold) or Corpus(fold)
     )
     drawn = []
     monkeypatch.setattr(
