@@ -1,7 +1,8 @@
 """GFF3 (specification 1.26, `##gff-version 3.1.26`): one feature for each domain.
 
 ID, Name, signature_desc, Target, status and date are InterProScan's attributes; the others are
-ours. `status` is T if a domain is included, else ?. Start and end are the alignment's; the score is the
+ours. An ID is made of the query's name, not of its place in the file, so that files may be joined.
+`status` is T if a domain is included, else ?. Start and end are the alignment's; the score is the
 independent E-value.
 """
 
@@ -38,8 +39,8 @@ class Gff3Writer(Writer):
         if origin and region == self._region:
             region = b""
         self._region = region or self._region
-        match = f"match${record.number}"
-        lines = [self._feature(record, f"{match}_{k}", *found) for k, found in enumerate(domains, 1)]
+        match = b"match$" + escaped(record.name, _SEQID)
+        lines = [self._feature(record, b"%s_%d" % (match, k), *found) for k, found in enumerate(domains, 1)]
         return region + b"".join(lines)
 
     def _feature(self, record, identity, hit, domain):
@@ -50,7 +51,6 @@ class Gff3Writer(Writer):
         known = accession_key(hit.target_accession) or hit.target_name
         target = b"%s %d %d" % (escaped(known, _TARGET), domain.hmm_from, domain.hmm_to)
         pairs = [
-            ("ID", f"{identity}_{domain.ali_from}_{domain.ali_to}"),
             ("Name", known),
             ("signature_desc", hit.target_description),
             ("status", "T" if domain.included else "?"),
@@ -64,6 +64,7 @@ class Gff3Writer(Writer):
             ("frame", record.name if origin else ""),
         ]
         attributes = [as_bytes(key) + b"=" + escaped(text, _ATTRIBUTE) for key, text in pairs if text]
+        attributes.insert(0, b"ID=%s_%d_%d" % (identity, domain.ali_from, domain.ali_to))
         attributes.insert(2, b"Target=" + target)
         places = escaped(name, _SEQID), start, end, domain.i_evalue, strand.encode()
         return b"%s\tpfamnet\tprotein_match\t%d\t%d\t%.2g\t%s\t.\t%s\n" % (*places, b";".join(attributes))

@@ -80,8 +80,17 @@ def test_names_are_escaped(tmp_path):
     text = (tmp_path / "gff").read_bytes()
     assert b"a%3Bb%3Dc%25%C3%A9%3E%FF%2C%26\t" in text
     ((columns, pairs),) = features(text)
+    assert pairs["ID"] == "match$a;b=c%é>\ufffd,&_1_1_50"
     assert pairs["Name"] == "x y;z" and pairs["signature_desc"] == "50%, a=b;c\t&"
     assert b"Target=x%20y%3Bz 1 20;" in text
+
+
+def test_features_do_not_depend_on_the_place_in_the_file(tmp_path):
+    record, (hits, *_) = golden.record("P06213"), golden.hits("default")
+    for number in (1, 2):
+        with Gff3Writer(str(tmp_path / str(number))) as writer:
+            writer.write(record._replace(number=number), hits)
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
 
 
 def test_nothing_found_and_not_whole(tmp_path):
