@@ -8,7 +8,13 @@ import pytest
 from workflow_engines import DATA, ROOT, WRAPPERS, engine
 
 WORKFLOW = WRAPPERS / "snakemake" / "workflow" / "Snakefile"
-TABLES = ("tsv", "domtblout", "tblout")
+TABLES = {
+    "tsv": "-o",
+    "domtblout": "--domtblout",
+    "tblout": "--tblout",
+    "gff3": "--gff3",
+    "jsonl": "--json-lines",
+}
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def workflow(work, path, chunks, *settings, check=True):
 
 def one_scan(work, path, proteins):
     """The tables of one scan, under the workflow's names."""
-    files = [word for table in TABLES for word in ("-o" if table == "tsv" else f"--{table}", f"hits.{table}")]
+    files = [word for table, option in TABLES.items() for word in (option, f"hits.{table}")]
     command = ["pfamnet-scan", "--no-date", "--cpu", "1", "--cut_ga", *files, "profiles.hmm", proteins]
     subprocess.run(command, check=True, cwd=work, env=os.environ | {"PATH": path})
     return {table: (work / f"hits.{table}").read_bytes() for table in TABLES}
@@ -57,8 +63,8 @@ def test_the_wrapper_writes_the_tables_that_its_rule_names(tmp_path, programs):
 
 @pytest.mark.parametrize(
     ("chunks", "proteins"),
-    [(1, "many.fa"), (2, "many.fa"), (8, "proteins.fa"), (32, "many.fa")],
-    ids=("1", "2", "8, three empty", "32"),
+    [(1, "many.fa"), (2, "many.fa"), (8, "many.fa"), (32, "proteins.fa")],
+    ids=("1", "2", "8", "32, 27 empty"),
 )
 def test_the_joined_tables_are_those_of_one_scan(chunks, proteins, work, programs):
     expected = one_scan(work, programs, proteins)

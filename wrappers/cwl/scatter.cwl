@@ -6,6 +6,7 @@ doc: |
 
 requirements:
   ScatterFeatureRequirement: {}
+  MultipleInputFeatureRequirement: {}
 
 inputs:
   proteins:
@@ -18,6 +19,9 @@ inputs:
     type: File?
   output: {type: string, default: hits.tsv}
   domtblout: {type: string, default: hits.domtblout}
+  tblout: {type: string, default: hits.tblout}
+  gff3: {type: string, default: hits.gff3}
+  json_lines: {type: string, default: hits.jsonl}
   cut_ga: boolean?
 
 steps:
@@ -34,22 +38,21 @@ steps:
       profiles: profiles
       output: output
       domtblout: domtblout
+      tblout: tblout
+      gff3: gff3
+      json_lines: json_lines
       cut_ga: cut_ga
-    out: [hits, domain_table]
-  join_hits:
+    out: [hits, domain_table, family_table, features, json]
+  join:
     run: join-tables.cwl
-    in: {tables: scan/hits}
-    out: [joined]
-  join_domains:
-    run: join-tables.cwl
+    scatter: tables
     in:
-      tables: {source: [scan/domain_table], linkMerge: merge_flattened, pickValue: all_non_null}
+      tables:
+        source: [scan/hits, scan/domain_table, scan/family_table, scan/features, scan/json]
     out: [joined]
 
 outputs:
-  hits:
-    type: File
-    outputSource: join_hits/joined
-  domain_table:
-    type: File
-    outputSource: join_domains/joined
+  tables:
+    type: File[]
+    doc: The TSV table, the table of domains, the table of families, GFF3 and JSON Lines.
+    outputSource: join/joined

@@ -5,7 +5,7 @@ hmmscan's trailers name the files of a scan. That of the joined table names thos
 
 from os.path import basename
 
-HEADERS = (b"#target_name\t", b"# target name ", b"#  ", b"#---")
+HEADERS = (b"#target_name\t", b"# target name ", b"#  ", b"#---", b"##gff-version ")
 TRAILER = b"#\n"
 
 headed = None  # the table whose header was written; one without a query has none
