@@ -9,6 +9,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from Cheetah.Template import Template
 from galaxy.tool_util.loader import load_tool
@@ -104,14 +105,16 @@ def parameter(element, value: str | None, data: Path) -> Value:
         result = Value(data / value)
         result.element_identifier = value
     elif table is not None:
-        result.fields = table_row(data / f"{table.get('from_data_table')}.loc", result)
+        result.fields = table_row(data, table.get("from_data_table"), result)
     return result
 
 
-def table_row(loc: Path, value: str) -> dict:
-    """The row of a data table's .loc file, by the names of its columns."""
-    text = loc.read_text().replace("${__HERE__}", str(loc.parent))
-    rows = csv.DictReader(text.splitlines(), ("value", "name", "path", "version"), delimiter="\t")
+def table_row(data: Path, table: str, value: str) -> dict:
+    """The row of a data table that the tools' test configuration names, by its columns."""
+    tables = ElementTree.parse(data.parent / "tool_data_table_conf.xml.test")
+    columns = tables.find(f"table[@name='{table}']/columns").text.split(", ")
+    text = (data / f"{table}.loc").read_text().replace("${__HERE__}", str(data))
+    rows = csv.DictReader(text.splitlines(), columns, delimiter="\t")
     return next(row for row in rows if row["value"] == value)
 
 
