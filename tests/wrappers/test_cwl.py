@@ -44,7 +44,7 @@ def tables(folder, path, document, proteins, *more):
 
 @pytest.mark.parametrize(
     ("chunks", "proteins"),
-    [(2, ROOT / "tests" / "data" / "golden.fa"), (32, DATA / "proteins.fa")],
+    [(2, ROOT / "tests" / "data" / "golden.fa"), (32, DATA / "proteins.fa.gz")],
     ids=("2", "32, 27 empty"),
 )
 def test_the_joined_tables_are_those_of_one_scan(chunks, proteins, tmp_path, programs):

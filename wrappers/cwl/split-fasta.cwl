@@ -32,6 +32,7 @@ arguments:
               done++
           }
           out { print >> out }'
+      case "$1" in *.gz) gzip [0-9]*/"$name" ;; esac
   - position: 0
     valueFrom: split-fasta
 
