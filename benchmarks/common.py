@@ -206,8 +206,10 @@ class Peak:
             held = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
             if not held:  # the process has ended
                 return
+            begun = time.perf_counter()
             self.kib = max(self.kib, *held, self.together())
-            time.sleep(0.02)
+            pause = max(0.02, 50 * (time.perf_counter() - begun))  # the watch must not slow what it watches
+            time.sleep(pause)
 
     def together(self) -> int:
         """What the process and its workers hold now, 0 if it has none."""

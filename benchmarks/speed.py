@@ -208,6 +208,7 @@ class Race:
 
     def file(self, model, records, size) -> dict:
         """A file of so many proteins."""
+        run([*program("pfamnet-scan"), model.path, self.fasta(records[:1])], self.variables)  # byte code
         some = self.numbered(records, size)
         command = [*program("pfamnet-scan"), "--cpu", self.cpu, model.path, self.fasta(some)]
         return {
