@@ -18,7 +18,15 @@ from ..model.directory import SENSITIVITIES
 from ..profiles.store import ProfileStore
 from ..profiles.thresholds import Thresholds
 from ..records import shown
-from ..scan.opening import ScanOptions, make_scanner, mode_of, open_any, reported_families, shipped_model
+from ..scan.opening import (
+    ScanOptions,
+    make_scanner,
+    mode_of,
+    network_of,
+    open_any,
+    reported_families,
+    shipped_model,
+)
 from ..scan.processors import MOST, usable_processors
 from ..scan.workers import MOST as AT_ONCE
 from ..scan.workers import in_order
@@ -27,6 +35,8 @@ from .scans import Scan
 from .sequences import SequenceReader, is_path
 
 LONG = 20_000  # bytes of sequences, some 40 proteins: what is worth processes of its own
+MET = 50  # bytes for each family in sequences that meet nearly all profiles where the network proposes
+FEW = 4  # threads that a tenth of their time in the interpreter does not hold up
 KEPT = 8  # scanners of one model
 CHOICES = {
     "mode": ("auto", "hybrid", "profiles", "network"),
@@ -178,8 +188,7 @@ class Model:
         scanner, inputs = self._scanner(options), inputs_of(sequences)
         with ExitStack() as stack:
             work = scanner.scan
-            # where the network proposes, threads take no longer
-            if processes and cpus > 1 and self.mode(options) == "profiles" and is_longer(inputs, LONG):
+            if processes and self.forks(options, inputs, cpus):
                 from ..scan.processes import Workers
 
                 # once for all processes
@@ -191,6 +200,15 @@ class Model:
             records = chain(list(islice(records, 1)), records)
             pairs = in_order(records, work, cpus, self.at_once)
             return Scan(self, options, pairs, stack.pop_all(), inputs, callback)
+
+    def forks(self, options: ScanOptions, inputs: Sequence[str], cpus: int) -> bool:
+        """Whether processes are faster than threads, which take turns in the interpreter."""
+        if cpus == 1 or network_of(self._opened, options) == "esm":
+            return False
+        if self.mode(options) == "profiles":
+            return is_longer(inputs, LONG)
+        many = cpus > FEW and self.mode(options) == "hybrid"
+        return many and is_longer(inputs, MET * len(self.families))
 
     def _scanner(self, options: ScanOptions):
         """The scanner of these options; it is kept, for its network takes time to open."""

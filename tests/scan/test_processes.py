@@ -1,5 +1,6 @@
 """Worker processes: the same results, one line if one of them ends, and none left behind."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,12 +10,16 @@ from pathlib import Path
 import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, start
 
+import pfamnet
 from pfamnet.errors import PfamnetError
 from pfamnet.records import Record
+from pfamnet.scan.opening import ScanOptions
 from pfamnet.scan.processes import Workers
 from pfamnet.scan.workers import in_order
 
 RECORDS = [Record(f"q{i}", "", "A" * (1 + i % 7), i + 1) for i in range(300)]
+
+HYBRID = ScanOptions("hybrid")
 
 
 def lengths(records):
@@ -131,3 +136,19 @@ def test_tables_are_the_same_for_any_number_of_processes(tmp_path):
         made.append([line for line in done.stdout.splitlines() if not line.startswith(b"# option")])
         assert not done.stderr
     assert made[0] == made[1] == made[2] and len(made[0]) > 100
+
+
+def test_where_the_network_proposes_many_threads_are_processes(light_model, queries, tmp_path):
+    query = tmp_path / "some.fa"
+    query.write_bytes(queries.read_bytes() * 3)
+    made = []
+    for cpu in (1, 5):
+        command = [*PROGRAM, "--mode", "hybrid", "--cpu", str(cpu), "--no-date", light_model, query]
+        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
+        made.append([line for line in done.stdout.splitlines() if not line.startswith(b"# option")])
+        assert not done.stderr
+    assert made[0] == made[1] and len(made[0]) > 20
+    with pfamnet.Model(light_model).start([str(query)], HYBRID, 5, processes=True) as scan:
+        assert len(multiprocessing.active_children()) == 5
+        assert len(list(scan)) == 3 * queries.read_text().count(">")
+    assert not multiprocessing.active_children()
