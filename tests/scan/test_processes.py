@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import synthetic
 from scanning import ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, start
 
 import pfamnet
@@ -138,9 +139,9 @@ def test_tables_are_the_same_for_any_number_of_processes(tmp_path):
     assert made[0] == made[1] == made[2] and len(made[0]) > 100
 
 
-def test_where_the_network_proposes_many_threads_are_processes(light_model, queries, tmp_path):
-    query = tmp_path / "some.fa"
-    query.write_bytes(queries.read_bytes() * 3)
+def test_where_the_network_proposes_many_threads_are_processes(light_model, tmp_path):
+    query, records = tmp_path / "some.fa", synthetic.queries(30)
+    query.write_text(synthetic.fasta((record[0], record[1]) for record in records))
     made = []
     for cpu in (1, 5):
         command = [*PROGRAM, "--mode", "hybrid", "--cpu", str(cpu), "--no-date", light_model, query]
@@ -150,5 +151,5 @@ def test_where_the_network_proposes_many_threads_are_processes(light_model, quer
     assert made[0] == made[1] and len(made[0]) > 20
     with pfamnet.Model(light_model).start([str(query)], HYBRID, 5, processes=True) as scan:
         assert len(multiprocessing.active_children()) == 5
-        assert len(list(scan)) == 3 * queries.read_text().count(">")
+        assert len(list(scan)) == len(records)
     assert not multiprocessing.active_children()
