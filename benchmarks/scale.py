@@ -5,7 +5,7 @@ and checks that the joined tables are equal. The difference is what a chunk adds
 that every chunk prepares again. The cost of a large scan follows from the rates of `speed.py --part
 families`, read from its result.
 
-    python benchmarks/scale.py --model DIR --proteins FASTA --speed results/VERSION/speed.families.json --out FILE
+    python benchmarks/scale.py --model DIR --proteins FASTA --speed RESULTS/speed.families.json --out FILE
 """
 
 import json
