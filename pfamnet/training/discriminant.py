@@ -4,12 +4,14 @@ A head that begins at random spends much of a short fine-tuning on finding the f
 distorts the encoder (Kumar et al. 2022, arXiv:2202.10054). So it begins as the discriminant, with one
 covariance for all families. A trained head is sure of what it saw; the discriminant of the tuned vectors is
 worse on relatives of training rows and better on distant domains. Both are linear, so a weighted sum of them
-is one head again.
+is one head again. A trained head also prefers families of many rows; what it has learnt of their frequencies
+can be taken from its biases (Menon et al. 2021, "Long-tail learning via logit adjustment").
 """
 
 from __future__ import annotations
 
 import sys
+from itertools import product
 
 import numpy as np
 import torch
@@ -26,6 +28,7 @@ PART = 2  # at most this part of the residues of the training is used
 SHUFFLED = 400  # domains that, in random order, stand for no family
 SHRINKAGE = 0.01  # fraction of the covariance that is equal in all directions
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # weights of the discriminant beside a trained head
+EVENNESS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # weights of the logarithms of families' frequencies
 SCALES = tuple(np.geomspace(0.02, 2.0, 41))  # of the logits (Guo et al. 2017, "On calibration ...")
 
 
@@ -58,7 +61,9 @@ def start_head(network, corpus: Corpus, context, progress=False, training: int |
 def finish_head(
     network, corpus: Corpus, measure: Measure, context, progress=False, trained: int | None = None
 ) -> str:
-    """Add the discriminant to a trained network's head, weighted and scaled for the validation set.
+    """Join a trained network's head with the discriminant, and even out the families' frequencies.
+
+    Both are weighted, and the logits scaled, for the validation set.
 
     `measure` has the regions of that set; `trained` is how many residues the network was trained on.
 
@@ -74,14 +79,25 @@ def finish_head(
     for row, view in zip(right[:, 1:], views):
         row[list(measure.right[view.row])] = True
     logits, added = (vectors @ weight.T + bias for weight, bias in (own, other))
-    share = max(SHARES, key=lambda share: accuracy(logits + share * added, right))
-    joined = logits + share * added
+    often = frequencies(corpus, network.families)
+    join = lambda mine, its, share, even: mine + share * its - even * often
+    choices = product(SHARES, EVENNESS)
+    share, even = max(choices, key=lambda choice: accuracy(join(logits, added, *choice), right))
+    joined = join(logits, added, share, even)
     scale = min(SCALES, key=lambda scale: surprise(joined * scale, right))
-    set_layer(network, *((mine + share * its) * scale for mine, its in zip(own, other)))
+    weight, bias = own[0] + share * other[0], join(own[1], other[1], share, even)
+    set_layer(network, weight * scale, bias * scale)
     return (
-        f"esm: head + {share:g} x discriminant, logits x {scale:.2f}: validation accuracy "
-        f"{accuracy(joined, right):.4f} (head alone {accuracy(logits, right):.4f})"
+        f"esm: head + {share:g} x discriminant - {even:g} x ln rows, logits x {scale:.2f}: "
+        f"validation accuracy {accuracy(joined, right):.4f} (head alone {accuracy(logits, right):.4f})"
     )
+
+
+def frequencies(corpus: Corpus, families: int) -> torch.Tensor:
+    """Natural logarithms of how many domains each family has (F + 1,), their mean 0; class 0 has 0."""
+    known = corpus.domains[corpus.domains[:, 3] >= 0, 3]
+    counts = torch.from_numpy(np.bincount(known, minlength=families)).double().clamp(min=1).log()
+    return torch.cat([counts.new_zeros(1), counts - counts.mean()])
 
 
 def set_layer(network, weight: torch.Tensor, bias: torch.Tensor) -> None:

@@ -113,6 +113,26 @@ def test_a_head_that_is_always_right_stays_but_for_a_scale():
     assert torch.allclose(after["weight"], before["weight"] * scale, rtol=1e-4, atol=1e-6)
 
 
+def test_a_head_that_prefers_families_of_many_rows_no_longer_does():
+    """Families 0, 1, 2 have 40, 12 and 3 rows, and the head knows no more than that."""
+    made, rows = network(), (40, 12, 3)
+    train = fold(max(rows), 1)
+    kept = [i for i, (*_, f) in enumerate(train.domains) if i - f * max(rows) < rows[f]]
+    train = Fold(
+        [train.sequences[i] for i in kept],
+        [train.names[i] for i in kept],
+        np.array([(n, *train.domains[i][1:]) for n, i in enumerate(kept)], np.int32),
+        np.zeros(len(kept), bool),
+    )
+    finished(made)  # right everywhere
+    with torch.no_grad():
+        made.head[-1].bias[1:] += 3 * torch.log(torch.tensor(rows)) * made.head[-1].weight.abs().max()
+    dev = Measure(Corpus(fold(30, 3)), made.block)
+    before = dev(made.eval())
+    said = finished(made, train=train)
+    assert dev(made.eval()) > before + 0.2 and "- 0 x ln rows" not in said
+
+
 def test_sure_logits_of_a_head_that_is_often_wrong_are_scaled_down():
     made = network()
     with torch.no_grad():
