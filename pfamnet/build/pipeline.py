@@ -202,7 +202,7 @@ class Build:
 
     def finished_head(self, network: EsmNetwork, train: Corpus) -> dict[str, torch.Tensor]:
         """The weights of the head's last layer, joined with a discriminant."""
-        measure, residues = self.measure("esm", network.block), self.options.esm_residues
+        measure, residues = Measure(self.material.dev, network.block), self.options.esm_residues
 
         def make() -> dict[str, torch.Tensor]:
             self.say(finish_head(network, train, measure, self.context, self.progress, residues))
