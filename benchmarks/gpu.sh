@@ -66,7 +66,7 @@ for path in (path for name in sys.argv[1:] for path in Path(f"{name}.work").glob
     save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path)
 END
     rm -f trained.*
-    tar -cJf - --exclude data.safetensors --exclude soft.safetensors "${@/%/.work}" "${@/%/.log}" | split -b 16m - trained.
+    tar -cJf - --exclude data.safetensors --exclude soft.safetensors --exclude vectors.npy "${@/%/.work}" "${@/%/.log}" | split -b 16m - trained.
     exit $failed
     ;;
 finish)

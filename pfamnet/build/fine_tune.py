@@ -17,6 +17,7 @@ from ..training.settings import TrainSettings
 from .options import BuildOptions
 
 EVALUATE = 800_000  # residues between two evaluations of ESM-2 on the validation set, at least
+CHEAPER = 4  # times as many if the frozen layers are cached: an evaluation runs all layers
 EVALUATIONS = 20  # in a longer training
 LIGHT_BATCH = 16384  # residues of the light network's batch, at least
 EMITTED = 0.25  # fraction of the examples that profiles emit, unless --emit is 0
@@ -54,12 +55,13 @@ def esm_network(encoder: nn.Module, families: int, options: BuildOptions) -> Esm
 def esm_settings(options: BuildOptions) -> TrainSettings:
     """The training loop's settings."""
     step = options.batch * options.accumulate
+    least = EVALUATE * CHEAPER if options.cache else EVALUATE
     return TrainSettings(
         options.esm_residues,
         options.batch,
         options.accumulate,
         pool=POOL,
-        evaluate=max(1, EVALUATE // step, options.esm_residues // step // EVALUATIONS),
+        evaluate=max(1, least // step, options.esm_residues // step // EVALUATIONS),
         precision=options.precision,
         optimizer=options.optimizer,
         balance=options.balance,

@@ -35,7 +35,7 @@ class BuildOptions:
     optimizer: str = "adamw"
     lora: int = 0
     freeze: int = 0
-    checkpoint_activations: bool = False
+    cache: int = 0
     balance: str = "none"
     power: float = 0.6
     recall: float = 0.995

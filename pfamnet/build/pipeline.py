@@ -25,6 +25,7 @@ from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork, parameter_groups
 from ..network.esm_packed import PackedEsm
 from ..network.light import LightNetwork
+from ..training.cache import CachedSampler, load_vectors, save_vectors
 from ..training.callbacks import Bar, Checkpoints, LogFile, Validation
 from ..training.checkpoints import CHECKPOINT, finished, save_tensors
 from ..training.compilation import Compilation
@@ -35,8 +36,9 @@ from ..training.distillation import soft_labels
 from ..training.distributed import Group, own_device
 from ..training.loop import Training
 from ..training.lora import merge_adapters
+from ..training.packed import PackedSampler
 from ..training.sampler import Sampler, SamplerSettings
-from ..training.settings import optimizer_class
+from ..training.settings import TrainSettings, optimizer_class
 from ..training.tracking import STATE as TRACKED
 from ..training.tracking import Tracker, check_tracker, open_tracker
 from .fine_tune import (
@@ -54,6 +56,8 @@ from .work import Threads, Work, writing
 
 if TYPE_CHECKING:
     from .warm_start import Stored
+
+VECTORS = "esm/vectors.npy"  # of the frozen layers, in the work directory
 
 
 class Build:
@@ -92,6 +96,8 @@ class Build:
         self.device = pick_device(own_device(device, self.group))
         self.context = autocast(self.device, options.precision)[0]
         optimizer_class(options.optimizer, self.device)
+        if options.cache and self.group.size > 1:
+            raise PfamnetError("outputs of frozen layers can be kept for one process only")
         check_tracker(track)
         self.group.share(self.check)
 
@@ -170,8 +176,11 @@ class Build:
         network = self.group.share(lambda: self.esm_network(train, len(keys))).to(self.device)
         sampler = esm_sampler(train, len(keys), network.block, options, emission)
         groups = parameter_groups(network, options.lr, options.head_lr)
-        model = PackedEsm(network, options.checkpoint_activations)
-        self.train("esm", network, groups, sampler, esm_settings(options), model)
+        model = PackedEsm(network, options.freeze if options.cache else 0)
+        settings = esm_settings(options)
+        if options.cache:
+            sampler = self.cached(sampler, model, settings)
+        self.train("esm", network, groups, sampler, settings, model)
         if options.lora:
             merge_adapters(network.encoder)
         network.head[-1].load_state_dict(self.group.share(lambda: self.finished_head(network, train)))
@@ -184,9 +193,16 @@ class Build:
             start_head(network, train, self.context, self.progress, self.options.esm_residues)
         return network.cpu()
 
+    def cached(self, sampler: PackedSampler, model: PackedEsm, settings: TrainSettings) -> CachedSampler:
+        """A sampler that repeats some batches, and reads what the frozen layers give of them."""
+        residues = min(self.options.cache, settings.residues)
+        common = self.context, self.progress
+        save = lambda model, path: save_vectors(model, sampler, settings, residues, path, *common)
+        return CachedSampler(sampler, self.work.step(VECTORS, lambda: model, load_vectors, save))
+
     def finished_head(self, network: EsmNetwork, train: Corpus) -> dict[str, torch.Tensor]:
         """The weights of the head's last layer, joined with a discriminant."""
-        measure, residues = self.measure("esm", network.block), self.options.esm_residues
+        measure, residues = Measure(self.material.dev, network.block), self.options.esm_residues
 
         def make() -> dict[str, torch.Tensor]:
             self.say(finish_head(network, train, measure, self.context, self.progress, residues))

@@ -91,7 +91,11 @@ expert = options_of("Other expert options", BuildOptions)
 @training("--optim", ["adamw", "adamw8bit"], "Optimizer; adamw8bit needs CUDA and pfamnet[gpu].", "optimizer")
 @training("--lora", NATURAL, "Fine-tune adapters of rank <n> of query and value (LoRA); 0: all weights.")
 @training("--freeze", NATURAL, "Freeze ESM-2's embedding and its lowest <n> layers: faster steps.")
-@training("--checkpoint-activations", bool, "Recompute ESM-2's inner values: less memory, more time.")
+@training(
+    "--cache",
+    NATURAL,
+    "Repeat the first <n> residues, and run frozen layers once; a file of <n> times 640 bytes (ESM-2 8M).",
+)
 @training("--balance", BALANCES, "Weights of unbalanced families: inverse frequency, or logit adjustment.")
 @training(
     "--power",

@@ -36,9 +36,13 @@ def check_choices(trainsets: tuple[str, ...], options: dict, plan: bool) -> None
         raise click.UsageError("--recipe chooses the families: not together with --max-families")
     if plan and not options["recipe"]:
         raise click.UsageError("--plan prints the plan of a recipe: --recipe is missing")
-    for name in ("lora", "freeze", "checkpoint_activations"):
+    for name in ("lora", "freeze", "cache"):
         if options[name] and not options["base"]:
-            raise click.UsageError(f"--{name.replace('_', '-')} is for fine-tuning ESM-2: --base is missing")
+            raise click.UsageError(f"--{name} is for fine-tuning ESM-2: --base is missing")
+    if options["cache"] and not options["freeze"]:
+        raise click.UsageError("--cache keeps what frozen layers give: --freeze is missing")
+    if options["cache"] and options["lora"]:
+        raise click.UsageError("--lora trains adapters in all layers: not together with --cache")
     if options["cut_domains"] and not (options["domains"] or options["proteins"]):
         raise click.UsageError("--cut-domains needs a table of domains, --domains, or --proteins")
     if options["light_width"] and options["light_from"]:

@@ -6,12 +6,9 @@ are those of `EsmNetwork`, up to rounding.
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from .esm import EsmNetwork
 
@@ -19,11 +16,11 @@ DROPPED = 0.88  # of an embedding, as ESM-2 was trained: 12 % of the residues we
 
 
 class PackedEsm(nn.Module):
-    """What trains an `EsmNetwork`; it has the same parameters. `recompute` as of `PackedEncoder`."""
+    """What trains an `EsmNetwork`; it has the same parameters. `cached` as of `PackedEncoder`."""
 
-    def __init__(self, network: EsmNetwork, recompute: bool = False):
+    def __init__(self, network: EsmNetwork, cached: int = 0):
         super().__init__()
-        self.encode, self.head = PackedEncoder(network.encoder, recompute), network.head
+        self.encode, self.head = PackedEncoder(network.encoder, cached), network.head
 
     def forward(
         self, tokens: torch.Tensor, segments: torch.Tensor, blocks: torch.Tensor, sizes: torch.Tensor
@@ -45,12 +42,12 @@ class PackedEsm(nn.Module):
 class PackedEncoder(nn.Module):
     """The encoder of an `EsmNetwork` for packed rows: all that costs much, and always of one shape.
 
-    `recompute`: compute the activations again for the gradients, to save memory.
+    It begins after the `cached` lowest layers, which `frozen` runs.
     """
 
-    def __init__(self, encoder: nn.Module, recompute: bool):
+    def __init__(self, encoder: nn.Module, cached: int):
         super().__init__()
-        self.encoder, self.recompute = encoder, recompute
+        self.encoder, self.cached = encoder, cached
         self.heads = encoder.config.num_attention_heads
         self.scale = DROPPED if encoder.config.token_dropout else 1.0
 
@@ -59,17 +56,27 @@ class PackedEncoder(nn.Module):
 
         Arguments:
             tokens: R rows of W (R, W), int64: examples with start and end tokens, one after another, padded.
+                If layers are cached, what `frozen` made of them, in any precision.
             segments: the example of each token (R, W), int64.
         """
-        hidden = self.encoder.embeddings.word_embeddings(tokens) * self.scale
-        mask = segments[:, None, :, None] == segments[:, None, None, :]
-        turns = rotations(tokens.shape[1], hidden.shape[-1] // self.heads, hidden.device)
-        # no layer draws anything at random
-        recompute = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
-        step = partial(recompute, self.passed) if self.recompute and self.training else self.passed
-        for layer in self.encoder.encoder.layer:
-            hidden = step(layer, hidden, mask, turns)
+        hidden = tokens.float() if self.cached else self.embedded(tokens)
+        hidden = self.through(self.encoder.encoder.layer[self.cached :], hidden, segments)
         return self.encoder.encoder.emb_layer_norm_after(hidden)
+
+    def frozen(self, tokens: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
+        """Vectors (R, W, H) after the cached layers."""
+        return self.through(self.encoder.encoder.layer[: self.cached], self.embedded(tokens), segments)
+
+    def embedded(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.encoder.embeddings.word_embeddings(tokens) * self.scale
+
+    def through(self, layers: nn.ModuleList, hidden: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
+        """The vectors (R, W, H) after some layers."""
+        mask = segments[:, None, :, None] == segments[:, None, None, :]
+        turns = rotations(hidden.shape[1], hidden.shape[-1] // self.heads, hidden.device)
+        for layer in layers:
+            hidden = self.passed(layer, hidden, mask, turns)
+        return hidden
 
     def passed(self, layer: nn.Module, hidden: torch.Tensor, mask: torch.Tensor, turns) -> torch.Tensor:
         """The vectors (R, W, H) after one more layer."""

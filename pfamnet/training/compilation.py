@@ -26,7 +26,7 @@ class Compilation:
 
     def started(self, training: Training) -> None:
         name, settings = training.name, training.settings
-        drawn = training.sampler.batches(0, settings.batch, max(settings.pool, TRIED))[:TRIED]
+        drawn = training.sampler.batches(0, settings.batch, max(settings.drawn, TRIED))[:TRIED]
         batches = [batch.to(training.device) for batch in drawn]
         eager = settings.batch / seconds(training, batches)
         if (settings.steps - training.state.step) * settings.step_residues < self.worth * eager:

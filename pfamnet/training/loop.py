@@ -106,10 +106,10 @@ class Training:
 
     def draws(self, ahead: ThreadPoolExecutor) -> Iterator[list[Batch]]:
         """The batches of each step, from `state.step` on; the next are drawn while these are used."""
-        size, group = self.settings.accumulate, self.group
-        steps, residues = max(1, self.settings.pool // size), self.settings.batch // group.size
-        draw = lambda turn: ahead.submit(self.sampler.batches, turn, residues, steps * size, group.rank)
-        turn, skipped = divmod(self.state.step, steps)
+        size, count, group = self.settings.accumulate, self.settings.drawn, self.group
+        residues = self.settings.batch // group.size
+        draw = lambda turn: ahead.submit(self.sampler.batches, turn, residues, count, group.rank)
+        turn, skipped = divmod(self.state.step, count // size)
         coming = draw(turn)
         while True:
             batches, turn = coming.result(), turn + 1

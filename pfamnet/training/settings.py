@@ -32,6 +32,11 @@ class TrainSettings:
         return self.batch * self.accumulate
 
     @property
+    def drawn(self) -> int:
+        """Batches drawn together: those of whole steps."""
+        return max(1, self.pool // self.accumulate) * self.accumulate
+
+    @property
     def steps(self) -> int:
         return max(1, self.residues // self.step_residues)
 

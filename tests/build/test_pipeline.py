@@ -343,7 +343,9 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
         ["--holdout", "0.9", "out", "d.fa"],
         ["--lr", "-1", "out", "d.fa"],
         ["--lora", "4", "out", "d.fa"],
-        ["--checkpoint-activations", "out", "d.fa"],
+        ["--cache", "1000", "out", "d.fa"],
+        ["--base", "b", "--cache", "1000", "out", "d.fa"],
+        ["--base", "b", "--freeze", "1", "--lora", "2", "--cache", "1000", "out", "d.fa"],
         ["--lora", "-1", "--base", "b", "out", "d.fa"],
         ["--freeze", "2", "out", "d.fa"],
         ["--freeze", "x", "--base", "b", "out", "d.fa"],
@@ -619,23 +621,53 @@ def test_the_smallest_batches_and_accumulation_train_esm_too(quick, tmp_path, ba
     assert sorted(open_model(tmp_path / "made").networks) == ["esm", "light"]
 
 
+CACHED = ["--freeze", 1, "--cache", 3000, "--batch", 256, "--crop", 64, "--esm-residues", 9000]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--accumulate", 3)])
+def test_a_training_on_cached_layers_leaves_these_as_they_are(
+    quick, tmp_path, base, labelled, monkeypatch, more
+):
+    monkeypatch.setattr(module, "start_head", knowing_nothing)
+    status, said = quick("--base", base, *CACHED, *more, labelled)
+    assert status == 0, said
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (base, tmp_path / "made" / "encoder")
+    )
+    changed = {name.split(".")[2] for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert changed == {"1", "weight", "bias"}  # the upper layer, and the norm after it
+
+
+@pytest.mark.slow
+def test_cached_layers_are_computed_once_though_the_build_is_resumed(
+    quick, tmp_path, base, labelled, monkeypatch
+):
+    vectors, step = tmp_path / "made.work" / module.VECTORS, module.Training.step
+
+    def stopping(training, batches):
+        if training.state.step == 20:
+            raise KeyboardInterrupt
+        return step(training, batches)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pfamnet.training.callbacks.CHECKPOINT_SECONDS", 0)
+        patch.setattr(module.Training, "step", stopping)
+        assert quick("--base", base, *CACHED, labelled)[0] == 130
+    assert vectors.stat().st_size - 128 == 16 * 3 * 80 * 32 * 2  # 16 batches of 3 rows
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_vectors", None)
+        assert quick("--resume", "--base", base, *CACHED, labelled)[0] == 0
+    assert quick("--base", base, *CACHED, labelled, out=tmp_path / "again")[0] == 0
+    assert tables(tmp_path / "made") == tables(tmp_path / "again")
+
+
 @pytest.mark.slow
 def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, base, labelled, monkeypatch):
     """Its files are those of any ESM-2; query and value alone have changed."""
     monkeypatch.setattr(module, "start_head", knowing_nothing)
     status, said = quick(
-        "--base",
-        base,
-        "--lora",
-        2,
-        "--checkpoint-activations",
-        "--batch",
-        256,
-        "--crop",
-        64,
-        "--esm-residues",
-        9000,
-        labelled,
+        "--base", base, "--lora", 2, "--batch", 256, "--crop", 64, "--esm-residues", 9000, labelled
     )
     assert status == 0, said
     before, after = (
@@ -649,7 +681,7 @@ def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, b
         for which in ("query", "value")
     }
     options = open_model(tmp_path / "made").description["provenance"]["options"]
-    assert options["lora"] == 2 and options["checkpoint_activations"] is True
+    assert options["lora"] == 2
 
 
 def knowing_nothing(network, *_):

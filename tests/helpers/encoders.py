@@ -1,9 +1,14 @@
 """ESM-2 encoders of random weights, small enough for tests, and batches for them."""
 
+import numpy as np
 import torch
 
 from pfamnet.network import esm_files
 from pfamnet.network.tokens import MASK, PAD, VOCABULARY
+from pfamnet.training.corpus import Corpus
+from pfamnet.training.examples import SamplerSettings
+from pfamnet.training.packed import PackedSampler
+from pfamnet.trainset.trainset import Fold
 
 
 def tiny_encoder(size=32, layers=2, heads=4, inner=48, **fields):
@@ -32,3 +37,13 @@ def random_rows(lengths, width):
     for row, length in zip(rows, lengths, strict=True):
         row[:length] = torch.randint(4, 24, (length,), generator=generator)
     return rows, torch.tensor(lengths)
+
+
+def packed_sampler():
+    """Batches of 40 random sequences of 5 families in crops of 64 residues, in blocks of 16."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(5, 90, 40)
+    sequences = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), length)) for length in lengths]
+    domains = np.array([(row, 0, length, row % 5) for row, length in enumerate(lengths)])
+    fold = Fold(sequences, [str(row) for row in range(40)], domains, np.arange(40) % 4 == 0)
+    return PackedSampler(Corpus(fold), 5, 16, SamplerSettings(64, alone=0.8), 7)

@@ -65,19 +65,19 @@ def test_one_vector_of_each_family_gives_weights_of_an_ordinary_size():
     assert ((vectors @ weight.T + bias).argmax(1) == torch.arange(40)).all()
 
 
-def test_the_discriminant_is_fishers():
+def test_the_discriminant_has_fishers_directions():
     rng = torch.Generator().manual_seed(0)
     spread = torch.tensor([[3.0, 0.0], [2.5, 0.4]], dtype=torch.float64)
     means = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
     labels = torch.arange(3).repeat(4000)
     vectors = means[labels] + torch.randn(len(labels), 2, generator=rng, dtype=torch.float64) @ spread.T
-    weight, bias = discriminant(vectors, labels, 3)
+    weight, bias = discriminant(vectors, labels, 4)
     right = ((vectors @ weight.T + bias).argmax(1) == labels).double().mean()
     nearest = (torch.cdist(vectors, means).argmin(1) == labels).double().mean()
     assert right > nearest + 0.05  # the covariance counts
-    # on the line between two means the border lies half way, for equal priors
-    middle = (means[1] + means[2]) / 2
-    assert torch.allclose((middle @ weight.T + bias)[1], (middle @ weight.T + bias)[2], atol=0.1)
+    assert torch.allclose(weight[:3].norm(dim=1), torch.ones(3, dtype=torch.float64))
+    assert not weight[3].any() and bias[3] == 0  # a class without vectors
+    assert torch.allclose(means.mean(0) @ weight.T + bias, torch.zeros(4, dtype=torch.float64), atol=0.2)
 
 
 # After training
@@ -111,6 +111,26 @@ def test_a_head_that_is_always_right_stays_but_for_a_scale():
     scale = after["bias"][0] / before["bias"][0]
     assert "head + 0 x" in said and scale > 0
     assert torch.allclose(after["weight"], before["weight"] * scale, rtol=1e-4, atol=1e-6)
+
+
+def test_a_head_that_prefers_families_of_many_rows_no_longer_does():
+    """Families 0, 1, 2 have 40, 12 and 3 rows, and the head knows no more than that."""
+    made, rows = network(), (40, 12, 3)
+    train = fold(max(rows), 1)
+    kept = [i for i, (*_, f) in enumerate(train.domains) if i - f * max(rows) < rows[f]]
+    train = Fold(
+        [train.sequences[i] for i in kept],
+        [train.names[i] for i in kept],
+        np.array([(n, *train.domains[i][1:]) for n, i in enumerate(kept)], np.int32),
+        np.zeros(len(kept), bool),
+    )
+    finished(made)  # right everywhere
+    with torch.no_grad():
+        made.head[-1].bias[1:] += 3 * torch.log(torch.tensor(rows)) * made.head[-1].weight.abs().max()
+    dev = Measure(Corpus(fold(30, 3)), made.block)
+    before = dev(made.eval())
+    said = finished(made, train=train)
+    assert dev(made.eval()) > before + 0.2 and "- 0 x ln rows" not in said
 
 
 def test_sure_logits_of_a_head_that_is_often_wrong_are_scaled_down():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from encoders import packed_sampler
 from hypothesis import given
 from hypothesis import strategies as st
 from torch._dynamo.testing import CompileCounter
@@ -12,32 +13,22 @@ from pfamnet.network.esm_files import load_encoder
 from pfamnet.network.esm_packed import PackedEsm
 from pfamnet.network.tokens import CLS, EOS, PAD
 from pfamnet.training.compilation import Compilation
-from pfamnet.training.corpus import Corpus
-from pfamnet.training.examples import Dice, SamplerSettings
+from pfamnet.training.examples import Dice
 from pfamnet.training.loop import Training
-from pfamnet.training.lora import add_adapters
 from pfamnet.training.loss import class_weights
-from pfamnet.training.packed import PackedSampler, best_fit
+from pfamnet.training.packed import best_fit
 from pfamnet.training.sampler import Batch
 from pfamnet.training.settings import TrainSettings
-from pfamnet.trainset.trainset import Fold
-
-SETTINGS = SamplerSettings(64, alone=0.8)
 
 
 @pytest.fixture
 def sampler():
-    rng = np.random.default_rng(0)
-    lengths = rng.integers(5, 90, 40)
-    sequences = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), length)) for length in lengths]
-    domains = np.array([(row, 0, length, row % 5) for row, length in enumerate(lengths)])
-    fold = Fold(sequences, [str(row) for row in range(40)], domains, np.arange(40) % 4 == 0)
-    return PackedSampler(Corpus(fold), 5, 16, SETTINGS, 7)
+    return packed_sampler()
 
 
 def unpacked(batch, n: int) -> Batch:
     """The padded batch of the n examples of a packed one."""
-    k, crop = batch.classes.shape[1], SETTINGS.crop
+    k, crop = batch.classes.shape[1], 64
     tokens, lengths = torch.full((n, crop), PAD), torch.zeros(n, dtype=torch.long)
     classes, weights = torch.zeros(n, k, dtype=torch.long), torch.zeros(n, crop // 16, k)
     background, number = torch.zeros(n, crop // 16), [0] * n
@@ -89,32 +80,6 @@ def test_a_batch_without_examples_teaches_nothing(sampler, base):
     loss = batch.loss(model(*batch.inputs), 16)
     loss.backward()
     assert loss == 0 and all(not p.grad.any() for p in model.parameters() if p.grad is not None)
-
-
-def with_gradients(model, batch, precision):
-    """The loss of a batch, and what each parameter gets of it."""
-    model.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        logits = model(*batch.inputs)
-    loss = batch.loss(logits, 16)
-    loss.backward()
-    return loss.item(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-
-
-@pytest.mark.parametrize("precision, rank", [("fp32", 0), ("bf16", 0), ("fp32", 2)])
-def test_recomputed_activations_give_the_same_loss_and_gradients(sampler, base, precision, rank):
-    encoder, calls = load_encoder(base), []
-    if rank:
-        add_adapters(encoder, rank)
-    encoder.encoder.layer[0].LayerNorm.register_forward_pre_hook(lambda *_: calls.append(1))
-    network, batch = EsmNetwork(encoder, 5, dropout=0), sampler.batches(0, 400)[0]
-    loss, gradients = with_gradients(PackedEsm(network).train(), batch, precision)
-    assert len(calls) == 1
-    again, recomputed = with_gradients(PackedEsm(network, recompute=True).train(), batch, precision)
-    assert len(calls) == 3  # once more for the gradients
-    assert again == loss and recomputed.keys() == gradients.keys()
-    for name, gradient in gradients.items():
-        torch.testing.assert_close(recomputed[name], gradient)
 
 
 def test_the_encoder_is_compiled_once_for_all_batches(sampler, base, tmp_path):
