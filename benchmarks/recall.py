@@ -23,6 +23,7 @@ from common import (
     SENSITIVITIES,
     by_bins,
     environment,
+    hmmscan_program,
     machine,
     markdown,
     percent,
@@ -53,14 +54,17 @@ NETWORK = "[network]"  # the description of a row that no profile has confirmed
 @click.option("--sensitivity", type=click.Choice(list(SENSITIVITIES)), default="default", show_default=True)
 @click.option("--evalue", type=float, help="compare domains of E-values up to this, not those at GA")
 @click.option("--curve", default="", help="numbers of candidates to try too, such as 16,64,256")
+@click.option("--hmmscan", default=0, help="time the hmmscan program too, on the first N of these proteins")
 @click.option("--cpu", default=1, show_default=True, help="threads of each command")
+@click.option("--name", default="", help="of the database, if its tables are to stand by themselves")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, first, sensitivity, evalue, curve, cpu, out):
+def main(model_path, proteins, first, sensitivity, evalue, curve, hmmscan, cpu, name, out):
     """Recall against every profile, and speed, in one run."""
     model, records = read_model(model_path), list(islice(read_fasta(proteins), first))
     flags = SENSITIVITIES[sensitivity]
     result = {
         "benchmark": "recall",
+        "name": name,
         "machine": machine(cpu),
         "model": model.about,
         "sensitivity": sensitivity,
@@ -78,12 +82,16 @@ def main(model_path, proteins, first, sensitivity, evalue, curve, cpu, out):
         reported = read_domains(table, evalue)
         result |= recall(model, reference, reported)
         result["hmmsearch"], result["pfamnet"] = rates(every, records), rates(cost, records)
+        if hmmscan:
+            result["hmmscan"] = runs.hmmscan(pressed, records[:hmmscan])
         if curve:
             result["curve"] = [
                 runs.with_candidates(model, int(number), query, records, reference, evalue)
                 for number in curve.split(",")
             ]
-    save(result | {"tables": tables(result)}, out)
+    made = tables(result)
+    own = {key.replace("recall", f"recall-{name}", 1): table for key, table in made.items()}
+    save(result | {"tables": own if name else made}, out)
 
 
 class Runs:
@@ -100,6 +108,16 @@ class Runs:
         """pfamnet-scan's domain table, and what it cost."""
         table = self.folder / "ours"
         return table, self([*program("pfamnet-scan"), *flags, *self.options, table, model.path, query])
+
+    def hmmscan(self, pressed, records) -> dict | None:
+        """What the hmmscan program costs; None if there is none."""
+        query = write_fasta(records, self.folder / "some.fa")
+        with hmmscan_program() as path:
+            return (
+                rates(self([path, *self.options, self.folder / "its", pressed, query]), records)
+                if path
+                else None
+            )
 
     def with_candidates(self, model, number, query, records, reference, evalue) -> dict:
         """Recall and cost with so many candidates per 1,024 residues at most, and no threshold."""
@@ -223,10 +241,13 @@ def recall(model, reference, reported) -> dict:
 def tables(result: dict) -> dict[str, str]:
     by = result["thresholds"]
     name = f"{result['model']['families']} families, {result['sensitivity']}"
+    name += f", {result['proteins']['file']}" if result["name"] else ""
     name += "" if by == "GA" else f", {by}"
     ours, theirs = result["pfamnet"], result["hmmsearch"]
     times = lambda row: f"{row['residues_per_s'] / theirs['residues_per_s']:.2f}"
     costs = lambda row: [row["wall_s"], row["cpu_s"], row["peak_mib"], f"{row['residues_per_s']:,}"]
+    its = result.get("hmmscan")
+    slowest = [[f"hmmscan, {its['proteins']:,} proteins ({name})", *costs(its), times(its)]] if its else []
     found = [
         f"{result['proteins']['count']:,}",
         f"{result['identical']['of']:,}",
@@ -254,6 +275,7 @@ def tables(result: dict) -> dict[str, str]:
             [
                 [f"pyhmmer hmmsearch, every profile ({name})", *costs(theirs), times(theirs)],
                 [f"pfamnet-scan ({name})", *costs(ours), times(ours)],
+                *slowest,
             ],
             result,
         ),

@@ -205,7 +205,8 @@ def recall_speed(axes, result):
     axes.set(xlabel="residues per second", ylabel="% of the domains found")
     domains = result["curve"][0]["identical"]["of"]
     axes.set_title(
-        f"{domains:,} domains of {result['proteins']:,} proteins, by candidates; 95 % intervals", loc="left"
+        f"{domains:,} domains of {result['proteins']['count']:,} proteins, by candidates; 95 % intervals",
+        loc="left",
     )
     near = {"textcoords": "offset points", "fontsize": 10}
     axes.annotate("hmmsearch", square.get_xydata()[0], xytext=(-8, -16), color=square.get_color(), **near)

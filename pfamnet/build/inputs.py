@@ -21,6 +21,7 @@ from .options import BuildOptions
 
 STAND_IN = 1000  # training sequences that stand in for a validation set
 EMITTED = "emitted:"  # begins the names of emitted sequences
+MEMBERS = 1.75  # power of the match probabilities with which sequences score as much as real members
 
 
 class Inputs(NamedTuple):
@@ -118,23 +119,32 @@ def with_emitted(trainset: TrainSet, hmms: list[HMM], wanted: int, seed: int) ->
 
     If there is no validation set, sequences that the profiles emit stand in for it.
     """
-    train, dev, warnings = filled_up(trainset.train, hmms, wanted, seed), trainset.dev, trainset.warnings
+    train, dev, warnings = (
+        filled_up(trainset.train, hmms, wanted, seed, MEMBERS),
+        trainset.dev,
+        trainset.warnings,
+    )
     if dev is None:
         nothing = Fold([], [], np.zeros((0, 4), np.int32), np.zeros(0, bool))
-        dev = filled_up(nothing, hmms, -(-STAND_IN // len(hmms)), seed + 1)
+        dev = filled_up(nothing, hmms, -(-STAND_IN // len(hmms)), seed + 1, MEMBERS)
         warning = f"no proteins: {len(dev.sequences)} sequences from the profiles are the validation set"
         warnings = [*warnings, f"{warning}: accuracy and recall are not those of proteins"]
     return replace(trainset, train=train, dev=dev, warnings=warnings)
 
 
-def filled_up(fold: Fold, hmms: list[HMM], wanted: int, seed: int, rowless: bool = False) -> Fold:
-    """The fold, its families of fewer than `wanted` rows, or of none, filled up from their profiles."""
+def filled_up(
+    fold: Fold, hmms: list[HMM], wanted: int, seed: int, power: float = 1.0, rowless: bool = False
+) -> Fold:
+    """The fold, its families of fewer than `wanted` rows, or of none, filled up from their profiles.
+
+    `power` as of `emit_sequences`.
+    """
     counts = np.bincount(fold.domains[fold.domains[:, 3] >= 0, 3], minlength=len(hmms))
     sequences, names, rows = list(fold.sequences), list(fold.names), [fold.domains]
     for index, (hmm, count) in enumerate(zip(hmms, counts)):
         if rowless and count:
             continue
-        for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed):
+        for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed, power):
             rows.append(np.array([[len(sequences), 0, len(sequence), index]], fold.domains.dtype))
             names.append(f"{EMITTED}{text_of(hmm, 'name')}")
             sequences.append(sequence)

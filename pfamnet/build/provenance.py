@@ -12,6 +12,7 @@ import torch
 from ..model.directory import WEIGHTS, file_digest
 from ..trainset.sampling import Plan
 from .options import BuildOptions
+from .warm_start import model_to_begin_with
 
 PACKAGES = ("torch", "pyhmmer", "numpy", "onnx")
 
@@ -23,9 +24,11 @@ def input_digests(options: BuildOptions) -> dict[str, str]:
     for path in map(Path, filter(None, (*options.trainsets, *given))):
         shards = [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
         files += shards if path.is_dir() else [path]
+    digests = {str(file): file_digest(file) for file in files}
     if options.light_from:
-        files.append(Path(options.light_from) / WEIGHTS)
-    return {str(file): file_digest(file) for file in files}
+        weights = model_to_begin_with(options.light_from) / WEIGHTS
+        digests[f"{options.light_from}/{WEIGHTS}"] = file_digest(weights)
+    return digests
 
 
 def provenance(

@@ -13,6 +13,14 @@ from torch import nn
 from ..errors import PfamnetError
 from ..model.directory import WEIGHTS, open_model
 from ..network.light import LightConfig, LightNetwork
+from ..scan.opening import shipped_model
+
+SHIPPED = "shipped"  # stands for the model that comes with the package
+
+
+def model_to_begin_with(name: str) -> Path:
+    """The model directory of a name: the shipped one for `SHIPPED`, unless there is one of that name."""
+    return shipped_model() if name == SHIPPED and not Path(name).exists() else Path(name)
 
 
 def expected(config: LightConfig) -> dict[str, tuple[int, ...]]:
@@ -29,8 +37,9 @@ class Stored:
         PfamnetError: if there is no such model.
     """
 
-    def __init__(self, folder: str | Path):
-        path = Path(folder) / WEIGHTS
+    def __init__(self, name: str):
+        folder = model_to_begin_with(name)
+        path = folder / WEIGHTS
         self.places = {family.key: place for place, family in enumerate(open_model(folder).families)}
         try:
             with safe_open(path, "pt") as file:

@@ -72,7 +72,11 @@ expert = options_of("Other expert options", BuildOptions)
 )
 @training("--base", "<s>", "ESM-2 to fine-tune: a directory or a Hugging Face name.  [light network only]")
 @training("--esm-residues", COUNT, "Residues that ESM-2 is fine-tuned on.")
-@training("--light-from", "<s>", "Start from the light network of this model; new families start at random.")
+@training(
+    "--light-from",
+    "<s>",
+    "Start from the light network of this model, or of the 'shipped' one; new families start at random.",
+)
 @training("--light-width", click.IntRange(min=8), "Channels of a new light network.  [192]")
 @training(
     "--light-residues", NATURAL, "Residues to train the light network on; 0 keeps that of --light-from."

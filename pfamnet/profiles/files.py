@@ -151,14 +151,20 @@ def write_profiles(path: str | os.PathLike, hmms: Iterable[HMM], packed: bool = 
     return offsets
 
 
-def emit_sequences(hmm: HMM, n: int, seed: int) -> list[str]:
+def emit_sequences(hmm: HMM, n: int, seed: int, power: float = 1.0) -> list[str]:
     """Draw `n` sequences of one complete domain from a profile: the 20 amino acids, none empty.
 
+    Match probabilities are raised to `power`: hmmbuild makes them flatter than a family is.
     The same seed gives the same sequences. It is mixed with the profile's name: otherwise all
     profiles draw the same random numbers, and so the same "mutations".
     """
     # Easel takes a seed of 0 as "arbitrary" and has 32 bits of it.
     mixed = zlib.crc32(text_of(hmm, "name").encode("utf-8", "surrogateescape")) ^ seed * 0x9E3779B1
     random = Randomness(mixed % (2**32 - 1) + 1)
+    if power != 1:
+        hmm = hmm.copy()
+        match = numpy.asarray(hmm.match_emissions)[1:]
+        match **= power
+        match /= match.sum(1, keepdims=True)
     drawn = (hmm.alphabet.decode(hmm.emit_sequence(random).sequence) for _ in itertools.count())
     return list(itertools.islice(filter(None, drawn), n))  # a very short profile can take deletions only

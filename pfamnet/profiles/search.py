@@ -8,13 +8,14 @@ If the counts of each are wanted, each sequence meets some profiles at once.
 """
 
 import itertools
+import math
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pyhmmer.easel import Alphabet, DigitalSequence, DigitalSequenceBlock
-from pyhmmer.plan7 import OptimizedProfile, OptimizedProfileBlock, Pipeline
+from pyhmmer.plan7 import OptimizedProfile, OptimizedProfileBlock, Pipeline, TopHits
 
 from ..families import Family
 from ..hits import Hit
@@ -24,7 +25,7 @@ from .hmmer_hits import to_hit
 from .long_sequences import merge_windows, windows
 from .memory import check_memory, matrix_bytes, memory_limit
 from .store import ProfileStore
-from .thresholds import Thresholds, check_cutoffs, passes, with_domZ, with_Z
+from .thresholds import Thresholds, check_cutoffs, passes, reported_from, with_domZ, with_Z
 
 MAX_RESIDUES = 100_000  # HMMER's pipeline refuses longer sequences
 _PASSED = ("n_past_msv", "n_past_bias", "n_past_vit", "n_past_fwd")
@@ -63,6 +64,11 @@ class _Query:
     hits: list[Hit] = field(default_factory=list)
     passed: Counter = field(default_factory=Counter)
 
+    def count(self, top: TopHits) -> None:
+        """Add what passed the filters in a search."""
+        counts = top.__getstate__()["pipeline"]
+        self.passed.update({name: counts[name] for name in _PASSED})
+
 
 class ProfileSearch:
     """Searches sequences with some of the profiles of a model, whose `families` are in the store's order.
@@ -70,6 +76,10 @@ class ProfileSearch:
     With `alignments`, domains have theirs, and sequences the counts of hmmscan's summary. `threads`
     prepare the profiles of the first search. `search` may be called from several threads; what it
     finds in a sequence does not depend on the others.
+
+    If bit scores decide what is reported, HMMER's last filter rejects what is more than `leeway` bits
+    below: its domains, which take most of the time, are not looked for. The filter's score and the
+    final one differ by what each subtracts for a biased composition.
 
     Raises:
         PfamnetError: bit cutoffs are asked for and a family has none; of `search`: a domain would not
@@ -83,13 +93,16 @@ class ProfileSearch:
         thresholds: Thresholds | None = None,
         alignments: bool = False,
         threads: int = 1,
+        leeway: float = math.inf,
     ) -> None:
-        self.store, self.families = store, families
+        self.store, self.families, self.leeway = store, families, leeway
         self.thresholds = thresholds or Thresholds()
         check_cutoffs(families, self.thresholds.bit_cutoffs)
         self.Z = self.thresholds.Z or len(families)
         self.most_states = max((family.length for family in families), default=0)
         self.alignments, self.threads = alignments, threads
+        by_bits = self.thresholds.bit_cutoffs is not None or self.thresholds.T is not None
+        self._limited = by_bits and leeway < math.inf and self.thresholds.F3 < 1
         self._local, self._turns = threading.local(), itertools.count()
 
     def search(
@@ -113,10 +126,13 @@ class ProfileSearch:
         threads, self.threads = self.threads, 1
         different = {id(families): families for families in candidates}.values()
         self.store.prepare(list(dict.fromkeys(itertools.chain(*different))), threads)
-        if self.alignments or len(queries) == 1:
-            self._by_query(queries, as_it_goes)
+        if self._limited and self.alignments:
+            for query in queries:  # what passes filters is counted for each
+                self._by_family([query], queries, as_it_goes)
+        elif self._limited or len(queries) > 1 and not self.alignments:
+            self._by_family(queries, queries, as_it_goes)
         else:
-            self._by_family(queries, as_it_goes)
+            self._by_query(queries, as_it_goes)
         left = iter(queries)
         return [
             self._finished(record, span, list(itertools.islice(left, len(span))))
@@ -142,20 +158,19 @@ class ProfileSearch:
                 self._scan(query, half, as_it_goes)
             return
         if self.alignments:
-            counts = top.__getstate__()["pipeline"]
-            query.passed.update({name: counts[name] for name in _PASSED})
+            query.count(top)
         numbers = {text_of(profile, "name"): (i, profile) for i, profile in zip(families, profiles)}
         for hit in top:
             self._keep(query, hit, *numbers[text_of(hit, "name")], as_it_goes)
 
-    def _by_family(self, queries: list[_Query], as_it_goes: bool) -> None:
-        """Search all queries with one profile after another, which is faster."""
+    def _by_family(self, some: list[_Query], queries: list[_Query], as_it_goes: bool) -> None:
+        """Search some of the queries with one profile after another, which is faster."""
         wanted, shared = defaultdict(list), None
-        if all(query.families is queries[0].families for query in queries):
-            wanted = dict.fromkeys(queries[0].families if queries else ())
-            shared = DigitalSequenceBlock(_AMINO, [query.sequence for query in queries if query.sequence])
+        if all(query.families is some[0].families for query in some):
+            shared = DigitalSequenceBlock(_AMINO, [query.sequence for query in some if query.sequence])
+            wanted = dict.fromkeys(some[0].families if shared else ())
         else:
-            for query in queries:
+            for query in some:
                 for family in query.families if query.sequence else ():
                     wanted[family].append(query.sequence)
         for family in self._turned(list(wanted)):
@@ -168,11 +183,15 @@ class ProfileSearch:
         pipeline = self._pipeline(as_it_goes)
         try:
             with self.store.borrowed([family]) as (profile,):
+                if self._limited:
+                    pipeline.F3 = self._forward_p(family, profile)
                 top = pipeline.search_hmm(profile, block)
         except OverflowError:
             for half in _halves(block):
                 self._search(family, half, queries, as_it_goes)
             return
+        if self.alignments and block:  # of one query
+            queries[int(block[0].name)].count(top)
         for hit in top:
             self._keep(queries[int(hit.name)], hit, family, profile, as_it_goes)
 
@@ -192,6 +211,13 @@ class ProfileSearch:
         self._local.pipeline.Z = 1.0 if as_it_goes else self.Z
         self._local.pipeline.clear()
         return self._local.pipeline
+
+    def _forward_p(self, family: int, profile: OptimizedProfile) -> float:
+        """The P-value that the last filter demands of a family."""
+        score = reported_from(self.families[family], self.thresholds) - self.leeway
+        statistics = profile.evalue_parameters  # scores have an exponential tail
+        log_p = statistics.f_lambda * (statistics.f_tau - score)
+        return min(self.thresholds.F3, math.exp(min(log_p, 0.0)))
 
     def _turned(self, items: Sequence[int]) -> list[int]:
         """The items from another one on at each call: threads seldom want the same profile at once."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp
+from math import exp, inf
 
 from ..errors import PfamnetError
 from ..families import Family
@@ -63,6 +63,13 @@ def check_cutoffs(families: Sequence[Family], bit_cutoffs: str | None) -> None:
         others = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         first = f"family {lacking[0].accession} {lacking[0].name}{others}"
         raise PfamnetError(f"{first}: no {label} bit thresholds in the model")
+
+
+def reported_from(family: Family, thresholds: Thresholds) -> float:
+    """The bits from which sequences are reported for a family; minus infinity if E-values decide."""
+    if thresholds.bit_cutoffs is not None:
+        return getattr(family, _CUTOFF_FIELDS[thresholds.bit_cutoffs][1])[0]
+    return -inf if thresholds.T is None else thresholds.T
 
 
 def with_Z(hit: Hit, thresholds: Thresholds) -> Hit:

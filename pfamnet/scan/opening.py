@@ -23,6 +23,7 @@ from .top import TopScanner
 # What a candidate and what the light network cost, counted in profiles where every one is searched
 # (`benchmarks/speed.py --part modes`). A profile costs less the more sequences it meets at once.
 CANDIDATE, NETWORK = 2.3, 540
+LEEWAY = 32.0  # bits below the cutoff of a family, from which a candidate's domains are not looked for
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,9 @@ def scanner_of(model: Model, options: ScanOptions):
     if mode == "network":
         return NetworkScanner(network, NetworkHits(network, families))
     trial = engine(limits, options.threads) if sensitive else None
-    profiles = ProfileSearcher(engine(filtered, options.threads), trial, info.block)
+    leeway = math.inf if sensitive else LEEWAY
+    search = ProfileSearch(model.store, families, filtered, options.alignments, options.threads, leeway)
+    profiles = ProfileSearcher(search, trial, info.block)
     anything = Thresholds(E=math.inf, domE=math.inf, Z=Z, seed=limits.seed).unfiltered()
     return HybridScanner(network, profiles, NetworkHits(network, families, engine(anything), combination))
 

@@ -12,6 +12,9 @@ from conftest import build
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from pfamnet.build import warm_start
+from pfamnet.build.options import BuildOptions
+from pfamnet.build.provenance import input_digests
 from pfamnet.build.warm_start import Stored
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
@@ -93,6 +96,17 @@ def test_what_is_no_light_network_is_refused(folder, tmp_path):
         writer.finish({key: model.description[key] for key in keys})
     with pytest.raises(PfamnetError, match="no weights of a light network"):
         Stored(damaged)
+
+
+def test_a_word_stands_for_the_shipped_model(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(warm_start, "shipped_model", lambda: folder)
+    monkeypatch.chdir(tmp_path)
+    options = BuildOptions(light_from="shipped")
+    assert Stored("shipped").places == Stored(folder).places
+    assert input_digests(options) == {"shipped/light.safetensors": file_digest(folder / WEIGHTS)}
+    (tmp_path / "shipped").mkdir()  # what has that name goes before
+    with pytest.raises(PfamnetError, match="shipped: not a model directory"):
+        Stored("shipped")
 
 
 def test_a_model_can_be_cut_down_without_training(light_model, trainset, tmp_path):

@@ -5,6 +5,7 @@ import io
 import random
 import struct
 
+import numpy
 import pytest
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequence
 from pyhmmer.plan7 import HMM, Background, Builder, Pipeline
@@ -211,6 +212,16 @@ def test_emission_depends_on_seed_and_profile_only(hmms):
     twin = hmms[0].copy()
     twin.name = "another"
     assert emit_sequences(twin, 5, seed=7) != emit_sequences(hmms[0], 5, seed=7)
+
+
+def test_a_power_of_the_match_probabilities_brings_sequences_nearer_to_the_consensus(hmms):
+    def identity(power):
+        pairs = [(hmms[0].consensus.upper(), text) for text in emit_sequences(hmms[0], 200, 4, power)]
+        return sum(sum(map(str.__eq__, *pair)) / len(pair[0]) for pair in pairs) / len(pairs)
+
+    before = numpy.array(hmms[0].match_emissions)
+    assert identity(1) + 0.1 < identity(1.75) < identity(4)
+    assert (numpy.asarray(hmms[0].match_emissions) == before).all()
 
 
 def test_no_emitted_sequence_is_empty(hmms):

@@ -112,6 +112,28 @@ def test_numbers_do_not_depend_on_the_company():
                 assert without_domZ(same) == without_domZ(hit)
 
 
+@pytest.mark.parametrize("options", ({"bit_cutoffs": "gathering"}, {"T": 100.0, "domT": 60.0}), ids=str)
+def test_what_is_far_below_the_cutoffs_is_rejected_by_the_last_filter(options):
+    """Nothing that is reported is lost, and what is counted and found does not depend on the way."""
+    thresholds, records = Thresholds(**options), golden.records()
+    every = [everything()] * len(records)
+    expected = golden.search(records, thresholds)
+    some, aligned = (
+        golden.profile_search(thresholds, alignments=kind, leeway=10.0) for kind in (False, True)
+    )
+    assert some.search(records, every) == expected
+    assert [some.search([record], every[:1])[0] for record in records] == expected
+    found = aligned.search(records, every)
+    assert [[without_alignments(hit) for hit in hits] for hits in found] == expected
+    usual = golden.profile_search(thresholds, alignments=True).search(records, every)
+    counts = [sum(hits.counts[name] for hits in usual) for name in usual[0].counts]
+    fewer = [sum(hits.counts[name] for hits in found) for name in usual[0].counts]
+    assert fewer[:-1] == counts[:-1] and fewer[-1] <= counts[-1]
+    assert fewer[-1] < counts[-1] or "T" not in options
+    unfiltered = golden.profile_search(thresholds.unfiltered(), leeway=10.0)
+    assert unfiltered.search(records, every) == golden.search(records, thresholds.unfiltered())
+
+
 def test_neighbours_and_the_order_of_candidates_do_not_matter():
     search, records = golden.profile_search(), golden.records()
     every = [list(everything())[::-1], *[list(everything())] * (len(records) - 1)]
