@@ -28,7 +28,7 @@ MOST = 2  # times the average number of candidates that one protein may have
 EVERY_FAMILY = -1e9  # a threshold that every peak passes
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20  # decoys of a length
-LONG = 50  # domains of a length
+LONG = 50  # sequences, or domains, of a length
 KINDS = ("shuffled", "reversed", "others")
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -189,13 +189,23 @@ def decoy_scores(
     return np.array([row[:width] for row in rows])
 
 
+def long_enough(length: int, lengths: np.ndarray) -> np.ndarray:
+    """Places of the sequences of at least this length if `LONG` are that long, or else of the longest."""
+    return np.flatnonzero(lengths >= min([length, *np.sort(lengths)[-LONG:][:1]]))
+
+
 def decoys(fold: Fold, length: int, count: int, seed: int) -> Iterator[str]:
-    """`count` decoys of `length` residues from a fold, shuffled and reversed in turn."""
+    """`count` decoys of `length` residues from a fold, shuffled and reversed in turn.
+
+    They are of `long_enough` sequences, joined end to end if need be: a reversed sequence may resemble its
+    family from end to end, by its composition for instance, and the score of many blocks is their sum.
+    """
     rng = np.random.default_rng([seed, length])
+    places = long_enough(length, np.array(list(map(len, fold.sequences))))
     for number in range(count):
         window = ""
         while len(window) < length:
-            sequence = fold.sequences[int(rng.integers(len(fold.sequences)))]
+            sequence = fold.sequences[int(rng.choice(places))]
             start = int(rng.integers(0, max(len(sequence) - length, 0) + 1))
             window += sequence[start : start + length - len(window)]
         yield window[::-1] if number % 2 else "".join(rng.permutation(list(window)))
@@ -207,15 +217,14 @@ def others(
     """`count` windows of `length` residues of domains, and the families, bool (F,), that are not masked.
 
     A family is drawn, then one of its domains, for unknown families are not mostly large ones.
-    Domains have at least this length if `LONG` of them do, or else are the longest, joined end
-    to end: a chance resemblance continues to the end of a domain.
+    Domains are `long_enough`, joined end to end if need be: a chance resemblance continues to the end of a
+    domain.
     """
     rng = np.random.default_rng([seed, length, 1])
     _, clan = np.unique([name or f"#{place}" for place, name in enumerate(clans)], return_inverse=True)
     known = fold.domains[fold.domains[:, 3] >= 0]
     known = known[np.argsort(known[:, 0], kind="stable")]
-    lengths = known[:, 2] - known[:, 1]
-    chosen = known[lengths >= min([length, *np.sort(lengths)[-LONG:][:1]])]
+    chosen = known[long_enough(length, known[:, 2] - known[:, 1])]
     groups = [chosen[chosen[:, 3] == family] for family in np.unique(chosen[:, 3])]
     for _ in range(count if groups else 0):
         window, there = "", []

@@ -153,7 +153,7 @@ def test_where_no_candidate_is_significant_more_are_tried(rank, found):
     evidence = Appraiser(golden.store(), families, 2).of(golden.record("P15056"), View(logits))
     assert (right in evidence.hits) == found
     assert len(evidence.families) >= 2 and evidence.families[:2].tolist() == order[:2]
-    assert (evidence.best(Combination(1.0)) == right) == found
+    assert (evidence.best(Combination(1.0, 1.0)) == right) == found
     if rank < 2:  # what is found among the candidates is enough
         assert len(evidence.families) == 2
 
