@@ -1,4 +1,4 @@
-"""The weights of network, profile and length in the combined score, fitted on the validation set.
+"""The weights of network, profile, length and rarity in the combined score, fitted on the validation set.
 
 Validation domains, cut out, go through the appraisal of `pfamnet-scan --top`. The weights are
 those of a conditional logit (McFadden 1974): they make the correct families likeliest among the
@@ -20,11 +20,10 @@ from ..training.dev_accuracy import Measure
 from ..trainset.trainset import Fold
 from .work import Threads
 
-TERMS = ("log_p", "nats", "agreement")
-USUAL = np.array(astuple(Combination(1.0, 1.0, 1.0)))  # without any domains
+USUAL = np.array(astuple(Combination(1.0, 1.0, 1.0, 0.0)))  # without any domains
 PRIOR = 1.0  # the weight of that, in domains of one nat
 STEPS, ENOUGH = 50, 1e-6  # of Newton's method at most; a smaller gain ends it
-PROFILES_ALONE = Combination(1e-6, 1.0, 0.0)  # the network only breaks ties
+PROFILES_ALONE = Combination(1e-6, 1.0)  # the network only breaks ties
 
 
 def fit_on_dev(
@@ -45,10 +44,10 @@ def fit_on_dev(
     found = threads.map("combination", appraise, rows)
     right = [np.isin(e.families, list(Measure.right_families(corpus, row))) for e, row in zip(found, rows)]
     terms = Terms(
-        np.stack([padded([getattr(e, term) for e in found], np.nan) for term in TERMS], -1),
+        np.stack([padded([e.terms[k] for e in found], np.nan) for k in range(len(USUAL))], -1),
         padded(right, False).astype(bool),
     )
-    network, profiles = terms.errors(Combination(1.0, 0.0, 0.0)), terms.errors(PROFILES_ALONE)
+    network, profiles = terms.errors(Combination(1.0, 0.0)), terms.errors(PROFILES_ALONE)
     errors = {"network": network, "profiles": profiles, "both": crossed(terms)}
     return {"weights": terms.fit().to_json(), "domains": len(terms), "errors": errors}
 
@@ -63,7 +62,7 @@ def crossed(terms: Terms) -> int:
 class Terms:
     """The terms of the score on n domains, for m families each."""
 
-    values: np.ndarray  # (n, m, 3) of `TERMS`; NaN where a domain has fewer families
+    values: np.ndarray  # (n, m, 4), as in `Evidence`; NaN where a domain has fewer families
     right: np.ndarray  # (n, m) bool: the correct families; a domain may have none among its own
 
     def __len__(self) -> int:
@@ -76,7 +75,7 @@ class Terms:
         """How many domains get a wrong family."""
         if not len(self):
             return 0
-        scores = combination.scores(*np.moveaxis(self.values, -1, 0))
+        scores = self.values @ np.array(astuple(combination))
         picks = np.where(np.isnan(scores), -np.inf, scores).argmax(1)
         return int((~self.right[np.arange(len(self)), picks]).sum())
 
@@ -97,7 +96,7 @@ class Terms:
             used &= weights > 0
 
     def fitted(self, used: np.ndarray) -> np.ndarray:
-        """The likeliest weights (3,), 0 where they are not `used`, by Newton's method."""
+        """The likeliest weights (4,), 0 where they are not `used`, by Newton's method."""
         known = self[self.right.any(1)]
         values = np.nan_to_num(known.values)
         weights = USUAL * used

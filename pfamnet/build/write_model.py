@@ -156,7 +156,7 @@ class ModelOutput:
     def combined(
         self, name: str, runtime, appraiser: Appraiser, dev: Corpus, fold: Fold, effort: Effort
     ) -> dict:
-        """How a network's calls, profiles' bits and lengths are weighed against each other."""
+        """How the terms of the combined score are weighed against each other."""
         entry = fit_on_dev(runtime, appraiser, dev, fold, effort.combined, self.threads)
         errors, weights = entry["errors"], ", ".join(f"{k} {x:g}" for k, x in entry["weights"].items())
         self.say(

@@ -1,11 +1,12 @@
-"""One score for a family on a region, from the network, the family's profile and the region's length.
+"""One score for a family on a region, from the network, the family's profile, the region's length, and rows.
 
-    score = network * log-probability + profile * ln 2 * bits + length * agreement
+    score = network * log-probability + profile * ln 2 * bits + length * agreement + rarity * -ln(rows + 1)
 
 The log-probability is the log-softmax of the network's mean block logits over the region, without class 0.
-The bits are the profile's score there. The agreement is that of the region's length with the profile's; it
-counts where the region is known to be one complete domain. All three are overconfident or weak in their own
-way, so `pfamnet-build` fits the weights on the validation set.
+The bits are the profile's score there. The agreement is that of the region's length with the profile's. The
+rarity evens out that network and profiles favour families of many training rows (logit adjustment, Menon et
+al. 2021). The last two count where the region is known to be one complete domain. `pfamnet-build` fits the
+weights on the validation set.
 """
 
 from __future__ import annotations
@@ -20,19 +21,23 @@ SPREAD = 0.05  # of the logarithm of the ratio of two lengths that agree
 
 @dataclass(frozen=True)
 class Combination:
-    """The weights of network, profile and length."""
+    """The weights of network, profile, length and rarity."""
 
     network: float = 1.0
     profile: float = 1.0
     length: float = 0.0
+    rarity: float = 0.0
 
     def __post_init__(self):
         if not all(math.isfinite(weight) and weight >= 0 for weight in astuple(self)):
             raise ValueError("not a weight")
 
-    def scores(self, log_p: np.ndarray, nats: np.ndarray, agreement: np.ndarray | float = 0.0) -> np.ndarray:
-        """Scores in nats, of arrays of one shape."""
-        return self.network * np.asarray(log_p, float) + self.profile * nats + self.length * agreement
+    def scores(self, *terms: np.ndarray) -> np.ndarray:
+        """Scores in nats, of arrays of one shape: log-probabilities, nats of profiles, agreement, rarity.
+
+        The last two may be left out.
+        """
+        return sum(weight * np.asarray(term, float) for weight, term in zip(astuple(self), terms))
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -41,9 +46,10 @@ class Combination:
     def from_json(cls, fields: dict) -> Combination:
         """Raises ValueError, KeyError or TypeError if `fields` are no combination.
 
-        A model may have been built before length counted.
+        A model may have been built when the network's weight was 1 and only profiles had another.
         """
-        return cls(float(fields.get("network", 1)), float(fields["profile"]), float(fields.get("length", 0)))
+        usual = asdict(cls()) | {"profile": fields["profile"]}
+        return cls(**{name: float(fields.get(name, weight)) for name, weight in usual.items()})
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
@@ -69,3 +75,8 @@ def agreement(residues: int, lengths: np.ndarray) -> np.ndarray:
     little more than a domain of another length.
     """
     return -np.log1p((np.log(residues / np.maximum(lengths, 1)) / SPREAD) ** 2)
+
+
+def rarity(rows: np.ndarray) -> np.ndarray:
+    """How few training rows families have, in nats: 0 without any."""
+    return -np.log1p(rows)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..families import Family
 from ..hits import Hit
-from ..model.combination import Combination, agreement, evidence, log_probabilities
+from ..model.combination import Combination, agreement, evidence, log_probabilities, rarity
 from ..network.candidates import best_runs
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
@@ -30,16 +30,13 @@ class Evidence(NamedTuple):
     """The terms of the combined score of m families: the network's likeliest, and others that were found."""
 
     families: np.ndarray  # (m,)
-    log_p: np.ndarray  # (m,) of the network
-    nats: np.ndarray  # (m,) of the profiles
-    agreement: np.ndarray  # (m,) of the lengths
+    terms: np.ndarray  # (4, m): log-probabilities, nats of profiles, agreement of lengths, rarity
     hits: dict[int, Hit]  # of profiles that reported something, by family
     counts: dict | None = None  # of what passed the filters
 
     def best(self, combination: Combination) -> int:
         """The family of the largest combined score."""
-        scores = combination.scores(self.log_p, self.nats, self.agreement)
-        return int(self.families[scores.argmax()])
+        return int(self.families[combination.scores(*self.terms).argmax()])
 
 
 class View(NamedTuple):
@@ -73,6 +70,7 @@ class Appraiser:
         everything = replace(thresholds, **limits, domZ=thresholds.domZ or 1.0)
         self.most = most
         self.lengths = np.array([family.length for family in families])
+        self.rarity = rarity(np.array([family.rows for family in families]))
         self.filtered = ProfileSearch(store, families, everything, alignments)
         self.unfiltered = ProfileSearch(store, families, everything.unfiltered(), alignments)
 
@@ -85,7 +83,8 @@ class Appraiser:
         families = likeliest[(rank < self.most) | np.isin(likeliest, list(hits))]
         nats = evidence({family: hit.score for family, hit in hits.items()}, families)
         lengths = agreement(len(record.sequence), self.lengths[families])
-        return Evidence(families, log_p[families], nats, lengths, hits, counts)
+        terms = np.stack([log_p[families], nats, lengths, self.rarity[families]])
+        return Evidence(families, terms, hits, counts)
 
     def searched(self, record: Record, likeliest: list[int]) -> tuple[dict[int, Hit], dict | None]:
         """The hits of all passes, by family, and what passed the filters of the first."""

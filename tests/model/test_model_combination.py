@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pfamnet.model.combination import Combination, agreement, evidence, log_probabilities
+from pfamnet.model.combination import Combination, agreement, evidence, log_probabilities, rarity
 
 
 def test_the_score_is_a_sum_of_evidence():
-    terms = np.array([-1.0, -2.0]), np.array([4.0, 8.0]), np.array([-3.0, 0.0])
-    assert Combination(2.0, 0.5, 1.0).scores(*terms).tolist() == [-3.0, 0.0]
-    assert Combination(2.0, 0.5, 1.0).scores(*terms[:2]).tolist() == [0.0, 0.0]  # no length is known
+    terms = np.array([[-1.0, -2.0], [4.0, 8.0], [-3.0, 0.0], [-1.0, -5.0]])
+    assert Combination(2.0, 0.5, 1.0, 0.2).scores(*terms).tolist() == [-3.2, -1.0]
+    assert Combination(2.0, 0.5, 1.0, 0.2).scores(*terms[:2]).tolist() == [0.0, 0.0]  # a part of a protein
 
 
 def test_lengths_that_agree_lose_nothing_and_others_the_more_the_further():
@@ -23,8 +23,12 @@ def test_lengths_that_agree_lose_nothing_and_others_the_more_the_further():
     assert np.isfinite(agreement(1, np.array([0, 10**5]))).all()
 
 
+def test_a_family_of_fewer_rows_is_rarer():
+    assert rarity(np.array([0, 1, 9])).tolist() == pytest.approx([0, -np.log(2), -np.log(10)])
+
+
 def test_a_model_in_which_length_does_not_count_is_read():
-    assert Combination.from_json({"profile": 2.5}) == Combination(1.0, 2.5, 0.0)
+    assert Combination.from_json({"profile": 2.5}) == Combination(1.0, 2.5, 0.0, 0.0)
 
 
 @given(arrays(float, (3, 4), elements=st.floats(-500, 500)))
@@ -53,4 +57,4 @@ def test_what_is_no_combination_is_refused(fields):
 
 
 def test_weights_come_back_from_json():
-    assert Combination.from_json(Combination(0.3, 0.2, 0.1).to_json()) == Combination(0.3, 0.2, 0.1)
+    assert Combination.from_json(Combination(0.3, 0.2, 0.1, 0.0).to_json()) == Combination(0.3, 0.2, 0.1, 0.0)
