@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pfamnet.build.calibration import (
     DECOY_LENGTHS,
     EVERY_FAMILY,
+    LONG,
     MOST,
     calibrate,
     choose_sensitivities,
@@ -135,6 +136,22 @@ def test_half_of_the_decoys_are_reversed_windows_and_half_shuffled():
     whole = lambda decoy: any(decoy in sequence for sequence in long)
     assert not any(map(whole, made[::2]))
     assert sum(map(whole, made[1::2])) > 50  # others are put together from short sequences
+
+
+def test_long_decoys_are_of_sequences_as_long():
+    """A reversed protein may resemble its family from end to end; pieces of several do not."""
+    rng = np.random.default_rng(0)
+    sequences = [synthetic.random_sequence(rng, 600 if i % 4 == 0 else 60) for i in range(4 * LONG)]
+    fold = Fold(
+        sequences,
+        [str(i) for i in range(len(sequences))],
+        np.zeros((0, 4), np.int32),
+        np.ones(len(sequences), bool),
+    )
+    reversed_ones = list(decoys(fold, 512, 40, 0))[1::2]
+    assert all(any(decoy[::-1] in sequence for sequence in sequences[::4]) for decoy in reversed_ones)
+    short = list(decoys(fold, 32, 40, 0))[1::2]
+    assert any(any(decoy[::-1] in sequence for sequence in sequences[1::4]) for decoy in short)
 
 
 def test_shuffling_keeps_the_composition():
