@@ -3,11 +3,11 @@
 One threshold on the peaks of all proteins gives the wanted average number of candidates. If fewer
 candidates reach the wanted recall, it is higher.
 
-P-values come from decoys of several lengths and two kinds; the stricter kind counts:
+P-values come from decoys of several lengths and three kinds; the strictest kind counts:
 
-order    windows of validation sequences, half of them shuffled, half reversed
-others   validation domains, with their own families and the clans of these masked, so that they
-         stand for domains of unknown families
+shuffled, reversed   windows of validation sequences
+others               validation domains, with their own families and the clans of these masked, so that they
+                     stand for domains of unknown families
 """
 
 from __future__ import annotations
@@ -240,12 +240,10 @@ def others(
 
 
 def stricter(found: dict[str, np.ndarray]) -> np.ndarray:
-    """The scores of one length, rank by rank those of the kind of decoys with the higher ones."""
-    order = np.concatenate([found["shuffled"], found["reversed"]])
-    if "others" not in found:
-        return order
-    others = found["others"][np.arange(len(order)) % len(found["others"])]  # as many
-    return np.maximum(np.sort(order, axis=None), np.sort(others, axis=None)).reshape(order.shape)
+    """The scores of one length, rank by rank those of the kind of decoys with the highest ones."""
+    count = max(map(len, found.values()))
+    alike = [part[np.arange(count) % len(part)] for part in found.values()]  # as many of each
+    return np.max([np.sort(part, axis=None) for part in alike], axis=0).reshape(alike[0].shape)
 
 
 def checked(nominal: float, evalues: dict[str, list[np.ndarray]]) -> dict:
@@ -255,6 +253,6 @@ def checked(nominal: float, evalues: dict[str, list[np.ndarray]]) -> dict:
         for kind, parts in evalues.items()
         if parts
     }
-    observed = max((rates["shuffled"] + rates["reversed"]) / 2, rates.get("others", 0.0))
+    observed = max(rates.values())
     kinds = {kind: round(rate, 5) for kind, rate in rates.items()}
     return {"nominal": nominal, "observed": round(observed, 5), "kinds": kinds}
