@@ -60,7 +60,7 @@ class Effort(NamedTuple):
 
 
 FULL = Effort()
-SLOW = Effort(500, 100, 20_000, 400, 20_000, 400_000)  # of an ESM-2 on a CPU
+SLOW = Effort(500, 100, 60_000, 1000, 20_000, 400_000)  # of an ESM-2 on a CPU
 
 
 @dataclass(frozen=True)
@@ -156,12 +156,12 @@ class ModelOutput:
     def combined(
         self, name: str, runtime, appraiser: Appraiser, dev: Corpus, fold: Fold, effort: Effort
     ) -> dict:
-        """How a network's calls and profiles' bits are weighed against each other."""
+        """How the terms of the combined score are weighed against each other."""
         entry = fit_on_dev(runtime, appraiser, dev, fold, effort.combined, self.threads)
-        errors = entry["errors"]
+        errors, weights = entry["errors"], ", ".join(f"{k} {x:g}" for k, x in entry["weights"].items())
         self.say(
             f"{name}: errors in {entry['domains']} validation domains: network {errors['network']}, "
             f"profiles of its candidates {errors['profiles']}, both {errors['both']} "
-            f"(weight of profiles {entry['weights']['profile']:g})"
+            f"(weights: {weights})"
         )
         return entry

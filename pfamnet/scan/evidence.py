@@ -2,8 +2,8 @@
 
 All candidates are searched with HMMER's heuristic filters. If none is significant, the next three
 times as many families are tried. What the filters rejected is then searched without them: the top
-`UNFILTERED` candidates, or every candidate if the filters rejected all. A score does not depend on
-the filters; they only decide whether it is computed.
+`UNFILTERED` candidates, or every candidate if none is significant. A score does not depend on the
+filters; they only decide whether it is computed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..families import Family
 from ..hits import Hit
-from ..model.combination import Combination, evidence, log_probabilities
+from ..model.combination import Combination, agreement, evidence, log_probabilities, rarity
 from ..network.candidates import best_runs
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
@@ -30,14 +30,13 @@ class Evidence(NamedTuple):
     """The terms of the combined score of m families: the network's likeliest, and others that were found."""
 
     families: np.ndarray  # (m,)
-    log_p: np.ndarray  # (m,) of the network
-    nats: np.ndarray  # (m,) of the profiles
+    terms: np.ndarray  # (4, m): log-probabilities, nats of profiles, agreement of lengths, rarity
     hits: dict[int, Hit]  # of profiles that reported something, by family
     counts: dict | None = None  # of what passed the filters
 
     def best(self, combination: Combination) -> int:
         """The family of the largest combined score."""
-        return int(self.families[combination.scores(self.log_p, self.nats).argmax()])
+        return int(self.families[combination.scores(*self.terms).argmax()])
 
 
 class View(NamedTuple):
@@ -70,6 +69,8 @@ class Appraiser:
         thresholds = thresholds or Thresholds()
         everything = replace(thresholds, **limits, domZ=thresholds.domZ or 1.0)
         self.most = most
+        self.lengths = np.array([family.length for family in families])
+        self.rarity = rarity(np.array([family.rows for family in families]))
         self.filtered = ProfileSearch(store, families, everything, alignments)
         self.unfiltered = ProfileSearch(store, families, everything.unfiltered(), alignments)
 
@@ -81,16 +82,18 @@ class Appraiser:
         rank = np.arange(len(likeliest))
         families = likeliest[(rank < self.most) | np.isin(likeliest, list(hits))]
         nats = evidence({family: hit.score for family, hit in hits.items()}, families)
-        return Evidence(families, log_p[families], nats, hits, counts)
+        lengths = agreement(len(record.sequence), self.lengths[families])
+        terms = np.stack([log_p[families], nats, lengths, self.rarity[families]])
+        return Evidence(families, terms, hits, counts)
 
     def searched(self, record: Record, likeliest: list[int]) -> tuple[dict[int, Hit], dict | None]:
         """The hits of all passes, by family, and what passed the filters of the first."""
         candidates, further = likeliest[: self.most], likeliest[self.most :]
         [passed] = self.filtered.search([record], [candidates])
         found = list(passed)
-        if further and not any(hit.included for hit in passed):
+        if further and not any(hit.included for hit in found):
             found += self.filtered.search([record], [further])[0]
-        seen = {hit.family for hit in found}
-        rest = [family for family in candidates[: UNFILTERED if found else None] if family not in seen]
+        seen, sure = {hit.family for hit in found}, any(hit.included for hit in found)
+        rest = [family for family in candidates[: UNFILTERED if sure else None] if family not in seen]
         found += self.unfiltered.search([record], [rest])[0]
         return {hit.family: hit for hit in found}, passed.counts

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pfamnet.build.calibration import (
     DECOY_LENGTHS,
     EVERY_FAMILY,
+    LONG,
     MOST,
     calibrate,
     choose_sensitivities,
@@ -137,6 +138,22 @@ def test_half_of_the_decoys_are_reversed_windows_and_half_shuffled():
     assert sum(map(whole, made[1::2])) > 50  # others are put together from short sequences
 
 
+def test_long_decoys_are_of_sequences_as_long():
+    """A reversed protein may resemble its family from end to end; pieces of several do not."""
+    rng = np.random.default_rng(0)
+    sequences = [synthetic.random_sequence(rng, 600 if i % 4 == 0 else 60) for i in range(4 * LONG)]
+    fold = Fold(
+        sequences,
+        [str(i) for i in range(len(sequences))],
+        np.zeros((0, 4), np.int32),
+        np.ones(len(sequences), bool),
+    )
+    reversed_ones = list(decoys(fold, 512, 40, 0))[1::2]
+    assert all(any(decoy[::-1] in sequence for sequence in sequences[::4]) for decoy in reversed_ones)
+    short = list(decoys(fold, 32, 40, 0))[1::2]
+    assert any(any(decoy[::-1] in sequence for sequence in sequences[1::4]) for decoy in short)
+
+
 def test_shuffling_keeps_the_composition():
     fold = Fold(["AC" * 32], ["a"], np.zeros((0, 4), np.int32), np.ones(1, bool))
     for decoy in decoys(fold, 64, 4, 0):
@@ -225,14 +242,18 @@ def test_families_that_a_network_does_not_know_make_it_less_sure():
 @given(
     st.lists(st.floats(-5, 50), min_size=12, max_size=12), st.lists(st.floats(-5, 50), min_size=6, max_size=6)
 )
-def test_p_is_that_of_the_sort_of_decoys_that_scores_higher(order, strange):
+def test_p_is_that_of_the_sort_of_decoys_that_scores_highest(order, strange):
     rows = np.array(order).reshape(2, 3, 2)
     found = {"shuffled": rows[0], "reversed": rows[1], "others": np.array(strange).reshape(3, 2)}
-    scores = stricter(found)
-    for score in (-3, 0, 10, 40):
-        above = [(part >= score).mean() for part in (scores, rows, found["others"])]
-        assert above[0] == pytest.approx(max(above[1:]))
-    assert np.array_equal(stricter({"shuffled": rows[0], "reversed": rows[1]}), np.concatenate(rows))
+    for kinds in (found, {kind: found[kind] for kind in ("shuffled", "reversed")}):
+        scores = stricter(kinds)
+        for score in (-3, 0, 10, 40):
+            assert (scores >= score).mean() == max((part >= score).mean() for part in kinds.values())
+
+
+def test_kinds_of_which_there_are_fewer_decoys_count_as_much():
+    few, many = np.array([[9.0, 1.0]]), np.arange(8.0).reshape(4, 2)
+    assert stricter({"shuffled": few, "others": many}).tolist() == [[1, 1], [2, 3], [9, 9], [9, 9]]
 
 
 # Calibration

@@ -87,11 +87,11 @@ def test_the_cards_figures_are_those_of_the_build(esm_model):
 
 def test_what_network_and_profiles_make_together_is_told_where_it_is_known():
     entry = {
-        "weights": {"profile": 0.501187},
+        "weights": {"network": 0.4, "profile": 1.1, "length": 1.3, "rarity": 0},
         "domains": 400,
         "errors": {"network": 31, "profiles": 12, "both": 2},
     }
-    assert "| `light` | 400 | 31 | 12 | 2 | 0.501187 |" in model_card(
+    assert "| `light` | 400 | 31 | 12 | 2 | 0.4, 1.1, 1.3, 0 |" in model_card(
         describe() | {"combination": {"light": entry}}
     )
     assert "together" not in model_card(describe())

@@ -6,12 +6,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pfamnet.model.combination import Combination, evidence, log_probabilities
+from pfamnet.model.combination import Combination, agreement, evidence, log_probabilities, rarity
 
 
 def test_the_score_is_a_sum_of_evidence():
-    scores = Combination(0.5).scores(np.array([-1.0, -2.0]), np.array([4.0, 8.0]))
-    assert scores.tolist() == [1.0, 2.0]
+    terms = np.array([[-1.0, -2.0], [4.0, 8.0], [-3.0, 0.0], [-1.0, -5.0]])
+    assert Combination(2.0, 0.5, 1.0, 0.2).scores(*terms).tolist() == [-3.2, -1.0]
+    assert Combination(2.0, 0.5, 1.0, 0.2).scores(*terms[:2]).tolist() == [0.0, 0.0]  # a part of a protein
+
+
+def test_lengths_that_agree_lose_nothing_and_others_the_more_the_further():
+    longer, shorter = agreement(100, np.array([100, 110, 200, 1000])), agreement(100, np.array([100, 50, 10]))
+    assert longer[0] == shorter[0] == 0 and (np.diff(longer) < 0).all() and (np.diff(shorter) < 0).all()
+    assert longer[2] == pytest.approx(shorter[1])  # of twice the length, of half of it
+    assert longer[3] - longer[2] > -3  # whether a protein is twice or ten times as long says little
+    assert np.isfinite(agreement(1, np.array([0, 10**5]))).all()
+
+
+def test_a_family_of_fewer_rows_is_rarer():
+    assert rarity(np.array([0, 1, 9])).tolist() == pytest.approx([0, -np.log(2), -np.log(10)])
+
+
+def test_a_model_in_which_length_does_not_count_is_read():
+    assert Combination.from_json({"profile": 2.5}) == Combination(1.0, 2.5, 0.0, 0.0)
 
 
 @given(arrays(float, (3, 4), elements=st.floats(-500, 500)))
@@ -28,7 +45,11 @@ def test_not_being_found_is_never_better_than_being_found(bits):
 
 
 @pytest.mark.parametrize(
-    "fields", ({}, {"profile": -1}, {"profile": "x"}, {"profile": float("nan")}, {"profile": None})
+    "fields",
+    [
+        *({}, {"profile": -1}, {"profile": "x"}, {"profile": float("nan")}, {"profile": None}),
+        *({"profile": 1, "length": -1}, {"profile": 1, "network": float("inf")}),
+    ],
 )
 def test_what_is_no_combination_is_refused(fields):
     with pytest.raises((ValueError, KeyError, TypeError)):
@@ -36,4 +57,4 @@ def test_what_is_no_combination_is_refused(fields):
 
 
 def test_weights_come_back_from_json():
-    assert Combination.from_json(Combination(0.3).to_json()) == Combination(0.3)
+    assert Combination.from_json(Combination(0.3, 0.2, 0.1, 0.0).to_json()) == Combination(0.3, 0.2, 0.1, 0.0)

@@ -220,14 +220,14 @@ def test_of_rivals_for_a_region_the_combined_score_calls_one(scan):
         numbers[hit.family] = hit
     by_network = {hit.family: hit for hit in scan(sequence, calls)}
     assert by_network == {family: numbers[family] for family in (3, 5)}
-    together = {hit.family: hit for hit in scan(sequence, calls, weights=Combination(1.0))}
+    together = {hit.family: hit for hit in scan(sequence, calls, weights=Combination(1.0, 1.0))}
     assert together == {family: numbers[family] for family in (2, 5)}
-    assert {hit.family for hit in scan(sequence, calls, weights=Combination(0.0))} == {3, 5}
+    assert {hit.family for hit in scan(sequence, calls, weights=Combination(1.0, 0.0))} == {3, 5}
 
 
 def test_without_profiles_the_network_decides_alone(scan):
     calls = [(3, 2, 7, 6.2), (2, 2, 7, 6.0)]
-    (hit,) = scan(far_relative(), calls, mode="network", weights=Combination(1.0))
+    (hit,) = scan(far_relative(), calls, mode="network", weights=Combination(1.0, 1.0))
     assert hit.family == 3
 
 

@@ -1,6 +1,7 @@
 """One family a query: by network and profiles together, whatever the E-value."""
 
 import json
+from dataclasses import replace
 
 import golden
 import numpy as np
@@ -15,6 +16,9 @@ from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.model.combination import Combination
 from pfamnet.model.directory import DESCRIPTION, open_model
+from pfamnet.profiles.search import SearchedHits
+from pfamnet.records import Record
+from pfamnet.scan import evidence
 from pfamnet.scan.evidence import Appraiser, View
 
 
@@ -150,12 +154,51 @@ def test_where_no_candidate_is_significant_more_are_tried(rank, found):
     order.insert(rank, right)
     logits = np.zeros((3, len(families) + 1))
     logits[:, 1 + np.array(order)] = 50.0 - np.arange(len(order))
-    evidence = Appraiser(golden.store(), families, 2).of(golden.record("P15056"), View(logits))
-    assert (right in evidence.hits) == found
-    assert len(evidence.families) >= 2 and evidence.families[:2].tolist() == order[:2]
-    assert (evidence.best(Combination(1.0)) == right) == found
+    seen = Appraiser(golden.store(), families, 2).of(golden.record("P15056"), View(logits))
+    assert (right in seen.hits) == found
+    assert len(seen.families) >= 2 and seen.families[:2].tolist() == order[:2]
+    assert (seen.best(Combination(1.0, 1.0)) == right) == found
     if rank < 2:  # what is found among the candidates is enough
-        assert len(evidence.families) == 2
+        assert len(seen.families) == 2
+
+
+class Search:
+    """Stands in for a search of profiles: finds what it is told to, and keeps what it was asked for."""
+
+    def __init__(self, hits=()):
+        self.hits, self.asked = hits, []
+
+    def search(self, records, candidates):
+        self.asked.append(sorted(candidates[0]))
+        return [SearchedHits(hit for hit in self.hits if hit.family in candidates[0])]
+
+
+@pytest.mark.parametrize("included", (False, True))
+def test_every_candidate_is_searched_without_filters_unless_one_is_significant(included, monkeypatch):
+    families = golden.families()
+    monkeypatch.setattr(evidence, "UNFILTERED", 2)
+    appraiser = Appraiser(golden.store(), families, 5)
+    record = golden.record("P15056")
+    hit = appraiser.filtered.search([record], [range(len(families))])[0][0]
+    appraiser.filtered = Search([replace(hit, family=4, included=included)])
+    appraiser.unfiltered = Search()
+    logits = np.zeros((3, len(families) + 1))
+    logits[:, 1:] = -np.arange(len(families))
+    appraiser.of(record, View(logits))
+    assert appraiser.unfiltered.asked == [[0, 1] if included else [0, 1, 2, 3]]
+
+
+def test_length_and_rarity_decide_where_nothing_else_does():
+    """Of two families alike to network and profiles, that of the query's length wins, or of fewer rows."""
+    families = [
+        replace(family, length=200 - 100 * (place == 3), rows=50 - 40 * (place == 5))
+        for place, family in enumerate(golden.families())
+    ]
+    appraiser = Appraiser(golden.store(), families, len(families))
+    appraiser.filtered = appraiser.unfiltered = Search()
+    seen = appraiser.of(Record("q", "", "MKVL" * 25, 1), View(np.zeros((7, len(families) + 1))))
+    assert seen.best(Combination(1.0, 1.0, 1.0, 0.0)) == 3
+    assert seen.best(Combination(1.0, 1.0, 0.0, 1.0)) == 5
 
 
 # From one end to the other
