@@ -44,12 +44,8 @@ class Combination:
 
     @classmethod
     def from_json(cls, fields: dict) -> Combination:
-        """Raises ValueError, KeyError or TypeError if `fields` are no combination.
-
-        A model may have been built when the network's weight was 1 and only profiles had another.
-        """
-        usual = asdict(cls()) | {"profile": fields["profile"]}
-        return cls(**{name: float(fields.get(name, weight)) for name, weight in usual.items()})
+        """Raises ValueError, KeyError or TypeError if `fields` are no combination."""
+        return cls(*(float(fields[name]) for name in asdict(cls())))
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
