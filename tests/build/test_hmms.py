@@ -11,7 +11,7 @@ import pytest
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.plan7 import Pipeline
 
-from pfamnet.build.hmms import ALIGNERS, build_profile, build_profiles, medoid
+from pfamnet.build.hmms import ALIGNERS, build_profile, build_profiles, famsa_rows, medoid
 from pfamnet.build.options import BuildOptions
 from pfamnet.build.work import Threads, Work
 from pfamnet.errors import PfamnetError
@@ -19,6 +19,19 @@ from pfamnet.families import Family
 
 AMINO = Alphabet.amino()
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+FERREDOXINS = [
+    "IVLIDQNKCRGWRMCVSACPYK",
+    "VISVDQNKCVGCFTCILCCPYGA",
+    "VAHIDQEACIGCGRCHIACEDTSHQAI",
+    "KAYFDPQRCPPDCPRPCEKICPAQAI",
+    "KAWFDPARCPADCPRPCQRVCPAEAI",
+    "QFKVDKSRCTQCGECIQDCVFGLL",
+    "YPEFTYHNCVGCGRCYISCYDGGHQAI",
+    "IVTYDETKCGSCFMCVMNCPFGVL",
+    "KAVFNPQLCPVDCPRPCEKICPAYAI",
+    "FMQYLPRICNHCANPACVASCPSRAI",
+    "LPEWDYHNCVKCGDCVAHCPMYLY",
+]  # of PF12837
 FAMILY = Family("PF99999.3", "Made", description="A made family", ga=(25.5, 24.0), nc=(23.25, 22.0))
 
 
@@ -155,6 +168,16 @@ def test_the_medoid_is_neither_fragment_nor_fusion(rows):
 def test_what_makes_no_profile_is_refused(given, complaint):
     with pytest.raises(PfamnetError, match=complaint):
         build_profile(FAMILY, **given)
+
+
+def test_what_famsa_aligned_before_does_not_matter():
+    pytest.importorskip("pyfamsa")
+    draw, found = random.Random(0), set()
+    for _ in range(100):  # refined, two of 60 alignments differed
+        others = ["".join(draw.choices(LETTERS, k=draw.randint(10, 300))) for _ in range(draw.randint(2, 12))]
+        famsa_rows(FAMILY, others)
+        found.add(tuple(famsa_rows(FAMILY, FERREDOXINS)))
+    assert len(found) == 1
 
 
 def test_famsa_not_installed_is_said_plainly(rows, monkeypatch):
