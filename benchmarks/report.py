@@ -4,6 +4,7 @@ Every result (`results/VERSION/*.json`) carries its own tables. A page marks the
 
     <!-- table:NAME -->          the tables of that name of the newest version that has one
     <!-- table:NAME 1.0.0 -->    those of this version
+    <!-- table:NAME+OTHER -->    both, joined where they have one header
     <!-- /table -->
 
 Tables of one name and one header (several splits, several models) are joined in the order of their files.
@@ -22,7 +23,7 @@ from pathlib import Path
 import click
 from common import ROOT, wilson
 
-BLOCK = re.compile(r"(<!-- table:([\w-]+)(?: ([\w.]+))? -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- table:([\w+-]+)(?: ([\w.]+))? -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
 RESULTS, FIGURES = ROOT / "benchmarks/results", ROOT / "benchmarks/figures"
 
 
@@ -74,7 +75,12 @@ def paste(text: str, results: dict[str, list[dict]]) -> str:
 
     def block(match):
         for version in [match[3]] if match[3] else results:
-            tables = [r["tables"][match[2]] for r in results.get(version, ()) if match[2] in r["tables"]]
+            tables = [
+                r["tables"][name]
+                for name in match[2].split("+")
+                for r in results.get(version, ())
+                if name in r["tables"]
+            ]
             if tables:
                 return match[1] + join(tables) + match[5]
         raise click.ClickException(f"no result has a table '{match[2]}'")

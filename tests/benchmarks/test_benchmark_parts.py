@@ -328,6 +328,12 @@ def test_a_mark_may_name_a_version():
     assert "| old |" in pasted and "| new |" not in pasted
 
 
+def test_a_mark_may_name_two_tables():
+    text = "<!-- table:x+y -->\n<!-- /table -->\n"
+    pasted = report.paste(text, results(new=[{"y": "| a |\n|---|\n| 2 |\n"}, {"x": "| a |\n|---|\n| 1 |\n"}]))
+    assert pasted == "<!-- table:x+y -->\n| a |\n|---|\n| 1 |\n| 2 |\n<!-- /table -->\n"
+
+
 def test_versions_are_in_the_order_of_their_numbers(tmp_path):
     for version in ("1.9.0", "1.10.0", "1.2.0"):
         (tmp_path / version).mkdir()
