@@ -20,15 +20,19 @@ esm=("${light[@]}" --base esm2 --lr 8e-4 --head-lr 3e-3 --esm-residues "${ESM:-1
 pfam=(--hmm "$data/pfam/profiles.h3m" --domains "$data/proteins/domains.tsv.gz" --families "$data/pfam/clans.tsv" --emit 1)
 
 build() { # NAME OPTIONS...
-    local name=$1 options=() resume=()
+    local name=$1 recipe=$1 options=() resume=()
     shift
     case $name in
     pfam-3183)
         options=("${pfam[@]}" "${light[@]}" --light-residues "${LIGHT:-1700000000}" --proteins rest_train.fa.gz --holdout 0.03
             --recall 0.9998 --license cc0-1.0 "$name" "$data/proteins/train.fa.gz")
         ;;
-    specialist | generalist-70k)
-        options=("${pfam[@]}" "${esm[@]}" --recipe "$name" --cut-domains "$name" "$data"/seed/clustered
+    specialist | specialist-fp16 | specialist-8bit | generalist-70k)
+        case $name in # what a training with less precision, or less memory, costs
+        specialist-fp16) recipe=specialist esm+=(--precision fp16) ;;
+        specialist-8bit) recipe=specialist esm+=(--optim adamw8bit) ;;
+        esac
+        options=("${pfam[@]}" "${esm[@]}" --recipe "$recipe" --cut-domains "$name" "$data"/seed/clustered
             "$data/proteins/train.fa.gz")
         ;;
     clustered | random) options=("${esm[@]}" "$name" "$data/seed/$name") ;;

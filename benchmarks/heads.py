@@ -41,7 +41,7 @@ from pfamnet.training.distillation import regions_of_each
 
 CHOSEN = 600  # validation domains by which a build chooses
 SIZES = ((1, 2), (3, 5), (6, 10), (11, 30), (31, 100), (101, 10**9))  # training rows
-EPOCHS, RATE, BATCH, MEMBERS = 30, 2e-3, 64, 5
+EPOCHS, RATE, BATCH, MEMBERS = 15, 2e-3, 32, 5
 PARTS = 4  # of a vector, each with an attention of its own
 SMOOTHING = 0.1
 
@@ -82,16 +82,16 @@ class Bench:
         train, dev = self.material.train, self.material.dev
         measure = Measure(dev, self.network.block, 10**9)
         chosen = {region.row for region in Measure(dev, self.network.block, CHOSEN).regions}
-        context = torch.autocast("cpu", enabled=False)
+        context = torch.autocast("cpu", torch.bfloat16)
         self.vectors, self.labels = vectors_of_each(self.network, train, context, False, None, SHUFFLED)
         self.rows = frequencies(train, self.classes - 1)
         counts = train.domains[train.domains[:, 3] >= 0, 3]
         self.sizes = np.bincount(counts, minlength=self.classes - 1)
         regions = regions_of_each(train, PER_FAMILY, self.network.block, None)
-        self.train = residues(self.network, regions)
+        self.train = residues(self.network, regions, context)
         self.train_labels = torch.tensor([train.domains[region.row, 3] + 1 for region in regions])
         regions, self.pooled = vectors_of(self.network, measure.regions, context)
-        self.dev = residues(self.network, regions)
+        self.dev = residues(self.network, regions, context)
         self.family = dev.domains[[region.row for region in regions], 3]
         self.right = torch.zeros(len(self.family), self.classes, dtype=torch.bool)
         for row, region in zip(self.right[:, 1:], regions):
@@ -234,23 +234,23 @@ class Attention(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A convolution over nine residues, its maximum over the domain, and a linear layer."""
+    """A convolution over five residues, its maximum over the domain, and a linear layer."""
 
     def __init__(self, size: int, classes: int):
         super().__init__()
-        self.convolve, self.out = nn.Conv1d(size, size, 9, padding=4), nn.Linear(size, classes)
+        self.convolve, self.out = nn.Conv1d(size, size // 2, 5, padding=2), nn.Linear(size // 2, classes)
 
     def forward(self, vectors, inside):
         found = self.convolve((vectors * inside[..., None]).transpose(1, 2)).transpose(1, 2)
         return self.out(F.relu(found.masked_fill(~inside[..., None], -torch.inf).amax(1)))
 
 
-ENSEMBLE = "convolution, maximum over residues"
+ENSEMBLE = "attention over residues"
 HEADS = {
     "mean over residues": Mean,
     "mean over residues, cosine to prototypes": Cosine,
-    "attention over residues": Attention,
-    ENSEMBLE: Convolution,
+    "convolution, maximum over residues": Convolution,
+    ENSEMBLE: Attention,
 }
 
 
@@ -261,15 +261,19 @@ def padded(parts: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     return vectors, torch.arange(vectors.shape[1]) < lengths[:, None]
 
 
-def residues(network, regions: list) -> list[torch.Tensor]:
+def residues(network, regions: list, context) -> list[torch.Tensor]:
     """The normed vectors (L, H) of each region's residues, in half precision."""
-    found = []
-    with torch.inference_mode():
-        for region in regions:
-            tokens = torch.from_numpy(region.tokens.astype(np.int64))[None]
-            hidden, _ = embed(network.encoder, tokens, torch.tensor([len(region.tokens)]))
-            span = slice(region.first * network.block, region.last * network.block)
-            found.append(network.head[0](hidden[0].float())[span].half())
+    found: list = [None] * len(regions)
+    order = sorted(range(len(regions)), key=lambda place: len(regions[place].tokens))
+    with torch.inference_mode(), context:
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            lengths = torch.tensor([len(regions[place].tokens) for place in places])
+            parts = [torch.from_numpy(regions[place].tokens.astype(np.int64)) for place in places]
+            hidden, _ = embed(network.encoder, nn.utils.rnn.pad_sequence(parts, batch_first=True), lengths)
+            for place, length, vectors in zip(places, lengths.tolist(), network.head[0](hidden.float())):
+                first, last = (block * network.block for block in regions[place][2:])
+                found[place] = vectors[first : min(last, length)].half()
     return found
 
 

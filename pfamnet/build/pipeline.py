@@ -27,7 +27,7 @@ from ..network.esm_packed import PackedEsm
 from ..network.light import LightNetwork
 from ..training.cache import CachedSampler, load_vectors, save_vectors
 from ..training.callbacks import Bar, Checkpoints, LogFile, Validation
-from ..training.checkpoints import CHECKPOINT, finished, save_tensors
+from ..training.checkpoints import BEST, CHECKPOINT, ended, finished, save_tensors
 from ..training.compilation import Compilation
 from ..training.corpus import Corpus
 from ..training.dev_accuracy import Measure
@@ -94,8 +94,10 @@ class Build:
         self.work = Work(Path(f"{self.out}.work"), options, resume)
         self.threads, self.group, self.tracker = Threads(cpus, progress), group or Group(), Tracker()
         self.device = pick_device(own_device(device, self.group))
-        self.context = autocast(self.device, options.precision)[0]
-        optimizer_class(options.optimizer, self.device)
+        trains = until != "data" and not self.trained()  # what another machine trains need not fit this one
+        self.context = autocast(self.device, options.precision if trains else "auto")[0]
+        if trains:
+            optimizer_class(options.optimizer, self.device)
         if options.cache and self.group.size > 1:
             raise PfamnetError("outputs of frozen layers can be kept for one process only")
         check_tracker(track)
@@ -107,6 +109,11 @@ class Build:
         if self.track != "none" and os.path.lexists(self.tracked) and not self.work.resume:
             raise PfamnetError(f"{self.tracked}: exists already; delete it or choose another name")
         self.work.check()
+
+    def trained(self) -> bool:
+        """Whether the work directory has all trainings, done."""
+        wanted = {"esm": self.options.base, "light": self.options.light_residues}
+        return all(finished(self.work / name) for name, asked in wanted.items() if asked)
 
     def run(self) -> None:
         """Build the model, and remove the work directory."""
@@ -249,19 +256,28 @@ class Build:
         return Measure(self.material.dev, block, limit)
 
     def train(self, name, network, groups, sampler, settings, model=None) -> None:
-        measure = self.measure(name, network.block) if self.group.first else None
-        callbacks: list = [Validation(measure, at_start=name == "esm")]
-        if self.group.first:
-            bars = [Bar()] if self.progress else []
-            callbacks = [LogFile(), self.tracker, *bars, *callbacks, Checkpoints()]
-        if self.device.type == "cuda" and self.group.size == 1:
-            callbacks.insert(0, Compilation(self.say))
-        common = name, network, groups, sampler, settings, self.work / name, self.device
-        state = Training(*common, self.group, callbacks, model).run()
+        folder = self.work / name
+        state = self.group.share(lambda: ended(folder, settings))
+        if state is None:
+            common = name, network, groups, sampler, settings, folder, self.device
+            state = Training(*common, self.group, self.callbacks(name, network.block), model).run()
+        elif self.group.first:
+            network.eval().load_state_dict(load_tensors(folder / BEST))
         step, accuracy = state.best
         kept = "" if step else "; the network as it began was best"
         done = f"{state.step} steps, {state.seconds / 60:.1f} minutes"
         self.say(f"{name}: validation accuracy {accuracy:.4f} after {done}{kept}")
+
+    def callbacks(self, name: str, block: int) -> list:
+        """What happens beside a training's steps."""
+        measure = self.measure(name, block) if self.group.first else None
+        found: list = [Validation(measure, at_start=name == "esm")]
+        if self.group.first:
+            bars = [Bar()] if self.progress else []
+            found = [LogFile(), self.tracker, *bars, *found, Checkpoints()]
+        if self.device.type == "cuda" and self.group.size == 1:
+            found.insert(0, Compilation(self.say))
+        return found
 
     def write(self, light: LightNetwork, esm: EsmNetwork | None) -> None:
         """Write the model directory."""

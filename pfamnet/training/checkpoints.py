@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from ..errors import PfamnetError
 from ..io.replacing import replacing
-from .settings import State
+from .settings import State, TrainSettings
 
 if TYPE_CHECKING:
     from .loop import Training
@@ -55,8 +55,7 @@ def restore_checkpoint(training: Training) -> None:
     tensors, meta = training.group.share(lambda: read_checkpoint(path))
     if not meta:
         return
-    if meta["settings"] != asdict(training.settings):
-        raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
+    check_settings(path, meta, training.settings)
     training.state = State(**meta["state"])
     if training.state.done:
         return
@@ -81,6 +80,21 @@ def read_checkpoint(path: Path) -> tuple[dict, dict]:
         return {}, {}
     with safe_open(path, "pt") as file:
         return load_file(path), json.loads(file.metadata()["meta"])
+
+
+def check_settings(path: Path, meta: dict, settings: TrainSettings) -> None:
+    """Raise PfamnetError if a checkpoint is of a training with other settings."""
+    if meta["settings"] != asdict(settings):
+        raise PfamnetError(f"{path}: written with other settings; repeat these or delete the file")
+
+
+def ended(folder: Path, settings: TrainSettings) -> State | None:
+    """How the training that a folder keeps ended, on this machine or another; None if it is not done."""
+    _, meta = read_checkpoint(folder / CHECKPOINT)
+    if not meta or not meta["state"]["done"]:
+        return None
+    check_settings(folder / CHECKPOINT, meta, settings)
+    return State(**meta["state"])
 
 
 def finished(folder: Path) -> bool:

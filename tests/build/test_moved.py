@@ -1,14 +1,17 @@
 """A build whose training runs on another machine, which has neither the input nor pyhmmer."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 import synthetic
 from conftest import run
+from safetensors import safe_open
 from small_build import tables
 
 from pfamnet.build.material import MATERIAL, Material, load_material, save_material
+from pfamnet.training.checkpoints import CHECKPOINT, save_tensors
 from pfamnet.training.corpus import Corpus
 from pfamnet.trainset.trainset import Fold
 
@@ -51,6 +54,26 @@ def test_a_work_directory_is_trained_elsewhere_and_finished_at_home(kind, quick,
     status, said = quick("--resume", *options, out=home / "made")
     assert status == 0 and not work.exists(), said
     assert tables(home / "made") == tables(home / "whole")
+
+
+def test_a_training_that_needs_a_gpu_is_begun_and_finished_without_one(quick, labelled, tmp_path):
+    gpu, made, other = (
+        ["--precision", "fp16", "--optim", "adamw8bit", labelled],
+        tmp_path / "a",
+        tmp_path / "b",
+    )
+    assert quick("--until", "data", *gpu, out=made)[0] == 0
+    status, said = quick("--resume", "--until", "training", *gpu, out=made)
+    assert status == 1 and "needs a CUDA device" in said and said.count("\n") == 1
+    assert quick("--until", "training", labelled, out=other)[0] == 0
+    trained = tmp_path / "a.work" / "light"
+    moved(tmp_path / "b.work" / "light", trained)
+    with safe_open(trained / CHECKPOINT, "pt") as file:
+        meta = json.loads(file.metadata()["meta"])
+    meta["settings"] |= {"precision": "fp16", "optimizer": "adamw8bit"}  # as if a GPU had trained it
+    save_tensors({}, trained / CHECKPOINT, {"meta": json.dumps(meta)})
+    status, said = quick("--resume", *gpu, out=made)
+    assert status == 0 and json.loads((made / "model.json").read_text())["networks"].keys() == {"light"}, said
 
 
 def test_without_the_input_a_build_is_not_finished(quick, labelled, tmp_path):
