@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from common import machine, markdown, save, share
+from common import machine, markdown, percent, save, share
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
@@ -59,7 +59,6 @@ def main(work, name, out):
         "benchmark": "heads",
         "name": name,
         "machine": machine(1, ("numpy", "torch")),
-        "options": json.loads((work / "options.json").read_text()) | {"trainsets": [name]},
         "domains": len(bench.family),
         "families": len(np.unique(bench.family)),
         "cpu_s": round(time.process_time() - begun),
@@ -301,8 +300,19 @@ def tables(result: dict) -> dict[str, str]:
         for name in first
         if first[name]["of"]
     ]
+    chosen = [
+        [
+            f"{name}: {row['weights'][0]:g} × directions − {row['weights'][1]:g} × ln(rows)",
+            row["on the others"]["of"],
+            percent(row["as trained"]),
+            percent(row["on the others"]),
+        ]
+        for name, row in result["chosen"].items()
+    ]
+    others = ["weights chosen on", "other domains", "as trained, % correct (95 % interval)", "joined"]
     return {
         "heads": markdown(["head", "% of domains correct", "mean over families"], cells, result),
+        "heads-chosen": markdown(others, chosen),
         "heads-by-rows": markdown(["training rows", "domains", *shown], sizes),
     }
 
