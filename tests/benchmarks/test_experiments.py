@@ -1,0 +1,58 @@
+"""The benchmarks of choices: candidates, heads, frozen layers, a split by row."""
+
+import json
+
+import candidates
+import frozen_layers
+import heads
+import pandas
+import pytest
+import row_split
+import synthetic
+from click.testing import CliRunner
+from conftest import ROOT
+
+MODEL, EXAMPLES = ROOT / "data" / "pfam-3183", ROOT / "data" / "examples.fa"
+
+
+def done(main, *arguments):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_a_split_by_row_has_each_sequence_once(tmp_path):
+    synthetic.write_labelled(tmp_path / "domains.fa", families=4, rows=30)
+    done(row_split.main, "--top", 3, tmp_path / "split", tmp_path / "domains.fa")
+    folds = {fold: pandas.read_csv(next((tmp_path / "split" / fold).iterdir())) for fold in row_split.FOLDS}
+    rows = pandas.concat(folds.values())
+    assert rows.sequence.is_unique and len(rows) == 90 and rows.family_accession.nunique() == 3
+    assert len(folds["train"]) > 50 and len(folds["dev"]) and len(folds["test"])
+
+
+def test_candidates_are_counted_by_a_threshold_for_all_proteins(tmp_path):
+    table, out = tmp_path / "domains.tsv", tmp_path / "out.json"
+    table.write_text("protein\tstart\tend\taccession\nP22216\t201\t466\tPF00069\nC5DVG6\t411\t866\tPF00275\n")
+    common = "--model", MODEL, "--proteins", EXAMPLES, "--domains", table, "--first", 5
+    done(candidates.main, *common, "--out", out)
+    found = json.loads(out.read_text())
+    assert found["domains"] == 2 and all(row["count"] == 2 for row in found["first"].values())
+    assert found["candidates"]["99.8%"]["mean"] <= found["default"]["mean"] and found["default"]["count"] == 2
+
+
+@pytest.mark.slow
+def test_heads_and_frozen_layers_are_compared_on_a_work_directory(base, labelled, quick, tmp_path):
+    options = ["--base", base, "--esm-residues", 20_000, "--batch", 2048, "--crop", 64, labelled]
+    for step in (["--until", "data"], ["--resume", "--until", "training"]):
+        assert quick(*step, *options, out=tmp_path / "made")[0] == 0
+    work = tmp_path / "made.work"
+    done(heads.main, work, "--name", "made", "--out", tmp_path / "heads.json")
+    found = json.loads((tmp_path / "heads.json").read_text())
+    assert found["families"] <= 8 and {head["all"]["of"] for head in found["heads"].values()} == {
+        found["domains"]
+    }
+    assert sum(row["of"] for row in found["heads"]["as trained"]["by_rows"].values()) == found["domains"]
+    done(frozen_layers.main, work, "--steps", 1, "--out", tmp_path / "frozen.json")
+    rows = json.loads((tmp_path / "frozen.json").read_text())["rows"]
+    assert [(row["frozen"], row["cached"]) for row in rows] == [(0, False), (1, False), (1, True)]
+    assert all(row["residues_per_s"] > 0 for row in rows)
