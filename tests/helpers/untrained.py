@@ -10,6 +10,7 @@ import golden
 import torch
 
 from pfamnet.families import write_families
+from pfamnet.model.combination import Combination
 from pfamnet.model.directory import PROFILES, ModelWriter
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light, save_light
@@ -51,7 +52,8 @@ def write_model(path, candidates=12, weights=None, packed=True):
         )
         save_light(network, writer.folder / "light.safetensors")
         export_light(network, writer.folder / "light.onnx")
-        combination = {"combination": {"light": {"weights": weights}}} if weights else {}
+        fitted = {"light": {"weights": Combination(**weights).to_json()}} if weights else {}
+        combination = {"combination": fitted} if fitted else {}
         writer.finish(
             {
                 "pfamnet": "test",
