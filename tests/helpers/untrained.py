@@ -52,7 +52,7 @@ def write_model(path, candidates=12, weights=None, packed=True):
         )
         save_light(network, writer.folder / "light.safetensors")
         export_light(network, writer.folder / "light.onnx")
-        fitted = {"light": {"weights": Combination(**weights).to_json()}} if weights else {}
+        fitted = {"light": {"weights": Combination().to_json() | weights}} if weights else {}
         combination = {"combination": fitted} if fitted else {}
         writer.finish(
             {
