@@ -69,11 +69,8 @@ def timed(work: Path, options: BuildOptions, frozen: int, cached: bool, steps: i
     model, made = PackedEsm(network, frozen if cached else 0), {}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as executor:
         if cached:
-            path, begun, one = (
-                Path(folder, "vectors.npy"),
-                time.perf_counter(),
-                settings.batch * settings.drawn,
-            )
+            path, one = Path(folder, "vectors.npy"), settings.batch * settings.drawn
+            begun = time.perf_counter()
             save_vectors(model, sampler, settings, one, path, autocast(DEVICE, options.precision)[0])
             made = {"made_per_s": round(one / (time.perf_counter() - begun))}
             sampler = CachedSampler(sampler, load_vectors(path))

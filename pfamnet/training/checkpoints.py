@@ -76,10 +76,16 @@ def restore_checkpoint(training: Training) -> None:
 
 def read_checkpoint(path: Path) -> tuple[dict, dict]:
     """The tensors of a checkpoint, on the CPU, and its metadata; nothing if there is none."""
+    meta = read_meta(path)
+    return (load_file(path) if meta else {}), meta
+
+
+def read_meta(path: Path) -> dict:
+    """The metadata of a checkpoint, without its tensors; nothing if there is none."""
     if not path.exists():
-        return {}, {}
+        return {}
     with safe_open(path, "pt") as file:
-        return load_file(path), json.loads(file.metadata()["meta"])
+        return json.loads(file.metadata()["meta"])
 
 
 def check_settings(path: Path, meta: dict, settings: TrainSettings) -> None:
@@ -90,16 +96,16 @@ def check_settings(path: Path, meta: dict, settings: TrainSettings) -> None:
 
 def ended(folder: Path, settings: TrainSettings) -> State | None:
     """How the training that a folder keeps ended, on this machine or another; None if it is not done."""
-    _, meta = read_checkpoint(folder / CHECKPOINT)
-    if not meta or not meta["state"]["done"]:
+    if not finished(folder):
         return None
+    meta = read_meta(folder / CHECKPOINT)
     check_settings(folder / CHECKPOINT, meta, settings)
     return State(**meta["state"])
 
 
 def finished(folder: Path) -> bool:
     """Whether the training that a folder keeps is done."""
-    _, meta = read_checkpoint(folder / CHECKPOINT)
+    meta = read_meta(folder / CHECKPOINT)
     return bool(meta) and meta["state"]["done"]
 
 
