@@ -7,12 +7,13 @@
 #
 # Each step is one pfamnet-build for each NAME, with the options below and FLAGS; ESM and LIGHT are
 # residues to train on. DATA is the same text everywhere; WORK/esm2
-# is the encoder to fine-tune, on both machines. The trainings run beside one another. If one is not complete after
-# LIMIT seconds (540), another `train` continues it.
+# is the encoder to fine-tune, on both machines; WORK/split.reduced and WORK/split.rows are splits by reduced_split.py and
+# row_split.py. NAME-fp16 is NAME in half precision, NAME-8bit NAME with 8-bit AdamW. The trainings run beside one
+# another. If one is not complete after LIMIT seconds (540), another `train` continues it.
 set -eu
 step=$1 data=$2 work=$3
 shift 3
-PYTHONPATH=$(cd "$(dirname "$0")/.." && pwd) && export PYTHONPATH
+PYTHONPATH=$(cd "$(dirname "$0")/.." && pwd)${PYTHONPATH:+:$PYTHONPATH} && export PYTHONPATH
 cd "$work"
 run=()
 light=(--batch "${BATCH:-32768}" --light-lr 2e-3)
@@ -20,26 +21,31 @@ esm=("${light[@]}" --base esm2 --lr 8e-4 --head-lr 3e-3 --esm-residues "${ESM:-1
 pfam=(--hmm "$data/pfam/profiles.h3m" --domains "$data/proteins/domains.tsv.gz" --families "$data/pfam/clans.tsv" --emit 1)
 
 build() { # NAME OPTIONS...
-    local name=$1 recipe=$1 options=() resume=()
+    local name=$1 plain=$1 options=() less=() resume=()
     shift
-    case $name in
+    case $name in # what a training with less precision, or less memory, costs
+    *-fp16) plain=${name%-fp16} less=(--precision fp16) ;;
+    *-8bit) plain=${name%-8bit} less=(--optim adamw8bit) ;;
+    esac
+    case $plain in
     pfam-3183)
-        options=("${pfam[@]}" "${light[@]}" --light-residues "${LIGHT:-1700000000}" --proteins rest_train.fa.gz --holdout 0.03
+        options=("${pfam[@]}" "${light[@]}" --light-residues "${LIGHT:-2000000000}" --proteins rest_train.fa.gz --holdout 0.03
             --recall 0.9998 --license cc0-1.0 "$name" "$data/proteins/train.fa.gz")
         ;;
-    specialist | specialist-fp16 | specialist-8bit | generalist-70k)
-        case $name in # what a training with less precision, or less memory, costs
-        specialist-fp16) recipe=specialist esm+=(--precision fp16) ;;
-        specialist-8bit) recipe=specialist esm+=(--optim adamw8bit) ;;
-        esac
-        options=("${pfam[@]}" "${esm[@]}" --recipe "$recipe" --cut-domains "$name" "$data"/seed/clustered
+    specialist | generalist-70k)
+        options=("${pfam[@]}" "${esm[@]}" --recipe "$plain" --cut-domains "$name" "$data"/seed/clustered
             "$data/proteins/train.fa.gz")
         ;;
-    clustered | random) options=("${esm[@]}" "$name" "$data/seed/$name") ;;
+    rows)
+        options=(--hmm "$data/pfam/profiles.h3m" --families "$data/pfam/clans.tsv" "${esm[@]}" --recipe specialist
+            "$name" split.rows)
+        ;;
+    clustered | random) options=("${esm[@]}" --families "$data/seed/families.tsv" "$name" "$data/seed/$plain") ;;
+    reduced) options=("${esm[@]}" --families "$data/seed/families.tsv" "$name" split.reduced) ;;
     *) echo "gpu.sh: '$name': no build of this name" >&2 && return 2 ;;
     esac
     [ ! -d "$name.work" ] || resume=(--resume)
-    "${run[@]}" python -m pfamnet.cli.build "$@" "${resume[@]}" "${options[@]}" ${FLAGS:-}
+    "${run[@]}" python -m pfamnet.cli.build "$@" "${resume[@]}" "${options[@]}" "${less[@]}" ${FLAGS:-}
 }
 
 case $step in

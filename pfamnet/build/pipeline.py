@@ -257,6 +257,8 @@ class Build:
 
     def train(self, name, network, groups, sampler, settings, model=None) -> None:
         folder = self.work / name
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
         state = self.group.share(lambda: ended(folder, settings))
         if state is None:
             common = name, network, groups, sampler, settings, folder, self.device
@@ -266,6 +268,8 @@ class Build:
         step, accuracy = state.best
         kept = "" if step else "; the network as it began was best"
         done = f"{state.step} steps, {state.seconds / 60:.1f} minutes"
+        if self.device.type == "cuda":
+            done += f", at most {torch.cuda.max_memory_allocated(self.device) / 2**20:,.0f} MiB of the GPU"
         self.say(f"{name}: validation accuracy {accuracy:.4f} after {done}{kept}")
 
     def callbacks(self, name: str, block: int) -> list:
