@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from .errors import PfamnetError
 from .io.textfile import read_table
@@ -64,6 +66,16 @@ def accession_version(accession: str) -> int:
     """Return the version of an accession, or -1 if it has none."""
     key = accession_key(accession)
     return -1 if key == accession else int(accession[len(key) + 1 :])
+
+
+def clan_numbers(clans: Sequence[str]) -> np.ndarray:
+    """A number (F,) for each family's clan, from 0; a family of no clan ("") has one of its own.
+
+    >>> clan_numbers(["b", "", "b", ""]).tolist()
+    [2, 0, 2, 1]
+    """
+    names = [clan or f" {place}" for place, clan in enumerate(clans)]
+    return np.unique(names, return_inverse=True)[1]
 
 
 def write_families(path: str | Path, families: Iterable[Family]) -> None:

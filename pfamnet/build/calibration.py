@@ -8,14 +8,19 @@ P-values come from decoys of several lengths and three kinds; the strictest kind
 shuffled, reversed   windows of validation sequences
 others               validation domains, with their own families and the clans of these masked, so that they
                      stand for domains of unknown families
+
+A family that its profile finds in a decoy, or in the sequence that `others` come from, is no false call of
+the network: reversed collagen is like collagen, and labels do not tell of a domain within another. Where a
+profile finds something, a scan reports that, and not what the network alone is sure of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from ..families import clan_numbers
 from ..network.blocks import Blocks
 from ..network.candidates import CALLED, best_blocks, propose, spans
 from ..network.evalues import MOST as SCORES_BELOW
@@ -29,6 +34,7 @@ EVERY_FAMILY = -1e9  # a threshold that every peak passes
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20  # decoys of a length
 LONG = 50  # sequences, or domains, of a length
+JUDGED = 8  # calls of a decoy that profiles judge, the best ones
 KINDS = ("shuffled", "reversed", "others")
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -46,9 +52,9 @@ def dev_ranks(runtime, fold: Fold, limit: int, threads: Threads) -> tuple[np.nda
 
     def look(index: int) -> list[tuple[float, float]]:
         sequence = fold.sequences[index]
-        proposal = propose(runtime.blocks(sequence), runtime.block, len(sequence))
-        places = {family: place for place, family in enumerate(proposal.families.tolist())}
-        return [(places[family], proposal.peaks[places[family]]) for family in families[index]]
+        peaks = best_blocks(runtime.blocks(sequence))[1]
+        places = np.argsort(np.argsort(-peaks, kind="stable"))
+        return [(places[family], peaks[family]) for family in families[index]]
 
     chosen = np.random.default_rng(0).permutation(list(families))[:limit].tolist()
     found = [pair for pairs in threads.map("ranks", look, chosen) for pair in pairs]
@@ -138,7 +144,13 @@ def too_little(domains: int, check: list[dict]) -> str:
 
 
 def calibrate(
-    runtime, fold: Fold, clans: Sequence[str], residues: int, seed: int, threads: Threads
+    runtime,
+    fold: Fold,
+    clans: Sequence[str],
+    residues: int,
+    seed: int,
+    threads: Threads,
+    found: Callable[[str, list[int]], set[int]] = lambda sequence, families: set(),
 ) -> tuple[Calibration, list[dict]]:
     """Calibrate a network, and check it on other decoys.
 
@@ -146,24 +158,29 @@ def calibrate(
         fold: the validation set.
         clans: those of the families, "" for none.
         residues: of the decoys of each length and kind.
+        found: those of some families that the profiles find in a sequence.
 
     Returns:
         The calibration; and for several nominal E-values how many calls a decoy has on
         average, of the kind that has more, which should be about E, and of each kind.
     """
-    families = len(clans)
+    families, numbers = len(clans), clan_numbers(clans)
 
     def scores(length: int, seed: int) -> dict[str, np.ndarray]:
         count = max(residues // length, FEWEST)
-        rows = decoy_scores(runtime, list(decoys(fold, length, count, seed)), threads)
-        found = {"shuffled": rows[::2], "reversed": rows[1::2]}
+        made = list(decoys(fold, length, count, seed))
+        itself = lambda place, some: found(made[place], some)
+        rows = decoy_scores(runtime, made, numbers, threads, itself)
+        kinds = {"shuffled": rows[::2], "reversed": rows[1::2]}
         # a window in which most families are masked has little left to call
-        hard = [pair for pair in others(fold, clans, length, count, seed) if 2 * pair[1].sum() >= families]
+        drawn = others(fold, numbers, length, count, seed)
+        hard = [other for other in drawn if 2 * other[1].sum() >= families]
         if hard:
-            windows, allowed = zip(*hard)
-            found["others"] = decoy_scores(runtime, windows, threads, allowed)
-        width = min(part.shape[1] for part in found.values())
-        return {kind: part[:, :width] for kind, part in found.items()}
+            windows, allowed, sources = zip(*hard)
+            known = lambda place, some: set().union(*(found(fold.sequences[i], some) for i in sources[place]))
+            kinds["others"] = decoy_scores(runtime, windows, numbers, threads, known, allowed)
+        width = min(part.shape[1] for part in kinds.values())
+        return {kind: part[:, :width] for kind, part in kinds.items()}
 
     calibration = Calibration.fit({n: stricter(scores(n, seed)) for n in DECOY_LENGTHS}, families)
     evalues: dict[str, list] = {kind: [] for kind in KINDS}
@@ -174,15 +191,29 @@ def calibrate(
 
 
 def decoy_scores(
-    runtime, sequences: Sequence[str], threads: Threads, allowed: Sequence[np.ndarray] | None = None
+    runtime,
+    sequences: Sequence[str],
+    clans: np.ndarray,
+    threads: Threads,
+    known: Callable[[int, list[int]], set[int]],
+    allowed: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Best scores of each decoy (n, at most CALLED), in no order; `allowed` are families, bool (F,)."""
+    """Best scores of each decoy (n, at most CALLED), falling.
+
+    `known` gives those of some families that are in a decoy after all; `allowed` are each decoy's families,
+    bool (F,).
+    """
 
     def look(place: int) -> np.ndarray:
-        blocks = runtime.blocks(sequences[place])
+        blocks, there = runtime.blocks(sequences[place]), np.arange(len(clans))
         if allowed is not None:
-            blocks = Blocks.of(blocks.logits()[:, np.concatenate([[True], allowed[place]])])
-        return propose(blocks, runtime.block, len(sequences[place])).scores[:CALLED]
+            there = np.flatnonzero(allowed[place])
+            blocks = Blocks.of(blocks.logits()[:, np.concatenate([[0], there + 1])])
+        proposal = propose(blocks, runtime.block, len(sequences[place]), clans[there])
+        order = np.argsort(-proposal.scores[:CALLED], kind="stable")
+        families, scores = there[proposal.families[order]], proposal.scores[order]
+        judged = families[:JUDGED][scores[:JUDGED] > 0].tolist()
+        return scores[~np.isin(families, list(known(place, judged) if judged else ()))]
 
     rows = threads.map("decoys", look, range(len(sequences)))
     width = min(len(row) for row in rows)
@@ -197,46 +228,56 @@ def long_enough(length: int, lengths: np.ndarray) -> np.ndarray:
 def decoys(fold: Fold, length: int, count: int, seed: int) -> Iterator[str]:
     """`count` decoys of `length` residues from a fold, shuffled and reversed in turn.
 
-    They are of `long_enough` sequences, joined end to end if need be: a reversed sequence may resemble its
-    family from end to end, by its composition for instance, and the score of many blocks is their sum.
+    They are of `long_enough` sequences, each as often as the others, joined end to end if need be: a reversed
+    sequence may resemble its family from end to end, by its composition for instance, and the score of many
+    blocks is their sum.
     """
     rng = np.random.default_rng([seed, length])
     places = long_enough(length, np.array(list(map(len, fold.sequences))))
+    turns = [in_turn(places, rng), in_turn(places, rng)]
     for number in range(count):
         window = ""
         while len(window) < length:
-            sequence = fold.sequences[int(rng.choice(places))]
+            sequence = fold.sequences[next(turns[number % 2])]
             start = int(rng.integers(0, max(len(sequence) - length, 0) + 1))
             window += sequence[start : start + length - len(window)]
         yield window[::-1] if number % 2 else "".join(rng.permutation(list(window)))
 
 
-def others(
-    fold: Fold, clans: Sequence[str], length: int, count: int, seed: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    """`count` windows of `length` residues of domains, and the families, bool (F,), that are not masked.
+def in_turn(items: Sequence, rng: np.random.Generator) -> Iterator:
+    """The items in a random order, again and again, each time in another."""
+    while len(items):
+        for place in rng.permutation(len(items)).tolist():
+            yield items[place]
 
-    A family is drawn, then one of its domains, for unknown families are not mostly large ones.
+
+def others(
+    fold: Fold, clans: np.ndarray, length: int, count: int, seed: int
+) -> Iterator[tuple[str, np.ndarray, set[int]]]:
+    """`count` windows of `length` residues of domains: residues, the families, bool (F,), that are not
+    masked, and the sequences they are of.
+
+    Families take turns, and the domains of each, for unknown families are not mostly large ones.
     Domains are `long_enough`, joined end to end if need be: a chance resemblance continues to the end of a
     domain.
     """
     rng = np.random.default_rng([seed, length, 1])
-    _, clan = np.unique([name or f"#{place}" for place, name in enumerate(clans)], return_inverse=True)
     known = fold.domains[fold.domains[:, 3] >= 0]
     known = known[np.argsort(known[:, 0], kind="stable")]
     chosen = known[long_enough(length, known[:, 2] - known[:, 1])]
-    groups = [chosen[chosen[:, 3] == family] for family in np.unique(chosen[:, 3])]
+    groups = [in_turn(chosen[chosen[:, 3] == family].tolist(), rng) for family in np.unique(chosen[:, 3])]
+    turns = in_turn(groups, rng)
     for _ in range(count if groups else 0):
-        window, there = "", []
+        window, there, sources = "", [], set()
         while len(window) < length:
-            group = groups[int(rng.integers(len(groups)))]
-            index, start, end, _ = group[int(rng.integers(len(group)))].tolist()
+            index, start, end, _ = next(next(turns))
+            sources.add(index)
             start += int(rng.integers(0, max(end - start - length, 0) + 1))
             end = min(end, start + length - len(window))
             window += fold.sequences[index][start:end]
             here = known[slice(*np.searchsorted(known[:, 0], (index, index + 1)))]
             there += here[(here[:, 1] < end) & (here[:, 2] > start), 3].tolist()
-        yield window, ~np.isin(clan, clan[there])
+        yield window, ~np.isin(clans, clans[there]), sources
 
 
 def stricter(found: dict[str, np.ndarray]) -> np.ndarray:

@@ -40,6 +40,7 @@ from .calibration import (
 )
 from .combination import fit_on_dev
 from .evaluation import evaluate, tables, write_tables
+from .found import FoundByProfiles
 from .inputs import some_sequences
 from .model_card import model_card
 from .options import BuildOptions
@@ -95,12 +96,13 @@ class ModelOutput:
                 save_head(esm, folder / HEAD)
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
             store = ProfileStore.open(folder / PROFILES, offsets)
+            found = FoundByProfiles(store, families)
             appraiser = Appraiser(store, families, self.options.candidates)
             dev = Corpus(trainset.dev)
             networks, combination, evaluations = {}, {}, {}
             for name, runtime in runtimes.items():
                 effort = SLOW if name == "esm" and self.device.type == "cpu" else FULL
-                networks[name] = self.calibrated(name, runtime, trainset.dev, families, effort)
+                networks[name] = self.calibrated(name, runtime, trainset.dev, families, effort, found)
                 combination[name] = self.combined(name, runtime, appraiser, dev, trainset.dev, effort)
                 evaluations[name] = evaluate(runtime, dev, effort.evaluated, self.threads, effort.residues)
                 networks[name]["dev"] |= evaluations[name].summary()
@@ -131,12 +133,14 @@ class ModelOutput:
         quantize_light(folder / GRAPH, some_sequences(train, SAMPLES), light.block)
         return LightRuntime(folder / GRAPH, light.block, light.config.families)
 
-    def calibrated(self, name: str, runtime, dev: Fold, families: list[Family], effort: Effort) -> dict:
+    def calibrated(
+        self, name: str, runtime, dev: Fold, families: list[Family], effort: Effort, found: FoundByProfiles
+    ) -> dict:
         """A network's entry in model.json."""
         options, clans = self.options, [family.clan for family in families]
         ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads)
         all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads)
-        calibration, check = calibrate(runtime, dev, clans, effort.decoys, options.seed, self.threads)
+        calibration, check = calibrate(runtime, dev, clans, effort.decoys, options.seed, self.threads, found)
         for row in check:
             kinds = ", ".join(f"{kind} {rate:g}" for kind, rate in row["kinds"].items())
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls per decoy ({kinds})")

@@ -3,7 +3,9 @@
 The log-odds of a family in a block are its logit minus that of "no family". A family's peak, which ranks it
 for proposal, is the largest mean, in a block, of its log-odds and the logarithm of its probability: by
 log-odds alone, a block that is surely of one family would propose all similar ones. Its score is the largest
-sum of log-odds over a run of blocks (Kadane's algorithm). The run is the network's region.
+sum, over a run of blocks (Kadane's algorithm), of its log-odds against all that is not of its clan: a
+shuffled membrane protein resembles many families better than none, and no clan better than the others. The
+run is the network's region.
 """
 
 from __future__ import annotations
@@ -13,11 +15,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .blocks import Blocks
+from .blocks import CELLS, Blocks
 
 CALLED = 64  # families per span whose scores are computed
 SPAN = 64  # blocks; a protein of several spans may have several times as many candidates
-CELLS = 1 << 18  # log-odds processed at once
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def propose(
     blocks: Blocks,
     block: int,
     length: int,
+    clans: np.ndarray,
     threshold: float = -np.inf,
     most: int | None = None,
     called: int = CALLED,
@@ -55,6 +57,7 @@ def propose(
 
     Arguments:
         blocks: of `block` residues each, of a protein of `length` residues.
+        clans: the number of each family's clan (F,).
         most, called: families per span, and those whose scores are computed, at most.
     """
     passed, peaks = best_blocks(blocks, threshold)
@@ -62,7 +65,7 @@ def propose(
     if most is not None:
         order = order[: most * spans(blocks.count)]
     families = passed[order]
-    scores, starts, ends = runs_of(blocks, families[: called * spans(blocks.count)])
+    scores, starts, ends = runs_of(blocks, families[: called * spans(blocks.count)], clans)
     regions = np.stack([starts * block, np.minimum(ends * block, length)], 1)
     return Proposal(families, peaks[order], scores, regions)
 
@@ -103,9 +106,12 @@ def best_blocks(blocks: Blocks, threshold: float = -np.inf) -> tuple[np.ndarray,
     return families[passed], peaks[passed]
 
 
-def runs_of(blocks: Blocks, families: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`best_runs` of some families (m,)."""
-    return by_few(lambda part: best_runs(blocks.odds(part)), families, blocks.count)
+def runs_of(
+    blocks: Blocks, families: np.ndarray, clans: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`best_runs` of some families (m,), by their log-odds against all that is not of their clans."""
+    contrasts = blocks.contrasts(families, clans)
+    return by_few(lambda part: best_runs(contrasts[:, part]), np.arange(len(families)), blocks.count)
 
 
 def by_few(compute: Callable, families: np.ndarray, blocks: int) -> tuple[np.ndarray, ...]:

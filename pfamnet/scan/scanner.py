@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..families import Family
+from ..families import Family, clan_numbers
 from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
@@ -85,8 +85,17 @@ class NetworkCaller:
     and of inclusion; its E-values are for `Z` comparisons.
     """
 
-    def __init__(self, runtime, info: NetworkInfo, choice: Sensitivity, limits: Thresholds, Z: float):
+    def __init__(
+        self,
+        runtime,
+        info: NetworkInfo,
+        choice: Sensitivity,
+        families: Sequence[Family],
+        limits: Thresholds,
+        Z: float,
+    ):
         self.runtime, self.block, self.calibration = runtime, info.block, info.calibration
+        self.clans = clan_numbers([family.clan for family in families])
         self.choice, self.limits, self.Z = choice, limits, Z
 
     def calls(self, record: Record) -> NetworkCalls:
@@ -100,7 +109,8 @@ class NetworkCaller:
     def proposed(self, sequence: str) -> Proposal:
         """The candidates of a protein, or of a part of a long one."""
         blocks = self.runtime.blocks(sequence)
-        return propose(blocks, self.block, len(sequence), self.choice.threshold, self.choice.most)
+        choice = self.choice
+        return propose(blocks, self.block, len(sequence), self.clans, choice.threshold, choice.most)
 
     def view(self, sequence: str, start: int, end: int) -> View:
         """The logits of the blocks that hold a region, seen with the part that it was found in."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pfamnet.build.calibration import (
     DECOY_LENGTHS,
     EVERY_FAMILY,
+    JUDGED,
     LONG,
     MOST,
     calibrate,
@@ -26,6 +27,7 @@ from pfamnet.build.calibration import (
     usual_threshold,
 )
 from pfamnet.build.work import Threads
+from pfamnet.families import clan_numbers
 from pfamnet.network.blocks import Blocks
 from pfamnet.trainset.trainset import Fold
 
@@ -167,7 +169,20 @@ def test_decoys_depend_on_the_seed_alone():
 
 
 def test_every_decoy_has_as_many_scores_as_families():
-    assert decoy_scores(Runtime(), list(decoys(make_fold(), 64, 6, 0)), Threads(2)).shape == (6, FAMILIES)
+    made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
+    scores = decoy_scores(Runtime(), made, alone, Threads(2), lambda place, families: set())
+    assert scores.shape == (6, FAMILIES) and (np.diff(scores) <= 0).all()
+
+
+def test_what_is_in_a_decoy_after_all_is_no_false_call():
+    made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
+    allowed = [alone != 3] * 6
+    seen = []
+    known = lambda place, families: seen.append(families) or {families[1]}
+    nothing = lambda place, families: set()
+    every, rest = (decoy_scores(Runtime(), made, alone, ONE, k, allowed) for k in (nothing, known))
+    assert np.array_equal(rest, np.delete(every, 1, axis=1))
+    assert len(seen) == 6 and all(3 not in families and len(families) <= JUDGED for families in seen)
 
 
 # Domains whose own families may not be named
@@ -187,29 +202,38 @@ def long_fold():
 @pytest.mark.parametrize("length", (40, 100, 130, 300))
 def test_what_lies_in_a_window_may_not_be_named_nor_its_clan(length):
     clans = ["one", "one", "", "", "", "", "", "", "", "two"] + ["two"] + [""] * 19
-    fold, made = long_fold(), list(others(long_fold(), clans, length, 30, 1))
-    assert len(made) == 30 and {len(window) for window, _ in made} == {length}
-    for window, named in made:
+    fold, made = long_fold(), list(others(long_fold(), clan_numbers(clans), length, 30, 1))
+    assert len(made) == 30 and {len(window) for window, *_ in made} == {length}
+    for window, named, sources in made:
         there = {LETTERS.index(letter) for letter in window if letter in LETTERS}
         struck = there - {5} | ({4} if 3 in there else set()) | ({0, 1} if there & {0, 1} else set())
         struck |= {10} if 9 in there else set()
         assert struck <= set(np.flatnonzero(~named)) <= struck | ({5, 6} if 5 in there else set())
+        assert sources == {LETTERS.index(letter) for letter in window if letter in LETTERS}
         assert named.shape == (FAMILIES,) and any(window[:20] in sequence for sequence in fold.sequences)
     if length == 40:  # the two domains of this sequence do not meet
-        assert {tuple(np.flatnonzero(~named)) for window, named in made if "G" in window} == {(5,), (6,)}
+        assert {tuple(np.flatnonzero(~named)) for window, named, _ in made if "G" in window} == {(5,), (6,)}
 
 
 def test_windows_depend_on_the_seed_alone():
     once, again, other = (
-        [window for window, _ in others(long_fold(), [""] * 10, 90, 8, seed)] for seed in (1, 1, 2)
+        [window for window, *_ in others(long_fold(), np.arange(10), 90, 8, seed)] for seed in (1, 1, 2)
     )
     assert once == again != other
+
+
+def test_families_take_turns_and_so_do_the_domains_of_each():
+    fold = long_fold()
+    fold.domains[:, 1:3], fold.domains[1:, 3] = (20, 120), 1  # one domain of family 0, twelve of family 1
+    made = [sources for *_, sources in others(fold, np.arange(10), 90, 24, 1)]
+    assert made.count({0}) == 12 and {len(sources) for sources in made} == {1}
+    assert {index for sources in made for index in sources} == set(range(10))
 
 
 def test_a_fold_without_labels_has_none():
     fold = long_fold()
     fold.domains[:, 3] = -1
-    assert list(others(fold, [""] * FAMILIES, 90, 8, 1)) == []
+    assert list(others(fold, np.arange(FAMILIES), 90, 8, 1)) == []
 
 
 class Sure(Runtime):
@@ -228,7 +252,7 @@ class Sure(Runtime):
 
 def test_families_that_a_network_does_not_know_make_it_less_sure():
     """The E-value of what it takes for a neighbour grows to what it happens to be worth."""
-    fold, score = long_fold(), np.array([40.0])  # that of seven blocks of a neighbour
+    fold, score = long_fold(), np.array([15.0])  # that of seven blocks of a neighbour
     calibration, check = calibrate(Sure(), fold, [""] * FAMILIES, 20_000, 0, ONE)
     (row,) = [row for row in check if row["nominal"] == 1.0]
     assert row["kinds"].keys() == {"shuffled", "reversed", "others"}
