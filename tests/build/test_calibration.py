@@ -170,19 +170,23 @@ def test_decoys_depend_on_the_seed_alone():
 
 def test_every_decoy_has_as_many_scores_as_families():
     made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
-    scores = decoy_scores(Runtime(), made, alone, Threads(2), lambda place, families: set())
+    scores = decoy_scores(Runtime(), made, alone, Threads(2), nothing)
     assert scores.shape == (6, FAMILIES) and (np.diff(scores) <= 0).all()
 
 
+def nothing(place, families):
+    """No profile finds anything."""
+    return set()
+
+
 def test_what_is_in_a_decoy_after_all_is_no_false_call():
-    made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
-    allowed = [alone != 3] * 6
-    seen = []
+    made, alone, one_clan = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES), np.zeros(FAMILIES, int)
+    allowed, seen = [alone != 3] * 6, []
     known = lambda place, families: seen.append(families) or {families[1]}
-    nothing = lambda place, families: set()
-    every, rest = (decoy_scores(Runtime(), made, alone, ONE, k, allowed) for k in (nothing, known))
+    every, rest = (decoy_scores(Runtime(), made, one_clan, ONE, k, allowed) for k in (nothing, known))
+    assert (every[:, JUDGED] > 0).all()  # against no family alone
     assert np.array_equal(rest, np.delete(every, 1, axis=1))
-    assert len(seen) == 6 and all(3 not in families and len(families) <= JUDGED for families in seen)
+    assert len(seen) == 6 and all(3 not in families and len(families) == JUDGED for families in seen)
 
 
 # Domains whose own families may not be named

@@ -104,8 +104,10 @@ def scanner_of(model, mode="hybrid", sensitivity="default", network=None, **thre
 def scan(profiles):
     """Hits of a sequence under these calls of the network."""
 
-    def scan(sequence, calls, sensitivity="default", mode="hybrid", weights=None, **thresholds):
-        model = Model(*profiles, calls, weights=weights)
+    def scan(sequence, calls, sensitivity="default", mode="hybrid", weights=None, sisters=(), **thresholds):
+        store, families = profiles
+        families = [replace(f, clan="CL0001") if i in sisters else f for i, f in enumerate(families)]
+        model = Model(store, families, calls, weights=weights)
         scanner = scanner_of(model, mode, sensitivity, **thresholds)
         return list(scanner.scan([Record("q", "a query", sequence, 1)])[0])
 
@@ -217,25 +219,36 @@ def test_of_rivals_for_a_region_the_combined_score_calls_one(scan):
     numbers = {}
     for call in calls:
         (hit,) = scan(sequence, [call])
-        numbers[hit.family] = hit
-    by_network = {hit.family: hit for hit in scan(sequence, calls)}
-    assert by_network == {family: numbers[family] for family in (3, 5)}
-    together = {hit.family: hit for hit in scan(sequence, calls, weights=Combination(1.0, 1.0))}
-    assert together == {family: numbers[family] for family in (2, 5)}
-    assert {hit.family for hit in scan(sequence, calls, weights=Combination(1.0, 0.0))} == {3, 5}
+        numbers[hit.family] = hit.score
+
+    def scores(**options):
+        return {hit.family: hit.score for hit in scan(sequence, calls, sisters=(2, 3), **options)}
+
+    assert scores() == pytest.approx({family: numbers[family] for family in (3, 5)}, rel=0.01)
+    together = scores(weights=Combination(1.0, 1.0))
+    assert together == pytest.approx({family: numbers[family] for family in (2, 5)}, rel=0.01)
+    assert scores(weights=Combination(1.0, 0.0)).keys() == {3, 5}
+
+
+def test_the_network_is_not_sure_of_one_clan_where_another_is_as_likely(scan):
+    calls = [(3, 2, 7, 6.2), (2, 2, 7, 6.0)]
+    assert [hit.family for hit in scan(far_relative(), calls, sisters=(2, 3))] == [3]
+    assert scan(far_relative(), calls) == []
 
 
 def test_without_profiles_the_network_decides_alone(scan):
     calls = [(3, 2, 7, 6.2), (2, 2, 7, 6.0)]
-    (hit,) = scan(far_relative(), calls, mode="network", weights=Combination(1.0, 1.0))
+    (hit,) = scan(far_relative(), calls, mode="network", weights=Combination(1.0, 1.0), sisters=(2, 3))
     assert hit.family == 3
 
 
 def test_the_network_alone_is_reported_with_its_own_numbers(scan):
     (hit,) = scan(NOISE, [(3, 4, 9, 6)])
     assert hit.source == "network" and hit.family == 3 and hit.target_accession == synthetic.accession(3)
-    p = 1e-2 * math.exp(-(30 - 10) * math.log(1e4) / 10)
-    assert hit.evalue == pytest.approx(FAMILIES * p) and hit.score == pytest.approx(-math.log2(p))
+    score = 5 * (6 - math.log1p((FAMILIES - 1) * math.exp(-5)))  # against no family and the five others
+    p = 1e-2 * math.exp(-(score - 10) * math.log(1e4) / 10)
+    assert hit.evalue == pytest.approx(FAMILIES * p, rel=1e-3)
+    assert hit.score == pytest.approx(-math.log2(p), rel=1e-4)
     (domain,) = hit.domains
     assert 65 <= domain.env_from < domain.env_to <= 144
     assert (domain.ali_from, domain.ali_to) == (domain.env_from, domain.env_to)
@@ -296,7 +309,7 @@ def test_a_call_is_not_placed_on_a_residue_or_two(scan):
 
 
 def test_of_calls_that_overlap_the_best_stays(scan):
-    hits = scan(NOISE, [(1, 4, 9, 6), (3, 5, 9, 9), (0, 12, 17, 7)])
+    hits = scan(NOISE, [(1, 4, 9, 6), (3, 5, 9, 9), (0, 12, 17, 7)], sisters=(1, 3))
     assert [hit.family for hit in hits] == [3, 0]
     assert [hit.log_p for hit in hits] == sorted(hit.log_p for hit in hits)
 
