@@ -9,7 +9,7 @@ An example is one of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -88,11 +88,6 @@ class Examples:
     rows: torch.Tensor  # (n, K) of `Corpus.domains`; -1: none
     pooled: torch.Tensor  # (n,) class of an example that is exactly one domain, else -1
     emitted: torch.Tensor  # (m,) tokens of all emitted pieces
-
-    def take(self, index: torch.Tensor | slice) -> Examples:
-        """Some of the examples."""
-        parts = {field.name: getattr(self, field.name)[index] for field in fields(self)[:-1]}
-        return Examples(**parts, emitted=self.emitted)
 
 
 class ExampleSource:

@@ -38,6 +38,10 @@ class Batch:
     def loss(self, logits: torch.Tensor, block: int, weights=None, offsets=None) -> torch.Tensor:
         return batch_loss(logits, self, block, weights, offsets)
 
+    def part(self, rows: slice) -> Batch:
+        """Some of the examples."""
+        return Batch(*(tensor[rows] for tensor in vars(self).values()))
+
     def to(self, device: torch.device) -> Batch:
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in vars(self).values()))
 
@@ -78,9 +82,9 @@ class Sampler:
         """`count` batches of about `residues` tokens each; seed, step and rank alone decide them."""
         dice, crop = Dice([self.seed, step, rank], self.device), self.settings.crop
         n = max(count, round(count * residues / crop))
-        examples = self.source.draw(n, dice)
+        made = self.made(self.source.draw(n, dice), crop, dice)  # at once: a GPU waits for its operations
         cuts = [n * i // count for i in range(count + 1)]
-        return [self.made(examples.take(slice(a, b)), crop, dice) for a, b in zip(cuts, cuts[1:])]
+        return [made.part(slice(a, b)) for a, b in zip(cuts, cuts[1:])]
 
     def made(self, part: Examples, width: int, dice: Dice) -> Batch:
         """The batch of some examples, `width` tokens long."""
