@@ -72,10 +72,12 @@ def clan_numbers(clans: Sequence[str]) -> np.ndarray:
     """A number (F,) for each family's clan, from 0; a family of no clan ("") has one of its own.
 
     >>> clan_numbers(["b", "", "b", ""]).tolist()
-    [2, 0, 2, 1]
+    [0, 1, 0, 2]
     """
-    names = [clan or f" {place}" for place, clan in enumerate(clans)]
-    return np.unique(names, return_inverse=True)[1]
+    numbers: dict[str | int, int] = {}
+    return np.array(
+        [numbers.setdefault(clan or place, len(numbers)) for place, clan in enumerate(clans)], int
+    )
 
 
 def write_families(path: str | Path, families: Iterable[Family]) -> None:

@@ -200,8 +200,8 @@ def decoy_scores(
 ) -> np.ndarray:
     """Best scores of each decoy (n, at most CALLED), falling.
 
-    `known` gives those of some families that are in a decoy after all; `allowed` are each decoy's families,
-    bool (F,).
+    `known` gives those of some families that are in a decoy after all, and have no score but the lowest;
+    `allowed` are each decoy's families, bool (F,).
     """
 
     def look(place: int) -> np.ndarray:
@@ -213,7 +213,8 @@ def decoy_scores(
         order = np.argsort(-proposal.scores[:CALLED], kind="stable")
         families, scores = there[proposal.families[order]], proposal.scores[order]
         judged = families[:JUDGED][scores[:JUDGED] > 0].tolist()
-        return scores[~np.isin(families, list(known(place, judged) if judged else ()))]
+        there_after_all = np.isin(families, list(known(place, judged) if judged else ()))
+        return np.sort(np.where(there_after_all, min(scores[-1], 0), scores))[::-1]
 
     rows = threads.map("decoys", look, range(len(sequences)))
     width = min(len(row) for row in rows)

@@ -185,7 +185,8 @@ def test_what_is_in_a_decoy_after_all_is_no_false_call():
     known = lambda place, families: seen.append(families) or {families[1]}
     every, rest = (decoy_scores(Runtime(), made, one_clan, ONE, k, allowed) for k in (nothing, known))
     assert (every[:, JUDGED] > 0).all()  # against no family alone
-    assert np.array_equal(rest, np.delete(every, 1, axis=1))
+    assert np.array_equal(rest[:, :-1], np.delete(every, 1, axis=1))
+    assert (rest[:, -1] == np.minimum(every[:, -1], 0)).all()
     assert len(seen) == 6 and all(3 not in families and len(families) == JUDGED for families in seen)
 
 
