@@ -1,5 +1,6 @@
 """A build that gpu.sh begins, trains in another directory, and finishes."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, environment
 
+from pfamnet.families import Family, write_families
 from pfamnet.model.directory import open_model
 
 SMALL = {"ESM": "20000", "LIGHT": "70000", "BATCH": "2048", "FLAGS": "--crop 64 --device cpu"}
@@ -35,6 +37,7 @@ def test_an_unknown_name_is_refused(tmp_path):
 def test_a_build_is_begun_trained_and_finished(base, tmp_path):
     home, away, data = (tmp_path / name for name in ("home", "away", "data"))
     shutil.copytree(ROOT / "tests" / "data" / "seed_split", data / "seed" / "random")
+    write_families(data / "seed" / "families.tsv", [Family("PF99999", "Another", clan="CL9999")])
     for folder in (home, away):
         folder.mkdir()
         (folder / "esm2").symlink_to(base)
@@ -51,3 +54,21 @@ def test_a_build_is_begun_trained_and_finished(base, tmp_path):
     done = gpu("finish", home)
     assert done.returncode == 0, done.stderr
     assert open_model(home / "random").description["networks"].keys() == {"esm", "light"}
+
+
+def test_a_training_in_half_precision_is_begun_without_a_gpu(base, tmp_path):
+    shutil.copytree(ROOT / "tests" / "data" / "seed_split", tmp_path / "data" / "seed" / "random")
+    write_families(tmp_path / "data" / "seed" / "families.tsv", [Family("PF99999", "Another")])
+    work = tmp_path / "home"
+    work.mkdir()
+    (work / "esm2").symlink_to(base)
+    for name, field, value in (
+        ("random-fp16", "precision", "fp16"),
+        ("random-8bit", "optimizer", "adamw8bit"),
+    ):
+        done = gpu("begin", work, name)
+        assert done.returncode == 0, done.stderr
+        options = json.loads((work / f"{name}.work" / "options.json").read_text())
+        assert options[field] == value and options["trainsets"] == [
+            str(tmp_path / "data" / "seed" / "random")
+        ]
