@@ -4,6 +4,7 @@ import csv
 import doctest
 import gzip
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ import training
 from accuracy_measures import NONE, Answer
 from click import ClickException
 from click.testing import CliRunner
+from conftest import ROOT
 from recall import Found
 from swissprot_families import Group, SplitFamily
 
@@ -378,3 +380,10 @@ def test_variants_that_are_built_are_not_built_again(tmp_path, monkeypatch):
     assert asked == ["one", "two", "one"]  # what failed may work now
     refused = runner.invoke(training.main, [*words, "more"])
     assert refused.exit_code == 1 and "other arguments" in refused.output
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "benchmarks" / "results").rglob("*.json")), ids=lambda p: p.name
+)
+def test_a_result_names_no_path_of_the_machine_that_made_it(path):
+    assert not re.findall(r'"/\w[^"]*/[^"]*"', path.read_text())
