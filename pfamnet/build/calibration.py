@@ -150,7 +150,7 @@ def calibrate(
     residues: int,
     seed: int,
     threads: Threads,
-    found: Callable[[str, list[int]], set[int]] = lambda sequence, families: set(),
+    found: Callable[[str, list[int]], set[int]],
 ) -> tuple[Calibration, list[dict]]:
     """Calibrate a network, and check it on other decoys.
 

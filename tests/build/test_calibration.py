@@ -258,11 +258,11 @@ class Sure(Runtime):
 def test_families_that_a_network_does_not_know_make_it_less_sure():
     """The E-value of what it takes for a neighbour grows to what it happens to be worth."""
     fold, score = long_fold(), np.array([15.0])  # that of seven blocks of a neighbour
-    calibration, check = calibrate(Sure(), fold, [""] * FAMILIES, 20_000, 0, ONE)
+    calibration, check = calibrate(Sure(), fold, [""] * FAMILIES, 20_000, 0, ONE, nothing)
     (row,) = [row for row in check if row["nominal"] == 1.0]
     assert row["kinds"].keys() == {"shuffled", "reversed", "others"}
     assert 0.5 < row["observed"] < 2 and row["kinds"]["others"] <= row["observed"]
-    of_order, check = calibrate(Sure(), fold, ["same"] * FAMILIES, 20_000, 0, ONE)
+    of_order, check = calibrate(Sure(), fold, ["same"] * FAMILIES, 20_000, 0, ONE, nothing)
     assert check[0]["kinds"].keys() == {"shuffled", "reversed"}  # nothing is left to be named
     evalue, without = (FAMILIES * np.exp(which.log_p(score, 128))[0] for which in (calibration, of_order))
     assert without < 0.01 < 0.1 < evalue
@@ -289,7 +289,7 @@ def test_kinds_of_which_there_are_fewer_decoys_count_as_much():
 
 
 def test_calls_on_fresh_decoys_are_as_many_as_the_evalue_says():
-    calibration, check = calibrate(Runtime(), make_fold(), [""] * FAMILIES, 80_000, 0, ONE)
+    calibration, check = calibrate(Runtime(), make_fold(), [""] * FAMILIES, 80_000, 0, ONE, nothing)
     assert [tail.residues for tail in calibration.tails] == list(DECOY_LENGTHS)
     observed = {row["nominal"]: row["observed"] for row in check}
     assert observed[0.1] == pytest.approx(0.1, rel=0.5)
