@@ -3,9 +3,10 @@
 Each score is calibrated as in a build, on every other protein of a file, and measured on those between: how
 many of their domains have at most some E-value, and how many other calls have, of no clan that the table has
 there.
-A score is the sum of log-odds over a family's best run of blocks.
+A score is the sum of log-odds over a family's best run of blocks; the last one counts over a baseline of its
+family, from the domains of the proteins that the network was trained on.
 
-    python benchmarks/scores.py --model DIR --proteins FASTA --domains TABLE --first 3000 --out FILE
+    python benchmarks/scores.py --model DIR --train FASTA --proteins FASTA --domains TABLE --out FILE
 """
 
 from collections.abc import Callable
@@ -32,6 +33,7 @@ REST = (1e-3, 1e-4, 1e-5, 1e-6)  # least probabilities of all else
 
 @click.command()
 @click.option("--model", "model_path", required=True, type=click.Path(exists=True, file_okay=False))
+@click.option("--train", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--proteins", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--domains", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--network", default="light", show_default=True)
@@ -40,19 +42,20 @@ REST = (1e-3, 1e-4, 1e-5, 1e-6)  # least probabilities of all else
 @click.option("--seed", default=42, show_default=True)
 @click.option("--cpu", default=1, show_default=True, help="threads")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, domains, network, first, decoys, seed, cpu, out):
+def main(model_path, train, proteins, domains, network, first, decoys, seed, cpu, out):
     """Sensitivity of several scores at the same E-values."""
     model, about = open_model(model_path), read_model(model_path)
     records = [record for record, _ in zip(read_fasta(proteins), range(first))]
     fitted, measured = (fold_of(model, records[start::2], domains) for start in (0, 1))
     runtime, threads = model.runtime(network, "cpu"), Threads(cpu)
     clans, judge = [family.clan for family in model.families], FoundByProfiles(model.store, model.families)
-    rows = {}
-    for name, log_odds in variants():
+    learnt, rows = fold_of(model, list(read_fasta(train)), domains), {}
+    for name, log_odds, over_baselines in variants():
+        rows_of = learnt if over_baselines else fold_of(model, [], domains)
         with_usual = Blocks.contrasts
         Blocks.contrasts = log_odds
         try:
-            made, check = calibration.calibrate(runtime, fitted, clans, decoys, seed, threads, judge)
+            made, check = calibration.calibrate(runtime, rows_of, fitted, clans, decoys, seed, threads, judge)
             rows[name] = {"check": check, "evalues": calls(runtime, made, clans, measured)}
         finally:
             Blocks.contrasts = with_usual
@@ -79,8 +82,9 @@ def fold_of(model, records: list, domains: str) -> Fold:
     return Fold(sequences, names, np.array(rows, np.int32).reshape(-1, 4), np.ones(len(records), bool))
 
 
-def variants() -> list[tuple[str, Callable]]:
-    """Log-odds (blocks, m) of some families, by name; the functions take what `Blocks.contrasts` takes."""
+def variants() -> list[tuple[str, Callable, bool]]:
+    """Names; log-odds (blocks, m) of some families, by functions that take what `Blocks.contrasts` takes;
+    whether scores count over baselines."""
     usual = Blocks.contrasts
 
     def capped(rest: float) -> Callable:
@@ -94,9 +98,14 @@ def variants() -> list[tuple[str, Callable]]:
         return log_odds
 
     return [
-        ("against no family", lambda self, families, clans: self.odds(families)),
-        ("against all others", lambda self, families, clans: usual(self, families, np.arange(len(clans)))),
-        *((f"against other clans, all else at least {rest:g}", capped(rest)) for rest in REST),
+        ("against no family", lambda self, families, clans: self.odds(families), False),
+        (
+            "against all others",
+            lambda self, families, clans: usual(self, families, np.arange(len(clans))),
+            False,
+        ),
+        *((f"against other clans, all else at least {rest:g}", capped(rest), False) for rest in REST),
+        (f"against other clans, all else at least {blocks.REST:g}, over baselines (in use)", usual, True),
     ]
 
 
@@ -107,9 +116,11 @@ def calls(runtime, made, clans: list[str], fold: Fold) -> dict[str, dict]:
     for place, sequence in enumerate(fold.sequences):
         own = np.unique(fold.domains[(fold.domains[:, 0] == place) & (fold.domains[:, 3] >= 0), 3])
         proposal = propose(runtime.blocks(sequence), runtime.block, len(sequence), numbers)
-        evalues = len(numbers) * np.exp(made.log_p(proposal.scores, len(sequence)))
+        families = proposal.families[: len(proposal.scores)]
+        scores = made.excess(proposal.scores, families)
+        evalues = len(numbers) * np.exp(made.log_p(scores, len(sequence)))
         for evalue, counts in found.items():
-            called = proposal.families[: len(evalues)][evalues <= evalue]
+            called = families[evalues <= evalue]
             counts[0] += np.isin(own, called).sum()
             counts[1] += len(own)
             counts[2] += (~np.isin(numbers[called], numbers[own])).sum()

@@ -12,6 +12,9 @@ others               validation domains, with their own families and the clans o
 A family that its profile finds in a decoy, or in the sequence that `others` come from, is no false call of
 the network: reversed collagen is like collagen, and labels do not tell of a domain within another. Where a
 profile finds something, a scan reports that, and not what the network alone is sure of.
+
+A validation set lacks many families. So each family's own training rows, reversed, give its baseline, over
+which its scores count.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import numpy as np
 
 from ..families import clan_numbers
 from ..network.blocks import Blocks
-from ..network.candidates import CALLED, best_blocks, propose, spans
+from ..network.candidates import CALLED, best_blocks, propose, runs_of, spans
 from ..network.evalues import MOST as SCORES_BELOW
 from ..network.evalues import Calibration, Tail
 from ..trainset.trainset import Fold
@@ -34,6 +37,7 @@ EVERY_FAMILY = -1e9  # a threshold that every peak passes
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20  # decoys of a length
 LONG = 50  # sequences, or domains, of a length
+BASELINE, OWN = 0.75, 8  # the quantile of a family's reversed rows that is its baseline; how many rows
 JUDGED = 8  # calls of a decoy that profiles judge, the best ones
 KINDS = ("shuffled", "reversed", "others")
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -145,6 +149,7 @@ def too_little(domains: int, check: list[dict]) -> str:
 
 def calibrate(
     runtime,
+    train: Fold,
     fold: Fold,
     clans: Sequence[str],
     residues: int,
@@ -155,6 +160,7 @@ def calibrate(
     """Calibrate a network, and check it on other decoys.
 
     Arguments:
+        train: the training set, of whose rows the baselines are.
         fold: the validation set.
         clans: those of the families, "" for none.
         residues: of the decoys of each length and kind.
@@ -165,12 +171,13 @@ def calibrate(
         average, of the kind that has more, which should be about E, and of each kind.
     """
     families, numbers = len(clans), clan_numbers(clans)
+    levels = baselines(runtime, train, numbers, seed, threads, found)
 
     def scores(length: int, seed: int) -> dict[str, np.ndarray]:
         count = max(residues // length, FEWEST)
         made = list(decoys(fold, length, count, seed))
         itself = lambda place, some: found(made[place], some)
-        rows = decoy_scores(runtime, made, numbers, threads, itself)
+        rows = decoy_scores(runtime, made, numbers, levels, threads, itself)
         kinds = {"shuffled": rows[::2], "reversed": rows[1::2]}
         # a window in which most families are masked has little left to call
         drawn = others(fold, numbers, length, count, seed)
@@ -178,11 +185,12 @@ def calibrate(
         if hard:
             windows, allowed, sources = zip(*hard)
             known = lambda place, some: set().union(*(found(fold.sequences[i], some) for i in sources[place]))
-            kinds["others"] = decoy_scores(runtime, windows, numbers, threads, known, allowed)
+            kinds["others"] = decoy_scores(runtime, windows, numbers, levels, threads, known, allowed)
         width = min(part.shape[1] for part in kinds.values())
         return {kind: part[:, :width] for kind, part in kinds.items()}
 
-    calibration = Calibration.fit({n: stricter(scores(n, seed)) for n in DECOY_LENGTHS}, families)
+    kept = [(int(family), float(levels[family])) for family in np.flatnonzero(levels)]
+    calibration = Calibration.fit({n: stricter(scores(n, seed)) for n in DECOY_LENGTHS}, families, kept)
     evalues: dict[str, list] = {kind: [] for kind in KINDS}
     for length in DECOY_LENGTHS:
         for kind, rows in scores(length, seed + 1).items():
@@ -190,15 +198,43 @@ def calibrate(
     return calibration, [checked(nominal, evalues) for nominal in NOMINAL]
 
 
+def baselines(
+    runtime,
+    train: Fold,
+    clans: np.ndarray,
+    seed: int,
+    threads: Threads,
+    found: Callable[[str, list[int]], set[int]],
+) -> np.ndarray:
+    """The baseline of each family (F,) in nats, to a tenth: the score that three of four of its training rows
+    do not exceed when they are reversed, at least 0. Rows in which the profile finds the family do not count.
+    """
+    domains = train.domains[np.random.default_rng([seed, 2]).permutation(len(train.domains))]
+    domains = domains[np.argsort(domains[:, 3], kind="stable")]
+    first = np.searchsorted(domains[:, 3], np.arange(len(clans) + 1))
+
+    def look(family: int) -> float:
+        own = []
+        for index, start, end, _ in domains[first[family] : first[family + 1]][:OWN].tolist():
+            sequence = train.sequences[index][start:end][::-1]
+            scores, *_ = runs_of(runtime.blocks(sequence), np.array([family]), clans)
+            if scores[0] <= 0 or not found(sequence, [family]):
+                own.append(float(scores[0]))
+        return max(0.0, round(float(np.quantile(own, BASELINE)), 1)) if own else 0.0
+
+    return np.array(threads.map("baselines", look, range(len(clans))))
+
+
 def decoy_scores(
     runtime,
     sequences: Sequence[str],
     clans: np.ndarray,
+    levels: np.ndarray,
     threads: Threads,
     known: Callable[[int, list[int]], set[int]],
     allowed: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Best scores of each decoy (n, at most CALLED), falling.
+    """Best scores of each decoy (n, at most CALLED) over the families' baselines, `levels` (F,), falling.
 
     `known` gives those of some families that are in a decoy after all, and have no score but the lowest;
     `allowed` are each decoy's families, bool (F,).
@@ -210,8 +246,10 @@ def decoy_scores(
             there = np.flatnonzero(allowed[place])
             blocks = Blocks.of(blocks.logits()[:, np.concatenate([[0], there + 1])])
         proposal = propose(blocks, runtime.block, len(sequences[place]), clans[there])
-        order = np.argsort(-proposal.scores[:CALLED], kind="stable")
-        families, scores = there[proposal.families[order]], proposal.scores[order]
+        families = there[proposal.families[: len(proposal.scores)]]
+        scores = proposal.scores - levels[families]
+        order = np.argsort(-scores, kind="stable")[:CALLED]
+        families, scores = families[order], scores[order]
         judged = families[:JUDGED][scores[:JUDGED] > 0].tolist()
         there_after_all = np.isin(families, list(known(place, judged) if judged else ()))
         return np.sort(np.where(there_after_all, min(scores[-1], 0), scores))[::-1]

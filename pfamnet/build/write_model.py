@@ -102,7 +102,7 @@ class ModelOutput:
             networks, combination, evaluations = {}, {}, {}
             for name, runtime in runtimes.items():
                 effort = SLOW if name == "esm" and self.device.type == "cpu" else FULL
-                networks[name] = self.calibrated(name, runtime, trainset.dev, families, effort, found)
+                networks[name] = self.calibrated(name, runtime, trainset, families, effort, found)
                 combination[name] = self.combined(name, runtime, appraiser, dev, trainset.dev, effort)
                 evaluations[name] = evaluate(runtime, dev, effort.evaluated, self.threads, effort.residues)
                 networks[name]["dev"] |= evaluations[name].summary()
@@ -134,13 +134,21 @@ class ModelOutput:
         return LightRuntime(folder / GRAPH, light.block, light.config.families)
 
     def calibrated(
-        self, name: str, runtime, dev: Fold, families: list[Family], effort: Effort, found: FoundByProfiles
+        self,
+        name: str,
+        runtime,
+        trainset: TrainSet,
+        families: list[Family],
+        effort: Effort,
+        found: FoundByProfiles,
     ) -> dict:
         """A network's entry in model.json."""
-        options, clans = self.options, [family.clan for family in families]
+        options, clans, dev = self.options, [family.clan for family in families], trainset.dev
         ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads)
         all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads)
-        calibration, check = calibrate(runtime, dev, clans, effort.decoys, options.seed, self.threads, found)
+        calibration, check = calibrate(
+            runtime, trainset.train, dev, clans, effort.decoys, options.seed, self.threads, found
+        )
         for row in check:
             kinds = ", ".join(f"{kind} {rate:g}" for kind, rate in row["kinds"].items())
             self.say(f"{name}: E-value {row['nominal']:g}: {row['observed']:g} calls per decoy ({kinds})")

@@ -3,6 +3,9 @@
 For several lengths of decoys a calibration has the scores that some numbers of families per decoy reach.
 Between them the logarithm of P is interpolated. Beyond them an exponential tail follows, as for local
 alignment scores (Karlin & Altschul 1990). P is for one family on one protein; the E-value is F * P.
+
+What counts is how far a score exceeds its family's baseline, the score that the family's own members have
+when they are reversed: a network that knows a family by its composition is no surer of it than that.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import numpy as np
 
 CALLS = (32, 16, 8, 4, 2, 1, 0.5, 0.1, 0.03, 0.01)  # families per decoy, at whose scores P is known
 FEWEST = 25  # scores that a tail is fitted to
+MOST_FAMILIES = 1 << 20  # and no family's index reaches it
 MOST = 1e9  # no number of a valid calibration exceeds it
 
 
@@ -75,29 +79,48 @@ class Tail:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Tails of several lengths, by ascending length.
+    """Tails of several lengths, by ascending length, and the `baselines` (index, nats) of some families, by
+    index; others have 0.
 
     Between two lengths the logarithm of P is interpolated in the logarithm of the length. Beyond the last, P
     grows with the length: a protein twice as long has twice as many places for a chance hit.
 
     Raises:
-        ValueError: no tail, or not by length.
+        ValueError: no tail, or not by length; no baselines, or not by index.
     """
 
     tails: tuple[Tail, ...]
+    baselines: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self):
         lengths = [tail.residues for tail in self.tails]
         if not lengths or any(a >= b for a, b in zip(lengths, lengths[1:])):
             raise ValueError("no calibration")
+        indices = [-1, *(index for index, _ in self.baselines)]
+        if any(a >= b for a, b in zip(indices, indices[1:])) or indices[-1] >= MOST_FAMILIES:
+            raise ValueError("no baselines")
+        if not all(0 < nats <= MOST for _, nats in self.baselines):
+            raise ValueError("no baselines")
 
     @cached_property
     def places(self) -> np.ndarray:
         """Logarithms of the tails' lengths."""
         return np.log([tail.residues for tail in self.tails])
 
+    @cached_property
+    def levels(self) -> np.ndarray:
+        """The baseline of each family, by index, up to the last that has one; the element behind it is 0."""
+        levels = np.zeros(self.baselines[-1][0] + 2 if self.baselines else 1)
+        for index, nats in self.baselines:
+            levels[index] = nats
+        return levels
+
+    def excess(self, scores: np.ndarray, families: np.ndarray) -> np.ndarray:
+        """By how much the scores (m,) of families (m,), given by index, exceed their baselines."""
+        return scores - self.levels[np.minimum(families, len(self.levels) - 1)]
+
     def log_p(self, scores: np.ndarray, length: int) -> np.ndarray:
-        """Natural logarithm of the P-value of scores on a protein of `length` residues."""
+        """Natural logarithm of the P-value of scores over their baselines; `length` is the protein's."""
         scores, places = np.asarray(scores, float), self.places
         place = np.log(max(length, 1))
         where = np.interp(place, places, np.arange(len(places)))
@@ -108,18 +131,21 @@ class Calibration:
         return np.minimum(between + max(place - places[-1], 0), 0)
 
     @classmethod
-    def fit(cls, scores: dict[int, np.ndarray], families: int) -> Calibration:
-        """Fit from decoys: length -> (decoys, n) best scores of each decoy."""
-        return cls(tuple(Tail.fit(length, rows, families) for length, rows in sorted(scores.items())))
+    def fit(cls, scores: dict[int, np.ndarray], families: int, baselines=()) -> Calibration:
+        """Fit from decoys: length -> (decoys, n) best scores of each decoy, over the baselines."""
+        tails = (Tail.fit(length, rows, families) for length, rows in sorted(scores.items()))
+        return cls(tuple(tails), tuple(baselines))
 
-    def to_json(self) -> list[dict]:
-        return [asdict(tail) for tail in self.tails]
+    def to_json(self) -> dict:
+        baselines = {str(index): nats for index, nats in self.baselines}
+        return {"tails": [asdict(tail) for tail in self.tails], "baselines": baselines}
 
     @classmethod
-    def from_json(cls, rows: list[dict]) -> Calibration:
-        """Raises ValueError, KeyError or TypeError if `rows` are none that `to_json` writes."""
+    def from_json(cls, fields: dict) -> Calibration:
+        """Raises ValueError, KeyError or TypeError if `fields` are none that `to_json` writes."""
 
         def tail(residues, scores, log_p, scale):
             return Tail(float(residues), tuple(map(float, scores)), tuple(map(float, log_p)), float(scale))
 
-        return cls(tuple(tail(**row) for row in rows))
+        baselines = ((int(index), float(nats)) for index, nats in dict(fields["baselines"]).items())
+        return cls(tuple(tail(**row) for row in fields["tails"]), tuple(baselines))

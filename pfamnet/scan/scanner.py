@@ -104,7 +104,8 @@ class NetworkCaller:
         ranges = parts(length) if length else []
         proposals = [self.proposed(record.sequence[start:end]).moved(start) for start, end in ranges]
         proposal = proposals[0] if len(ranges) == 1 else merged(proposals)
-        return NetworkCalls(proposal, *self.assess(proposal.scores, length))
+        called = proposal.families[: len(proposal.scores)]
+        return NetworkCalls(proposal, *self.assess(proposal.scores, called, length))
 
     def proposed(self, sequence: str) -> Proposal:
         """The candidates of a protein, or of a part of a long one."""
@@ -118,9 +119,11 @@ class NetworkCaller:
         logits = self.runtime.logits(sequence[left:right])
         return View(logits[(start - left) // self.block : -(-(end - left) // self.block)])
 
-    def assess(self, scores: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`log_p`, `evalues` and `sure` of scores (m,) on a protein of `length` residues."""
-        log_p = self.calibration.log_p(scores, length)
+    def assess(
+        self, scores: np.ndarray, families: np.ndarray, length: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`log_p`, `evalues` and `sure` of scores (m,) of families (m,) on a protein of `length` residues."""
+        log_p = self.calibration.log_p(self.calibration.excess(scores, families), length)
         evalues, bits = self.Z * np.exp(log_p), -log_p / np.log(2)
         sure = np.ones(len(scores), bool)
         for kind in ("", "dom", "inc", "incdom"):

@@ -69,7 +69,9 @@ class TopScanner:
     def call(self, record: Record, view: View, family: int) -> tuple[float, float, bool, tuple[int, int]]:
         """What the network says of a family: log P, E-value, whether it is sure, region in residues."""
         score, first, last = view.run(family, self.network.clans)
-        log_p, evalues, sure = self.network.assess(np.array([score]), len(record.sequence))
+        log_p, evalues, sure = self.network.assess(
+            np.array([score]), np.array([family]), len(record.sequence)
+        )
         block = self.network.block
         region = first * block, min(last * block, len(record.sequence))
         return float(log_p[0]), float(evalues[0]), bool(sure[0]), region

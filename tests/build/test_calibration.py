@@ -14,6 +14,7 @@ from pfamnet.build.calibration import (
     JUDGED,
     LONG,
     MOST,
+    baselines,
     calibrate,
     choose_sensitivities,
     decoy_scores,
@@ -32,6 +33,7 @@ from pfamnet.network.blocks import Blocks
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 30
+LEVEL = np.zeros(FAMILIES)  # baselines
 
 
 class Runtime:
@@ -170,8 +172,19 @@ def test_decoys_depend_on_the_seed_alone():
 
 def test_every_decoy_has_as_many_scores_as_families():
     made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
-    scores = decoy_scores(Runtime(), made, alone, Threads(2), nothing)
+    scores = decoy_scores(Runtime(), made, alone, LEVEL, Threads(2), nothing)
     assert scores.shape == (6, FAMILIES) and (np.diff(scores) <= 0).all()
+
+
+def test_scores_of_decoys_are_over_the_baselines_of_their_families():
+    made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
+    scores, lower = (
+        decoy_scores(Runtime(), made, alone, level, ONE, nothing) for level in (LEVEL, LEVEL + 2.5)
+    )
+    assert np.allclose(scores - 2.5, lower)
+    high = LEVEL.copy()
+    high[:-1] = 1000.0
+    assert (decoy_scores(Runtime(), made, alone, high, ONE, nothing)[:, 1:] < -900).all()
 
 
 def nothing(place, families):
@@ -183,7 +196,7 @@ def test_what_is_in_a_decoy_after_all_is_no_false_call():
     made, alone, one_clan = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES), np.zeros(FAMILIES, int)
     allowed, seen = [alone != 3] * 6, []
     known = lambda place, families: seen.append(families) or {families[1]}
-    every, rest = (decoy_scores(Runtime(), made, one_clan, ONE, k, allowed) for k in (nothing, known))
+    every, rest = (decoy_scores(Runtime(), made, one_clan, LEVEL, ONE, k, allowed) for k in (nothing, known))
     assert (every[:, JUDGED] > 0).all()  # against no family alone
     assert np.array_equal(rest[:, :-1], np.delete(every, 1, axis=1))
     assert (rest[:, -1] == np.minimum(every[:, -1], 0)).all()
@@ -258,14 +271,59 @@ class Sure(Runtime):
 def test_families_that_a_network_does_not_know_make_it_less_sure():
     """The E-value of what it takes for a neighbour grows to what it happens to be worth."""
     fold, score = long_fold(), np.array([15.0])  # that of seven blocks of a neighbour
-    calibration, check = calibrate(Sure(), fold, [""] * FAMILIES, 20_000, 0, ONE, nothing)
+    calibration, check = calibrate(Sure(), fold, fold, [""] * FAMILIES, 20_000, 0, ONE, nothing)
     (row,) = [row for row in check if row["nominal"] == 1.0]
     assert row["kinds"].keys() == {"shuffled", "reversed", "others"}
     assert 0.5 < row["observed"] < 2 and row["kinds"]["others"] <= row["observed"]
-    of_order, check = calibrate(Sure(), fold, ["same"] * FAMILIES, 20_000, 0, ONE, nothing)
+    of_order, check = calibrate(Sure(), fold, fold, ["same"] * FAMILIES, 20_000, 0, ONE, nothing)
     assert check[0]["kinds"].keys() == {"shuffled", "reversed"}  # nothing is left to be named
     evalue, without = (FAMILIES * np.exp(which.log_p(score, 128))[0] for which in (calibration, of_order))
     assert without < 0.01 < 0.1 < evalue
+
+
+class Backwards(Runtime):
+    """Takes what ends in a letter for its family: 'A' is 0, 'C' is 1; the more of it, the surer."""
+
+    def logits(self, sequence):
+        logits = np.zeros((-(-len(sequence) // 16), FAMILIES + 1), np.float32)
+        logits[:, 0] = 4
+        if sequence[-1] in LETTERS:
+            logits[0, 1 + LETTERS.index(sequence[-1])] = 4 + sequence.count(sequence[-1])
+        return logits
+
+
+def rows_fold(rows):
+    domains = [(i, 3, len(row) - 3, family) for i, (family, row) in enumerate(rows)]
+    return Fold(
+        [row for _, row in rows], ["x"] * len(rows), np.array(domains, np.int32), np.zeros(len(rows), bool)
+    )
+
+
+def test_a_baseline_is_what_three_of_four_reversed_rows_of_a_family_do_not_exceed():
+    own = [(0, "WWW" + "A" * n + "W" * 13 + "WWW") for n in (1, 2, 3, 4, 9)]
+    fold = rows_fold([*own, (1, "WWW" + "DC" * 5 + "WWW"), (-1, "WWWAAAAAWWW")])
+    levels = baselines(Backwards(), fold, np.arange(FAMILIES), 0, ONE, nothing)
+    # a row's score is the number of its letter: against all else, which is background
+    assert levels[0] == pytest.approx(4.0, abs=0.5) and (levels[1:] == 0).all()
+
+
+def test_a_row_that_its_profile_finds_reversed_gives_no_baseline():
+    fold = rows_fold([(0, "WWW" + "A" * n + "W" * 13 + "WWW") for n in (4, 9)])
+    found = lambda sequence, families: {0} if sequence.count("A") == 9 else set()
+    some, none = (
+        baselines(Backwards(), fold, np.arange(FAMILIES), 0, ONE, known)
+        for known in (found, lambda sequence, families: set(families))
+    )
+    assert some[0] == pytest.approx(4.0, abs=0.5) and (none == 0).all()
+
+
+def test_a_calibration_has_the_baselines_of_the_training_set():
+    own = [(0, "WWW" + "A" * 9 + "W" * 13 + "WWW")]
+    calibration, _ = calibrate(
+        Backwards(), rows_fold(own), long_fold(), [""] * FAMILIES, 2_000, 0, ONE, nothing
+    )
+    ((family, nats),) = calibration.baselines
+    assert family == 0 and nats == pytest.approx(9.0, abs=0.5)
 
 
 @given(
@@ -289,7 +347,9 @@ def test_kinds_of_which_there_are_fewer_decoys_count_as_much():
 
 
 def test_calls_on_fresh_decoys_are_as_many_as_the_evalue_says():
-    calibration, check = calibrate(Runtime(), make_fold(), [""] * FAMILIES, 80_000, 0, ONE, nothing)
+    calibration, check = calibrate(
+        Runtime(), make_fold(), make_fold(), [""] * FAMILIES, 80_000, 0, ONE, nothing
+    )
     assert [tail.residues for tail in calibration.tails] == list(DECOY_LENGTHS)
     observed = {row["nominal"]: row["observed"] for row in check}
     assert observed[0.1] == pytest.approx(0.1, rel=0.5)

@@ -36,10 +36,11 @@ def write_model(path, candidates=12, weights=None, packed=True):
         mode: {"threshold": -1e9, "candidates": n, "most": n, "recall": 1.0, "passing": n}
         for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))
     }
-    calibration = [
+    tails = [
         {"residues": residues, "scores": [score], "log_p": [-3.7], "scale": 0.3}
         for residues, score in ((64.0, 0.0), (1024.0, 1.0))
     ]
+    calibration = {"tails": tails, "baselines": {}}
     light = {"block": network.block, "sensitivities": sensitivities, "calibration": calibration, "check": []}
     with ModelWriter(path) as writer:
         offsets = write_profiles(writer.folder / PROFILES, golden.hmms(), packed)

@@ -202,14 +202,20 @@ def test_another_format_is_named(copy):
     assert refusal(copy) == f"a model of format {FORMAT + 1}; this pfamnet reads format {FORMAT}"
 
 
-UNSOUND = {"residues": 0.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
+SOUND = {"residues": 64.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
+UNSOUND = SOUND | {"residues": 0.0}
 
 
 @pytest.mark.parametrize(
     "change",
     (
-        {"calibration": [UNSOUND]},
-        {"calibration": []},
+        {"calibration": {"tails": [UNSOUND], "baselines": {}}},
+        {"calibration": {"tails": [], "baselines": {}}},
+        {"calibration": {"tails": [SOUND]}},
+        {"calibration": {"tails": [SOUND], "baselines": {"x": 1.0}}},
+        {"calibration": {"tails": [SOUND], "baselines": {"-1": 1.0}}},
+        {"calibration": {"tails": [SOUND], "baselines": {"0": -1.0}}},
+        {"calibration": {"tails": [SOUND], "baselines": [3.0]}},
         {"block": 0},
         {"block": 24},
         {

@@ -113,8 +113,26 @@ def test_equal_scores_are_no_division_by_zero():
 
 
 def test_a_calibration_is_the_same_after_a_round_through_json():
-    calibration = Calibration((KNOTS, *TAILS[1:]))
+    calibration = Calibration((KNOTS, *TAILS[1:]), ((3, 12.5), (40, 0.1)))
     assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
+
+
+def test_a_score_counts_over_the_baseline_of_its_family():
+    calibration = Calibration(TAILS, ((1, 2.5), (3, 10.0)))
+    scores, families = np.array([9.0, 9.0, 9.0, 9.0, 9.0]), np.array([3, 0, 1, 2, 700_000])
+    assert calibration.excess(scores, families).tolist() == [-1.0, 9.0, 6.5, 9.0, 9.0]
+    assert Calibration(TAILS).excess(scores, families).tolist() == scores.tolist()
+    assert calibration.excess(np.zeros(0), np.zeros(0, int)).tolist() == []
+
+
+UNSOUND_BASELINES = ((-1, 1.0),), ((3, 1.0), (3, 2.0)), ((4, 1.0), (3, 1.0)), ((1 << 20, 1.0),)
+UNSOUND_BASELINES += ((0, 0.0),), ((0, -1.0),), ((0, np.nan),), ((0, np.inf),)
+
+
+@pytest.mark.parametrize("baselines", UNSOUND_BASELINES)
+def test_baselines_are_of_families_in_order_and_positive(baselines):
+    with pytest.raises(ValueError):
+        Calibration(TAILS, baselines)
 
 
 UNSOUND = {

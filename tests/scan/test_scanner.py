@@ -67,10 +67,10 @@ class Model:
 
     path = "model"
 
-    def __init__(self, store, families, calls=(), networks=("light",), weights=None):
+    def __init__(self, store, families, calls=(), networks=("light",), weights=None, calibration=CALIBRATION):
         self.store, self.families, self.calls, self.asked = store, families, calls, []
         self.weights = weights
-        self.networks = {name: NetworkInfo(BLOCK, SENSITIVITIES, CALIBRATION) for name in networks}
+        self.networks = {name: NetworkInfo(BLOCK, SENSITIVITIES, calibration) for name in networks}
 
     def combination(self, network):
         return self.weights
@@ -256,6 +256,21 @@ def test_the_network_alone_is_reported_with_its_own_numbers(scan):
     assert domain.c_evalue == domain.i_evalue == hit.evalue and 0 <= domain.accuracy <= 1
     values = [getattr(part, name) for part in (hit, domain) for name in part.__dataclass_fields__]
     assert all(math.isfinite(value) for value in values if isinstance(value, (int, float)))
+
+
+@pytest.mark.parametrize("top", (False, True))
+def test_a_call_counts_over_the_baseline_of_its_family(profiles, top):
+    found = []
+    for baselines in ((), ((2, 9.0), (4, 9.0)), ((3, 4.0),), ((3, 9.0),)):
+        model = Model(*profiles, [(3, 4, 9, 6)], calibration=replace(CALIBRATION, baselines=baselines))
+        options = ScanOptions("network", top=top, thresholds=Thresholds(E=10.0))
+        scanner = make_scanner(model, options, warn=None)
+        ((hit,),) = scanner.scan([Record("q", "a query", NOISE, 1)])
+        found.append(math.log(hit.evalue))
+    plain, others, some, much = found
+    assert plain == others
+    assert some - plain == pytest.approx(4.0 * math.log(1e4) / 10)
+    assert much - plain == pytest.approx(9.0 * math.log(1e4) / 10)
 
 
 def test_a_call_that_no_profile_aligns_keeps_the_networks_region(scan):
