@@ -37,7 +37,8 @@ EVERY_FAMILY = -1e9  # a threshold that every peak passes
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20  # decoys of a length
 LONG = 50  # sequences, or domains, of a length
-BASELINE, OWN = 0.75, 8  # the quantile of a family's reversed rows that is its baseline; how many rows
+BASELINE, OWN = 0.75, 8  # the quantile of a family's reversed rows that is its baseline; how many, at most
+ALL_OWN = 40  # times as many residues as decoys of a length and kind have all families' rows, at most
 JUDGED = 8  # calls of a decoy that profiles judge, the best ones
 KINDS = ("shuffled", "reversed", "others")
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -171,7 +172,7 @@ def calibrate(
         average, of the kind that has more, which should be about E, and of each kind.
     """
     families, numbers = len(clans), clan_numbers(clans)
-    levels = baselines(runtime, train, numbers, seed, threads, found)
+    levels = baselines(runtime, train, numbers, ALL_OWN * residues, seed, threads, found)
 
     def scores(length: int, seed: int) -> dict[str, np.ndarray]:
         count = max(residues // length, FEWEST)
@@ -202,20 +203,25 @@ def baselines(
     runtime,
     train: Fold,
     clans: np.ndarray,
+    residues: int,
     seed: int,
     threads: Threads,
     found: Callable[[str, list[int]], set[int]],
 ) -> np.ndarray:
     """The baseline of each family (F,) in nats, to a tenth: the score that three of four of its training rows
     do not exceed when they are reversed, at least 0. Rows in which the profile finds the family do not count.
+
+    The rows have about `residues` at most; one of each family is scored in any case.
     """
     domains = train.domains[np.random.default_rng([seed, 2]).permutation(len(train.domains))]
     domains = domains[np.argsort(domains[:, 3], kind="stable")]
     first = np.searchsorted(domains[:, 3], np.arange(len(clans) + 1))
+    each = (domains[first[0] :, 2] - domains[first[0] :, 1]).mean() if first[0] < len(domains) else 1.0
+    rows = int(np.clip(residues / (len(clans) * each), 1, OWN))
 
     def look(family: int) -> float:
         own = []
-        for index, start, end, _ in domains[first[family] : first[family + 1]][:OWN].tolist():
+        for index, start, end, _ in domains[first[family] : first[family + 1]][:rows].tolist():
             sequence = train.sequences[index][start:end][::-1]
             scores, *_ = runs_of(runtime.blocks(sequence), np.array([family]), clans)
             if scores[0] <= 0 or not found(sequence, [family]):

@@ -294,15 +294,14 @@ class Backwards(Runtime):
 
 def rows_fold(rows):
     domains = [(i, 3, len(row) - 3, family) for i, (family, row) in enumerate(rows)]
-    return Fold(
-        [row for _, row in rows], ["x"] * len(rows), np.array(domains, np.int32), np.zeros(len(rows), bool)
-    )
+    domains = np.array(domains, np.int32).reshape(-1, 4)
+    return Fold([row for _, row in rows], ["x"] * len(rows), domains, np.zeros(len(rows), bool))
 
 
 def test_a_baseline_is_what_three_of_four_reversed_rows_of_a_family_do_not_exceed():
     own = [(0, "WWW" + "A" * n + "W" * 13 + "WWW") for n in (1, 2, 3, 4, 9)]
     fold = rows_fold([*own, (1, "WWW" + "DC" * 5 + "WWW"), (-1, "WWWAAAAAWWW")])
-    levels = baselines(Backwards(), fold, np.arange(FAMILIES), 0, ONE, nothing)
+    levels = baselines(Backwards(), fold, np.arange(FAMILIES), 10**6, 0, ONE, nothing)
     # a row's score is the number of its letter: against all else, which is background
     assert levels[0] == pytest.approx(4.0, abs=0.5) and (levels[1:] == 0).all()
 
@@ -311,10 +310,24 @@ def test_a_row_that_its_profile_finds_reversed_gives_no_baseline():
     fold = rows_fold([(0, "WWW" + "A" * n + "W" * 13 + "WWW") for n in (4, 9)])
     found = lambda sequence, families: {0} if sequence.count("A") == 9 else set()
     some, none = (
-        baselines(Backwards(), fold, np.arange(FAMILIES), 0, ONE, known)
+        baselines(Backwards(), fold, np.arange(FAMILIES), 10**6, 0, ONE, known)
         for known in (found, lambda sequence, families: set(families))
     )
     assert some[0] == pytest.approx(4.0, abs=0.5) and (none == 0).all()
+
+
+@pytest.mark.parametrize("residues, rows", ((1, 1), (30 * 100 * 3, 3), (10**9, 8)))
+def test_rows_for_baselines_have_so_many_residues_at_most(residues, rows):
+    fold, asked = rows_fold([(0, "A" * 106)] * 20), []
+    baselines(
+        Backwards(), fold, np.arange(FAMILIES), residues, 0, ONE, lambda *what: asked.append(what) or set()
+    )
+    assert len(asked) == rows
+
+
+def test_a_training_set_without_labels_gives_no_baselines():
+    for fold in (rows_fold([(-1, "A" * 50)]), rows_fold([])):
+        assert not baselines(Backwards(), fold, np.arange(FAMILIES), 10**6, 0, ONE, nothing).any()
 
 
 def test_a_calibration_has_the_baselines_of_the_training_set():
