@@ -17,8 +17,8 @@ import numpy as np
 
 CALLS = (32, 16, 8, 4, 2, 1, 0.5, 0.1, 0.03, 0.01)  # families per decoy, at whose scores P is known
 FEWEST = 25  # scores that a tail is fitted to
-MOST_FAMILIES = 1 << 20  # and no family's index reaches it
 MOST = 1e9  # no number of a valid calibration exceeds it
+MOST_FAMILIES = 1 << 20  # no index of a family reaches it
 
 
 @dataclass(frozen=True)
