@@ -62,10 +62,11 @@ def test_heads_and_frozen_layers_are_compared_on_a_work_directory(base, labelled
 def test_scores_are_compared_at_the_same_evalues(tmp_path):
     table, out = tmp_path / "domains.tsv", tmp_path / "out.json"
     table.write_text("protein\tstart\tend\taccession\nP22216\t201\t466\tPF00069\nP0AEC4\t395\t504\tPF02518\n")
-    common = "--model", MODEL, "--proteins", EXAMPLES, "--domains", table, "--first", 5, "--decoys", 640
+    common = "--model", MODEL, "--train", EXAMPLES, "--proteins", EXAMPLES, "--domains", table
+    common += "--first", 5, "--decoys", 640
     done(scores.main, *common, "--out", out)
     found = json.loads(out.read_text())
-    assert found["proteins"] == 2 and len(found["scores"]) == 2 + len(scores.REST)
+    assert found["proteins"] == 2 and len(found["scores"]) == 3 + len(scores.REST)
     for row in found["scores"].values():
         counts = [share["count"] for share in row["evalues"].values()]
         assert counts == sorted(counts) and {share["of"] for share in row["evalues"].values()} == {1}
