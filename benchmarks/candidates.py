@@ -32,11 +32,12 @@ def main(model_path, proteins, domains, network, first, out):
     """Candidates on average for some recalls; recall among the first families of each protein."""
     model, about = open_model(model_path), read_model(model_path)
     places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
-    table, runtime = read_domains(domains), model.runtime(network, "cpu")
+    table, runtime, words = read_domains(domains), model.runtime(network, "cpu"), model.words()
     peaks, own, ranks, rows = [], [], [], []
     for record, _ in zip(read_fasta(proteins), range(first)):
         found = np.full(len(model.families), -np.inf, np.float32)
-        families, values = best_blocks(runtime.blocks(record.sequence))
+        matches = words.matches(record.sequence)
+        families, values = best_blocks(runtime.blocks(record.sequence), matches=matches)
         found[families] = values
         peaks.append(found)
         labels = [places.get(accession_key(a)) for _, _, a, *_ in table.domains.get(record.name, ())]

@@ -14,9 +14,11 @@ import onnx
 from common import Model, read_model
 from onnx import numpy_helper
 from pyhmmer.plan7 import HMM
+from safetensors.numpy import save_file
 
 from pfamnet.families import read_families, write_families
-from pfamnet.model.directory import ModelWriter
+from pfamnet.model.directory import WORDS, ModelWriter
+from pfamnet.profiles.words import columns_of
 
 GRAPH, PROFILES, FAMILIES = "light.onnx", "profiles.h3m", "families.tsv"
 
@@ -43,6 +45,7 @@ def with_families(model: Model, families: int, path: Path) -> Model:
     order = sorted(range(there), key=lambda i: (-int(model.families[i]["rows"]), i))
     chosen = [order[place % there] for place in range(families)]
     known, hmms, rows = read_families(model.path / FAMILIES), list(model.profiles()), []
+    every = []
     with ModelWriter(path) as writer:
         with open(writer.folder / PROFILES, "wb") as file:
             for place, i in enumerate(chosen):
@@ -52,8 +55,10 @@ def with_families(model: Model, families: int, path: Path) -> Model:
                     hmms[i] = shuffled(hmms[i], name, accession, rng)
                     family = replace(family, name=name, accession=accession, description="", clan="")
                 rows.append(family)
+                every.append(hmms[i])
                 hmms[i].write(file, binary=True)
         write_families(writer.folder / FAMILIES, rows)
+        save_file(columns_of(every), writer.folder / WORDS)
         graph = resized(onnx.load(model.path / GRAPH), chosen, there, rng)
         (writer.folder / GRAPH).write_bytes(graph.SerializeToString())
         writer.finish(

@@ -23,11 +23,14 @@ from pfamnet.io.fasta import read_fasta
 from pfamnet.network.runtime import LightRuntime
 from pfamnet.profiles.search import ProfileSearch
 from pfamnet.profiles.store import ProfileStore
+from pfamnet.profiles.words import Words
 from pfamnet.scan.workers import MOST
 
 # what is timed, without what is nested in it
 STAGES = {
     "network (onnxruntime)": (LightRuntime, "run"),
+    "words of the profiles": (Words, "matches"),
+    "their index": (Words, "listed"),
     "HMMER": (ProfileSearch, "_search"),
     "hits from HMMER's": (ProfileSearch, "_keep"),
     "profiles read and made": (ProfileStore, "_made"),

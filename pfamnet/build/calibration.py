@@ -28,6 +28,7 @@ from ..network.blocks import Blocks
 from ..network.candidates import CALLED, best_blocks, propose, runs_of, spans
 from ..network.evalues import MOST as SCORES_BELOW
 from ..network.evalues import Calibration, Tail
+from ..profiles.words import Words
 from ..trainset.trainset import Fold
 from .work import Threads
 
@@ -48,7 +49,9 @@ Peaks = list[tuple[int, np.ndarray]]  # spans, and peaks of all families, fallin
 # -- candidates
 
 
-def dev_ranks(runtime, fold: Fold, limit: int, threads: Threads) -> tuple[np.ndarray, np.ndarray]:
+def dev_ranks(
+    runtime, fold: Fold, limit: int, threads: Threads, words: Words | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Rank (0 = first) and peak of the correct family, for the domains of at most `limit` sequences."""
     families: dict[int, list[int]] = {}
     for index, _, _, family in fold.domains.tolist():
@@ -57,7 +60,7 @@ def dev_ranks(runtime, fold: Fold, limit: int, threads: Threads) -> tuple[np.nda
 
     def look(index: int) -> list[tuple[float, float]]:
         sequence = fold.sequences[index]
-        peaks = best_blocks(runtime.blocks(sequence))[1]
+        peaks = all_of(runtime.blocks(sequence), sequence, words)
         places = np.argsort(np.argsort(-peaks, kind="stable"))
         return [(places[family], peaks[family]) for family in families[index]]
 
@@ -72,15 +75,20 @@ def recall_by_rank(ranks: np.ndarray) -> dict[str, float]:
     return {str(n): round(float((ranks < n).mean()), 5) for n in RANKS}
 
 
-def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads) -> Peaks:
+def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads, words: Words | None = None) -> Peaks:
     """The peaks of at most `limit` sequences of a fold."""
 
     def look(index: int) -> tuple[int, np.ndarray]:
         blocks = runtime.blocks(fold.sequences[index])
-        return spans(blocks.count), np.sort(best_blocks(blocks)[1])[::-1]
+        return spans(blocks.count), np.sort(all_of(blocks, fold.sequences[index], words))[::-1]
 
     chosen = np.random.default_rng(1).permutation(len(fold.sequences))[:limit].tolist()
     return threads.map("peaks", look, chosen)
+
+
+def all_of(blocks: Blocks, sequence: str, words: Words | None) -> np.ndarray:
+    """The peaks of all families in a sequence."""
+    return best_blocks(blocks, matches=words and words.matches(sequence))[1]
 
 
 def choose_sensitivities(

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import torch
 from pyhmmer.plan7 import HMM
+from safetensors.numpy import save_file
 
 from .. import __version__
 from ..families import Family, write_families
-from ..model.directory import CARD, ENCODER, GRAPH, HEAD, PROFILES, WEIGHTS, ModelWriter
+from ..model.directory import CARD, ENCODER, GRAPH, HEAD, PROFILES, WEIGHTS, WORDS, ModelWriter
 from ..network.esm import EsmNetwork
 from ..network.esm_files import save_encoder, save_head
 from ..network.light import LightNetwork
@@ -24,6 +25,7 @@ from ..network.light_onnx import SAMPLES, export_light, family_offsets, quantize
 from ..network.runtime import EsmRuntime, LightRuntime
 from ..profiles.files import write_profiles
 from ..profiles.store import ProfileStore
+from ..profiles.words import Words, columns_of
 from ..scan.evidence import Appraiser
 from ..training.checkpoints import write_training_log
 from ..training.corpus import Corpus
@@ -90,6 +92,9 @@ class ModelOutput:
             offsets = write_profiles(folder / PROFILES, hmms, packed=True)
             families = [replace(family, offset=offset) for family, offset in zip(trainset.families, offsets)]
             write_families(folder / "families.tsv", families)
+            columns = columns_of(hmms)
+            save_file(columns, folder / WORDS)
+            words = Words(**columns, lengths=[hmm.M for hmm in hmms])
             runtimes = {"light": self.write_light(folder, light.cpu().eval(), trainset.train)}
             if esm is not None:
                 save_encoder(esm.encoder, folder / ENCODER)
@@ -102,7 +107,7 @@ class ModelOutput:
             networks, combination, evaluations = {}, {}, {}
             for name, runtime in runtimes.items():
                 effort = SLOW if name == "esm" and self.device.type == "cpu" else FULL
-                networks[name] = self.calibrated(name, runtime, trainset, families, effort, found)
+                networks[name] = self.calibrated(name, runtime, trainset, families, effort, found, words)
                 combination[name] = self.combined(name, runtime, appraiser, dev, trainset.dev, effort)
                 evaluations[name] = evaluate(runtime, dev, effort.evaluated, self.threads, effort.residues)
                 networks[name]["dev"] |= evaluations[name].summary()
@@ -141,11 +146,12 @@ class ModelOutput:
         families: list[Family],
         effort: Effort,
         found: FoundByProfiles,
+        words: Words,
     ) -> dict:
         """A network's entry in model.json."""
         options, clans, dev = self.options, [family.clan for family in families], trainset.dev
-        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads)
-        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads)
+        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, words)
+        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, words)
         calibration, check = calibrate(
             runtime, trainset.train, dev, clans, effort.decoys, options.seed, self.threads, found
         )

@@ -3,6 +3,7 @@
 model.json          format, networks, thresholds, calibration, provenance, and SHA-256 of all files
 families.tsv        the families, in the order of the networks' classes
 profiles.h3z        their profile HMMs, packed to the bit (`profiles.packing`)
+words.safetensors   their match states, from which `profiles.words` makes an index
 light.onnx, light.safetensors; encoder/, head.safetensors     the light, the ESM-2 network
 evaluation/, training.tsv, README.md     figures on the validation set, log of the training, model card
 """
@@ -27,13 +28,15 @@ from ..io.compression import MARKS
 from ..network.evalues import Calibration
 from ..network.runtime import OVERLAP
 from ..profiles.store import ProfileStore
+from ..profiles.words import Words, read_words
 from ..records import shown
 from .combination import Combination
 
 FORMAT = 1
 DESCRIPTION = "model.json"
 SENSITIVITIES = ("fast", "default", "sensitive")
-PROFILES, GRAPH, WEIGHTS = "profiles.h3z", "light.onnx", "light.safetensors"
+PROFILES, WORDS = "profiles.h3z", "words.safetensors"
+GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
 FAMILIES, CARD = "families.tsv", "README.md"
 MOST_BYTES = 1 << 26  # of a description or a table of families, which are read as one
@@ -99,6 +102,10 @@ class Model:
         fields = self.description.get("combination", {}).get(network)
         return Combination.from_json(fields["weights"]) if fields else None
 
+    def words(self) -> Words:
+        """The words of the profiles, ready to be looked for."""
+        return read_words(self.path / WORDS, [family.length for family in self.families])
+
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to run; `device` is for the esm network."""
         from ..network.runtime import EsmRuntime, LightRuntime
@@ -127,7 +134,7 @@ def open_model(path: str | Path, title: str = "") -> Model:
 
 def _open(path: Path, description: dict) -> Model:
     files, number = description["files"], description["families"]
-    for name in (FAMILIES, GRAPH, description["profiles"]):
+    for name in (FAMILIES, GRAPH, WORDS, description["profiles"]):
         if name not in files:
             raise PfamnetError(f"{path}: {DESCRIPTION} does not list {shown(str(name))}")
         if not (path / name).is_file():

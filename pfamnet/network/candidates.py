@@ -2,10 +2,11 @@
 
 The log-odds of a family in a block are its logit minus that of "no family". A family's peak, which ranks it
 for proposal, is the largest mean, in a block, of its log-odds and the logarithm of its probability: by
-log-odds alone, a block that is surely of one family would propose all similar ones. Its score is the largest
-sum, over a run of blocks (Kadane's algorithm), of its log-odds against all that is not of its clan: a
-shuffled membrane protein resembles many families better than none, and no clan better than the others. The
-run is the network's region.
+log-odds alone, a block that is surely of one family would propose all similar ones. A match of its profile
+(`profiles.words`) adds as many nats as it is better than chance: a network knows little of small families.
+A family's score is the largest sum, over a run of blocks (Kadane's algorithm), of its log-odds against all
+that is not of its clan: a shuffled membrane protein resembles many families better than none, and no clan
+better than the others. The run is the network's region.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from .blocks import CELLS, Blocks
 
 CALLED = 64  # families per span whose scores are computed
+Matches = tuple[np.ndarray, np.ndarray]  # families and nats, of `profiles.words`
 SPAN = 64  # blocks; a protein of several spans may have several times as many candidates
 
 
@@ -52,6 +54,7 @@ def propose(
     threshold: float = -np.inf,
     most: int | None = None,
     called: int = CALLED,
+    matches: Matches | None = None,
 ) -> Proposal:
     """Propose the families whose peak reaches a threshold.
 
@@ -59,8 +62,9 @@ def propose(
         blocks: of `block` residues each, of a protein of `length` residues.
         clans: the number of each family's clan (F,).
         most, called: families per span, and those whose scores are computed, at most.
+        matches: families (m,), ascending, whose profiles match the protein, and by how many nats (m,).
     """
-    passed, peaks = best_blocks(blocks, threshold)
+    passed, peaks = best_blocks(blocks, threshold, matches)
     order = np.lexsort((passed, -peaks))
     if most is not None:
         order = order[: most * spans(blocks.count)]
@@ -92,7 +96,9 @@ def merged(parts: Sequence[Proposal]) -> Proposal:
     )
 
 
-def best_blocks(blocks: Blocks, threshold: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
+def best_blocks(
+    blocks: Blocks, threshold: float = -np.inf, matches: Matches | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The families (m,) whose peak reaches a threshold, ascending, and their peaks (m,)."""
     levels, half = blocks.levels, blocks.none / 2
     # a little less than the level that a family needs in each block: most need no look at their log-odds
@@ -101,7 +107,11 @@ def best_blocks(blocks: Blocks, threshold: float = -np.inf) -> tuple[np.ndarray,
         least = np.minimum(np.maximum(least, 0), 255).astype(np.uint8)
     families = np.flatnonzero((levels >= least[:, None]).any(0)[1:])
     half = half[:, None]
+    if matches is not None:
+        families = np.union1d(families, matches[0])
     [peaks] = by_few(lambda part: ((blocks.odds(part) + half).max(0),), families, blocks.count)
+    if matches is not None:
+        peaks[np.searchsorted(families, matches[0])] += matches[1]
     passed = peaks >= threshold
     return families[passed], peaks[passed]
 

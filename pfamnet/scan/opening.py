@@ -135,7 +135,8 @@ def scanner_of(model: Model, options: ScanOptions):
     choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
     if options.mode == "auto" and saves_nothing(model, name, options.sensitivity):
         choice = replace(choice, threshold=-math.inf, most=len(families))  # another would only lose hits
-    network = NetworkCaller(model.runtime(name, options.device), info, choice, families, limits, Z)
+    words = model.words() if mode == "hybrid" and not options.top else None
+    network = NetworkCaller(model.runtime(name, options.device), info, choice, families, limits, Z, words)
     if options.top:
         appraiser = Appraiser(model.store, families, choice.candidates, limits, options.alignments)
         by_profiles = appraiser if mode == "hybrid" else None

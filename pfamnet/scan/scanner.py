@@ -18,6 +18,7 @@ from ..model.directory import NetworkInfo, Sensitivity
 from ..network.candidates import Proposal, merged, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
+from ..profiles.words import Words
 from ..records import Record, overlap
 from .evidence import View
 
@@ -81,8 +82,9 @@ class NetworkCalls:
 class NetworkCaller:
     """Asks a network, `runtime`, which families a protein may contain.
 
-    `choice` limits the candidates. The network is sure of what passes the `limits` of reporting
-    and of inclusion; its E-values are for `Z` comparisons.
+    Matches of the profiles' `words`, if they are given, count too. `choice` limits the candidates. The
+    network is sure of what passes the `limits` of reporting and of inclusion; its E-values are for `Z`
+    comparisons.
     """
 
     def __init__(
@@ -93,7 +95,9 @@ class NetworkCaller:
         families: Sequence[Family],
         limits: Thresholds,
         Z: float,
+        words: Words | None = None,
     ):
+        self.words = words
         self.runtime, self.block, self.calibration = runtime, info.block, info.calibration
         self.clans = clan_numbers([family.clan for family in families])
         self.choice, self.limits, self.Z = choice, limits, Z
@@ -109,9 +113,10 @@ class NetworkCaller:
 
     def proposed(self, sequence: str) -> Proposal:
         """The candidates of a protein, or of a part of a long one."""
-        blocks = self.runtime.blocks(sequence)
-        choice = self.choice
-        return propose(blocks, self.block, len(sequence), self.clans, choice.threshold, choice.most)
+        blocks, choice = self.runtime.blocks(sequence), self.choice
+        matches = self.words.matches(sequence) if self.words else None
+        limits = choice.threshold, choice.most
+        return propose(blocks, self.block, len(sequence), self.clans, *limits, matches=matches)
 
     def view(self, sequence: str, start: int, end: int) -> View:
         """The logits of the blocks that hold a region, seen with the part that it was found in."""

@@ -1,6 +1,7 @@
 """Candidates on average and at most, thresholds for a recall, ranks, decoys and what they are for."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from pfamnet.build.calibration import (
 from pfamnet.build.work import Threads
 from pfamnet.families import clan_numbers
 from pfamnet.network.blocks import Blocks
+from pfamnet.profiles.words import Words
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 30
@@ -106,6 +108,22 @@ def test_recall_by_rank_counts_the_first():
 def test_a_network_that_knows_has_every_family_first():
     ranks, peaks = dev_ranks(Knowing(), make_fold(), 100, ONE)
     assert len(ranks) == 20 and (ranks == 0).all() and (peaks > 15).all()
+
+
+def test_matches_of_words_count_for_ranks_and_peaks():
+    fold, nothing = (
+        make_fold(),
+        Words(np.zeros((1, 20), np.int8), np.zeros(FAMILIES, np.uint16), [1] * FAMILIES),
+    )
+    matched = SimpleNamespace(matches=lambda sequence: (np.arange(FAMILIES), np.full(FAMILIES, 5.0)))
+    plain = dev_ranks(Runtime(), fold, 100, ONE)
+    for words, more in ((nothing, 0.0), (matched, 5.0)):
+        ranks, peaks = dev_ranks(Runtime(), fold, 100, ONE, words)
+        assert ranks.tolist() == plain[0].tolist() and peaks == pytest.approx(plain[1] + more, abs=1e-5)
+        pairs = zip(
+            peaks_of_all(Runtime(), fold, 9, ONE, words), peaks_of_all(Runtime(), fold, 9, ONE), strict=True
+        )
+        assert all(one == pytest.approx(other + more, abs=1e-5) for (_, one), (_, other) in pairs)
 
 
 def test_ranks_do_not_depend_on_the_number_of_threads():

@@ -8,13 +8,15 @@ from dataclasses import replace
 
 import golden
 import torch
+from safetensors.numpy import save_file
 
 from pfamnet.families import write_families
 from pfamnet.model.combination import Combination
-from pfamnet.model.directory import PROFILES, ModelWriter
+from pfamnet.model.directory import PROFILES, WORDS, ModelWriter
 from pfamnet.network.light import LightConfig, LightNetwork
 from pfamnet.network.light_onnx import export_light, save_light
 from pfamnet.profiles.files import write_profiles
+from pfamnet.profiles.words import columns_of
 
 CLANS = {"Pkinase": "CL0016", "PK_Tyr_Ser-Thr": "CL0016"}
 
@@ -51,6 +53,7 @@ def write_model(path, candidates=12, weights=None, packed=True):
                 for family, offset in zip(families, offsets)
             ],
         )
+        save_file(columns_of(golden.hmms()), writer.folder / WORDS)
         save_light(network, writer.folder / "light.safetensors")
         export_light(network, writer.folder / "light.onnx")
         fitted = {"light": {"weights": Combination().to_json() | weights}} if weights else {}

@@ -60,6 +60,7 @@ def test_a_light_model_holds_what_the_module_says(light_model):
         "model.json",
         "profiles.h3z",
         "training.tsv",
+        "words.safetensors",
     ]
 
 
@@ -78,6 +79,7 @@ def test_a_model_with_esm_holds_the_encoder_too(esm_model):
         "model.json",
         "profiles.h3z",
         "training.tsv",
+        "words.safetensors",
     ]
 
 

@@ -124,6 +124,26 @@ def test_peaks_are_those_of_all_blocks_however_many(blocks, seed):
     assert peaks == pytest.approx(peaks_of(logits[:, 1:] - logits[:, :1]), abs=1e-5)
 
 
+@given(st.sets(st.integers(0, 8)), st.integers(-3, 3), st.integers(0, 99))
+def test_a_match_adds_its_nats_to_a_peak(matched, threshold, seed):
+    rng = np.random.default_rng(seed)
+    blocks = Blocks.of(rng.normal(size=(5, 10)).astype(np.float32))
+    families, nats = np.array(sorted(matched), int), rng.uniform(0, 9, len(matched))
+    _, peaks = best_blocks(blocks)
+    peaks[families] += nats
+    passed, found = best_blocks(blocks, threshold, (families, nats))
+    assert passed.tolist() == np.flatnonzero(peaks >= threshold).tolist()
+    assert found == pytest.approx(peaks[passed])
+
+
+def test_a_match_proposes_a_family_that_the_network_does_not():
+    odds = np.array([[5.0, -9, -9]])
+    matches = np.array([1]), np.array([14.0])
+    proposal = proposed(logits_of(odds), 16, 16, threshold=-2.0, matches=matches)
+    assert proposal.families.tolist() == [0, 1]
+    assert proposal.scores[1] < 0  # what the network says of it is the same
+
+
 def test_a_block_that_is_surely_of_one_family_proposes_fewer_others():
     """Of two families with the same log-odds, the one in the less certain block goes first."""
     odds = np.array([[9.0, 2, -9], [-9, -9, 2]])

@@ -69,11 +69,15 @@ class Model:
 
     def __init__(self, store, families, calls=(), networks=("light",), weights=None, calibration=CALIBRATION):
         self.store, self.families, self.calls, self.asked = store, families, calls, []
+        self.matched = None  # what the words of the profiles find
         self.weights = weights
         self.networks = {name: NetworkInfo(BLOCK, SENSITIVITIES, calibration) for name in networks}
 
     def combination(self, network):
         return self.weights
+
+    def words(self):
+        return self.matched and SimpleNamespace(matches=lambda sequence: self.matched)
 
     def runtime(self, network, device="cpu"):
         self.asked.append((network, device))
@@ -202,6 +206,19 @@ def test_numbers_are_those_of_a_scan_with_every_profile(scan):
 def test_a_family_that_is_not_proposed_is_not_found(scan):
     sequence, _ = domain_at_32()
     assert scan(sequence, [(2, 2, 4, 1.9)]) == []
+
+
+def test_a_family_whose_words_match_is_found_whatever_the_network_says(profiles):
+    store, families = profiles
+    sequence, length = domain_at_32()
+    model = Model(store, families)
+    record = Record("q", "a query", sequence, 1)
+    model.matched = np.array([2]), np.array([12.0])
+    (hit,) = scanner_of(model).scan([record])[0]
+    assert hit.family == 2 and hit.source == "profile"
+    assert scanner_of(model, "network").scan([record])[0] == []  # words belong to profiles
+    exact = scanner_of(model, "profiles").scan([record])[0]
+    assert [hit.score for hit in exact if hit.family == 2] == [hit.score]
 
 
 def far_relative():

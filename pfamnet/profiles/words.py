@@ -1,0 +1,198 @@
+"""Matches of proteins and profiles without gaps, found by words.
+
+A word is four residues, in two pairs with another residue between them. Every profile has the words that
+score at least `WORD` somewhere. Where a protein has one of them too, the two are compared along the diagonal
+of that word, as in BLAST (Altschul et al. 1990, J Mol Biol 215:403). By chance a protein of L residues and a
+profile of M match states have M L 2^-S such matches of S bits (Karlin & Altschul 1990, PNAS 87:2264).
+
+A match state is replaced by the most similar of at most `COLUMNS` states of the database, so that the states
+of 3,183 families take one megabyte, and their scores stay in a processor's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from pyhmmer.easel import Alphabet
+from pyhmmer.plan7 import HMM, Background
+
+from ..errors import PfamnetError, reason
+
+UNIT = 4  # of scores, in a bit
+WORD = 8 * UNIT  # least score of a word
+PATTERN = (0, 1, 3, 4)  # places of its residues
+WIDTH = PATTERN[-1] + 1
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"  # HMMER's order
+LIKELY = 4  # residues of a match state that words are made of, at most
+COLUMNS = 4096
+FLOOR, CEILING = -6, 7  # scores of a column, in bits
+UNKNOWN = -UNIT  # score of an unknown residue
+OUTSIDE = -1000  # score beyond an end, which no match reaches over
+NEAR, FAR = 6, 28  # states on each side of a word in which its match is sought, first and at last
+PROMISING = 13 * UNIT  # what a match must score at first
+AT_ONCE = 1 << 15  # words, or states, that are looked at together
+BUSY, USUAL = (
+    8,
+    64,
+)  # words that a residue shares at most, on average: times those of a random one, or so many
+MOST_BYTES, MOST_WORDS = 1 << 28, 1 << 27  # of a file, and wherever in the profiles they begin
+_NONE, _END = len(LETTERS), len(LETTERS) + 1
+_ROW = 32  # scores of a column as they are kept
+_PLACES = np.full(256, _NONE, np.uint8)
+for _letters in (LETTERS, LETTERS.lower()):
+    _PLACES[[*_letters.encode()]] = range(len(LETTERS))
+
+
+def columns_of(hmms: Iterable[HMM], seed: int = 0) -> dict[str, np.ndarray]:
+    """What a model keeps of its profiles' match states for `Words`.
+
+    Returns:
+        `columns` (n, 20) int8, scores in quarters of a bit, and `codes` (match states of all profiles in
+        turn,) uint16, the column of each.
+    """
+    background = np.array(Background(Alphabet.amino()).residue_frequencies, np.float32)
+    chances = np.concatenate([np.asarray(hmm.match_emissions)[1:] for hmm in hmms])
+    with np.errstate(divide="ignore"):
+        scores = np.clip(np.log2(chances / background), FLOOR, CEILING)
+    some = np.random.default_rng(seed).permutation(len(scores))[:COLUMNS]
+    columns = np.rint(scores[np.sort(some)] * UNIT).astype(np.int8)
+    few = columns.astype(np.float32).T / UNIT
+    codes = np.empty(len(scores), np.uint16)
+    for start in range(0, len(scores), AT_ONCE):
+        part, weights = scores[start : start + AT_ONCE], chances[start : start + AT_ONCE] + np.float32(0.02)
+        distances = weights @ few**2 - 2 * (weights * part) @ few  # squared and weighted, but for a constant
+        codes[start : start + AT_ONCE] = distances.argmin(1)
+    return {"columns": columns, "codes": codes}
+
+
+def read_words(path: str | os.PathLike, lengths: Sequence[int]) -> Words:
+    """The words of profiles with `lengths` match states (F,), by the file of what `columns_of` gave.
+
+    Raises PfamnetError if the file is damaged or of other profiles.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES)
+        end = 8 + int.from_bytes(data[:8], "little")
+        about = json.loads(data[8:end])
+        columns, codes = (
+            np.frombuffer(data[end:][slice(*about[name]["data_offsets"])], kind)
+            for name, kind in (("columns", np.int8), ("codes", "<u2"))
+        )
+        return Words(columns.reshape(-1, len(LETTERS)), codes, lengths)
+    except OSError as error:
+        raise PfamnetError(f"{path}: {reason(error)}") from error
+    except (PfamnetError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise PfamnetError(f"{path}: not the match states of the model's profiles") from error
+
+
+class Words:
+    """The words of some profiles, and what their matches score; threads may share it.
+
+    Arguments:
+        columns, codes: of `columns_of`.
+        lengths: the profiles' match states (F,).
+
+    Raises PfamnetError if they do not fit each other.
+    """
+
+    def __init__(self, columns: np.ndarray, codes: np.ndarray, lengths: Sequence[int]):
+        self.lengths = np.array(lengths, int)
+        fit = self.lengths.min(initial=1) >= 1 and self.lengths.sum() == len(codes)
+        if not (fit and codes.max(initial=0) < len(columns) <= COLUMNS):
+            raise PfamnetError("the words of the profiles do not fit the families")
+        families = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        places = FAR + np.arange(len(codes)) + families  # one end between two profiles
+        states = np.full(len(codes) + len(self.lengths) + 2 * FAR + WIDTH, len(columns))
+        states[places] = codes
+        self.family = np.zeros(len(states), np.int32)
+        self.family[places] = families
+        scores = np.full((len(columns) + 1, _ROW), OUTSIDE, np.int16)
+        scores[:-1, : len(LETTERS)], scores[:-1, _NONE] = columns, UNKNOWN
+        self.states, self.scores = states * _ROW, scores.ravel()
+        self.places, self.first = self.listed(scores[:, : len(LETTERS)], states)
+
+    def listed(self, scores: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where each word begins, word by word, and where a word's list begins."""
+        likely = np.argsort(-scores, axis=1, kind="stable")[:, :LIKELY]
+        values = np.take_along_axis(scores, likely, 1)
+        found, best = [np.zeros(0, np.int64)], values[:, 0]
+        for first in range(0, len(states) - WIDTH + 1, AT_ONCE):
+            starts = np.arange(first, min(first + AT_ONCE, len(states) - WIDTH + 1))
+            words, bounds = np.zeros_like(starts), sum(best[states[starts + place]] for place in PATTERN)
+            for place in PATTERN:  # letter by letter, as long as the best of the others would do
+                state = states[starts + place]
+                reached = (bounds - best[state])[:, None] + values[state]
+                row, letter = np.nonzero(reached >= WORD)
+                words, bounds = words[row] * len(LETTERS) + likely[state[row], letter], reached[row, letter]
+                starts = starts[row]
+            found.append(words << 32 | starts)
+            if sum(map(len, found)) > MOST_WORDS:
+                raise PfamnetError("more words than profiles have")
+        words = np.sort(np.concatenate(found))
+        firsts = np.searchsorted(words >> 32, np.arange(len(LETTERS) ** len(PATTERN) + 1))
+        return (words & 0xFFFFFFFF).astype(np.int32), firsts
+
+    def matches(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
+        """The families (m,) whose best match is better than chance, ascending, and by how many nats (m,).
+
+        The nats are the negative natural logarithm of the number of such matches that chance would give.
+        """
+        letters = _PLACES[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
+        best = np.zeros(len(self.lengths), np.int16)
+        padded = np.full(len(letters) + 2 * FAR + WIDTH, _END, np.uint8)
+        padded[FAR : FAR + len(letters)] = letters
+        places, at = self.shared(letters)
+        for start in range(0, len(places), AT_ONCE):
+            some, there = places[start : start + AT_ONCE], at[start : start + AT_ONCE]
+            promising = self.extended(some, there, padded, NEAR) >= PROMISING
+            some, there = some[promising], there[promising]
+            np.maximum.at(best, self.family[some], self.extended(some, there, padded, FAR))
+        families = np.flatnonzero(best)
+        nats = best[families] * (math.log(2) / UNIT) - np.log(self.lengths[families] * float(len(letters)))
+        return families[nats > 0], nats[nats > 0]
+
+    def shared(self, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the words of the profiles begin that a protein has, and where they begin in the protein.
+
+        Of very many, as in sequences of low complexity, those of the rarest words.
+        """
+        count = max(0, len(letters) - WIDTH + 1)
+        words, known = np.zeros(count, np.int32), np.ones(count, bool)
+        for place in PATTERN:
+            words = words * len(LETTERS) + letters[place : place + count]
+            known &= letters[place : place + count] < _NONE
+        at = np.flatnonzero(known)
+        words = words[at]
+        firsts, numbers = self.first[words], self.first[words + 1] - self.first[words]
+        most = len(letters) * max(USUAL, BUSY * len(self.places) // len(self.first))
+        if numbers.sum() > most:
+            rarest = np.argsort(numbers, kind="stable")
+            rarest = rarest[np.cumsum(numbers[rarest]) <= most]
+            at, firsts, numbers = at[rarest], firsts[rarest], numbers[rarest]
+        before = np.cumsum(numbers) - numbers
+        places = self.places[np.arange(numbers.sum()) + np.repeat(firsts - before, numbers)]
+        return places, np.repeat(at, numbers)
+
+    def extended(self, places: np.ndarray, at: np.ndarray, padded: np.ndarray, reach: int) -> np.ndarray:
+        """The best score (m,) of matches with words, within `reach` states on each side of them."""
+        width = 2 * reach + WIDTH
+        view = np.lib.stride_tricks.sliding_window_view
+        cells = view(self.states, width)[places - reach]
+        cells += view(padded, width)[at + FAR - reach]
+        scores = self.scores.take(cells).T.copy()  # place by place: rows of so few numbers are slow
+        left, right = best_sum(scores[reach - 1 :: -1]), best_sum(scores[reach + WIDTH :])
+        return scores[reach : reach + WIDTH].sum(0, dtype=np.int16) + left + right
+
+
+def best_sum(scores: np.ndarray) -> np.ndarray:
+    """The largest sum (m,) of the first of some rows of scores (n, m), 0 for none of them."""
+    best, total = np.zeros_like(scores[0]), np.zeros_like(scores[0])
+    for row in scores:
+        total += row
+        np.maximum(best, total, out=best)
+    return best
