@@ -39,6 +39,7 @@ PROFILES, WORDS = "profiles.h3z", "words.safetensors"
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
 FAMILIES, CARD = "families.tsv", "README.md"
+LEAST_BITS, MOST_BITS = 4, 28  # of a word
 MOST_BYTES = 1 << 26  # of a description or a table of families, which are read as one
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][\w.-]{0,99}", re.ASCII)
 
@@ -104,7 +105,8 @@ class Model:
 
     def words(self) -> Words:
         """The words of the profiles, ready to be looked for."""
-        return read_words(self.path / WORDS, [family.length for family in self.families])
+        lengths = [family.length for family in self.families]
+        return read_words(self.path / WORDS, lengths, self.description["word_bits"])
 
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to run; `device` is for the esm network."""
@@ -154,6 +156,8 @@ def _open(path: Path, description: dict) -> Model:
     if "light" not in networks:
         raise KeyError("light")
     model = Model(path, families, store, networks, description)
+    if not LEAST_BITS <= description["word_bits"] <= MOST_BITS:
+        raise ValueError("words that no profile or every one has")
     for name in networks:  # errors come now, not at the first hit
         model.combination(name)
     return model

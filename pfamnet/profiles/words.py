@@ -1,9 +1,9 @@
 """Matches of proteins and profiles without gaps, found by words.
 
 A word is four residues, in two pairs with another residue between them. Every profile has the words that
-score at least `WORD` somewhere. Where a protein has one of them too, the two are compared along the diagonal
-of that word, as in BLAST (Altschul et al. 1990, J Mol Biol 215:403). By chance a protein of L residues and a
-profile of M match states have M L 2^-S such matches of S bits (Karlin & Altschul 1990, PNAS 87:2264).
+score at least so many bits somewhere. Where a protein has one of them too, the two are compared along the
+diagonal of that word, as in BLAST (Altschul et al. 1990, J Mol Biol 215:403). By chance a protein of L residues
+and a profile of M match states have M L 2^-S such matches of S bits (Karlin & Altschul 1990, PNAS 87:2264).
 
 A match state is replaced by the most similar of at most `COLUMNS` states of the database, so that the states
 of 3,183 families take one megabyte, and their scores stay in a processor's cache.
@@ -23,11 +23,11 @@ from pyhmmer.plan7 import HMM, Background
 from ..errors import PfamnetError, reason
 
 UNIT = 4  # of scores, in a bit
-WORD = 8 * UNIT  # least score of a word
+WORD, SENSITIVE = 8.0, 7.0  # bits of a word at least, beside a network that knows proteins and beside none
 PATTERN = (0, 1, 3, 4)  # places of its residues
 WIDTH = PATTERN[-1] + 1
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"  # HMMER's order
-LIKELY = 4  # residues of a match state that words are made of, at most
+LIKELY = 5  # residues of a match state that words are made of, at most
 COLUMNS = 4096
 FLOOR, CEILING = -6, 7  # scores of a column, in bits
 UNKNOWN = -UNIT  # score of an unknown residue
@@ -69,7 +69,7 @@ def columns_of(hmms: Iterable[HMM], seed: int = 0) -> dict[str, np.ndarray]:
     return {"columns": columns, "codes": codes}
 
 
-def read_words(path: str | os.PathLike, lengths: Sequence[int]) -> Words:
+def read_words(path: str | os.PathLike, lengths: Sequence[int], least: float = WORD) -> Words:
     """The words of profiles with `lengths` match states (F,), by the file of what `columns_of` gave.
 
     Raises PfamnetError if the file is damaged or of other profiles.
@@ -83,7 +83,7 @@ def read_words(path: str | os.PathLike, lengths: Sequence[int]) -> Words:
             np.frombuffer(data[end:][slice(*about[name]["data_offsets"])], kind)
             for name, kind in (("columns", np.int8), ("codes", "<u2"))
         )
-        return Words(columns.reshape(-1, len(LETTERS)), codes, lengths)
+        return Words(columns.reshape(-1, len(LETTERS)), codes, lengths, least)
     except OSError as error:
         raise PfamnetError(f"{path}: {reason(error)}") from error
     except (PfamnetError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -96,11 +96,13 @@ class Words:
     Arguments:
         columns, codes: of `columns_of`.
         lengths: the profiles' match states (F,).
+        least: what a word scores at least, in bits.
 
     Raises PfamnetError if they do not fit each other.
     """
 
-    def __init__(self, columns: np.ndarray, codes: np.ndarray, lengths: Sequence[int]):
+    def __init__(self, columns: np.ndarray, codes: np.ndarray, lengths: Sequence[int], least: float = WORD):
+        self.least = round(least * UNIT)
         self.lengths = np.array(lengths, int)
         fit = self.lengths.min(initial=1) >= 1 and self.lengths.sum() == len(codes)
         if not (fit and codes.max(initial=0) < len(columns) <= COLUMNS):
@@ -127,7 +129,7 @@ class Words:
             for place in PATTERN:  # letter by letter, as long as the best of the others would do
                 state = states[starts + place]
                 reached = (bounds - best[state])[:, None] + values[state]
-                row, letter = np.nonzero(reached >= WORD)
+                row, letter = np.nonzero(reached >= self.least)
                 words, bounds = words[row] * len(LETTERS) + likely[state[row], letter], reached[row, letter]
                 starts = starts[row]
             found.append(words << 32 | starts)

@@ -44,7 +44,7 @@ def expected(sequence):
                 places = [(state + k, at + k) for k in PATTERN]
                 if any(letters[j] < 0 or not ranked[i, letters[j]] for i, j in places):
                     continue
-                if sum(scores[place] for place in places) >= WORD:
+                if sum(scores[place] for place in places) >= WORD * UNIT:
                     near, far = (extended(scores, state, at, reach) for reach in (NEAR, FAR))
                     best = max(best, far if near >= PROMISING else 0)
         value = best * np.log(2) / UNIT - np.log(length * len(letters))
