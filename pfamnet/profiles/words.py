@@ -2,8 +2,9 @@
 
 A word is four residues, in two pairs with another residue between them. Every profile has the words that
 score at least so many bits somewhere. Where a protein has one of them too, the two are compared along the
-diagonal of that word, as in BLAST (Altschul et al. 1990, J Mol Biol 215:403). By chance a protein of L residues
-and a profile of M match states have M L 2^-S such matches of S bits (Karlin & Altschul 1990, PNAS 87:2264).
+diagonal of that word, as in BLAST (Altschul et al. 1990, J Mol Biol 215:403). By chance a protein of L
+residues and a profile of M match states have M L 2^-S such matches of S bits (Karlin & Altschul 1990, PNAS
+87:2264).
 
 A match state is replaced by the most similar of at most `COLUMNS` states of the database, so that the states
 of 3,183 families take one megabyte, and their scores stay in a processor's cache.

@@ -135,6 +135,8 @@ def scanner_of(model: Model, options: ScanOptions):
     choice, Z = info.sensitivities[options.sensitivity], limits.Z or len(families)
     if options.mode == "auto" and saves_nothing(model, name, options.sensitivity):
         choice = replace(choice, threshold=-math.inf, most=len(families))  # another would only lose hits
+    if mode == "network":  # its E-values decide; the threshold is for candidates that words have raised
+        choice = replace(choice, threshold=-math.inf)
     words = model.words() if mode == "hybrid" and not options.top else None
     network = NetworkCaller(model.runtime(name, options.device), info, choice, families, limits, Z, words)
     if options.top:

@@ -340,13 +340,13 @@ def test_a_network_row_is_marked_in_every_table(network_rows):
 
 
 def test_sensitivities_try_more_and_more_candidates(esm_model, queries, here):
-    """Of 8 families, each 1,024 residues: fast one on average, at most two; default four; sensitive all."""
+    """Of 8 families, each 1,024 residues: fast two on average, at most four; default four; sensitive all."""
     fast, default, sensitive = (
         {(row["query_name"], row["target_name"]) for row in here(*options, esm_model, queries)}
         for options in (["--fast"], [], ["--sensitive", "--network", "light"])
     )
-    assert len(fast) < len(default) <= len(sensitive)
-    assert all(sum(name == query for query, _ in fast) <= 2 for name, _, _ in QUERIES)
+    assert len(fast) <= len(default) <= len(sensitive)
+    assert all(sum(name == query for query, _ in fast) <= 4 for name, _, _ in QUERIES)
     assert len(missed(QUERIES, here("--sensitive", esm_model, queries))) <= 5  # of 20
 
 

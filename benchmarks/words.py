@@ -1,0 +1,101 @@
+"""Which words of profiles find a protein's families, and what does that take?
+
+The variants differ in the constants of `pfamnet.profiles.words`. Candidates are chosen as in a scan, by the
+light network and words together, with one threshold for all proteins; "words alone" ranks families without
+the network. The first --skip proteins are left for measurements of the product.
+
+    python benchmarks/words.py --model DIR --proteins FASTA --domains TABLE --out FILE
+"""
+
+import time
+from itertools import islice
+from unittest.mock import patch
+
+import click
+import numpy as np
+from common import machine, markdown, read_model, save
+
+from pfamnet.families import accession_key
+from pfamnet.io.fasta import read_fasta
+from pfamnet.model.directory import open_model
+from pfamnet.network.candidates import best_blocks
+from pfamnet.profiles import words
+from pfamnet.trainset.domains import read_domains
+
+RECALLS, FIRST = (0.98, 0.99, 0.995, 0.998), (64, 256)
+VARIANTS = {
+    "in use": {},
+    "no words": None,
+    "two residues between the pairs": {"PATTERN": (0, 1, 4, 5)},
+    "four residues side by side": {"PATTERN": (0, 1, 2, 3)},
+    "6 likely residues of a state": {"LIKELY": 6},
+    "3 likely residues of a state": {"LIKELY": 3},
+    "256 columns": {"COLUMNS": 256},
+    "1,024 columns": {"COLUMNS": 1024},
+    "16,384 columns": {"COLUMNS": 16_384},
+    "words of 9 bits": {"least": 9.0},
+    "words of 7 bits": {"least": 7.0},
+}
+
+
+@click.command()
+@click.option("--model", "path", required=True, type=click.Path(exists=True, file_okay=False))
+@click.option("--proteins", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--domains", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--skip", default=2000, show_default=True, help="proteins at the beginning of the file")
+@click.option("--count", default=6000, show_default=True, help="proteins after these")
+@click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
+def main(path, proteins, domains, skip, count, out):
+    """Candidates on average for some recalls, and the time of words, by variant."""
+    model, table = open_model(path), read_domains(domains)
+    places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
+    records = list(islice(read_fasta(proteins), skip, skip + count))
+    labels = [[places.get(accession_key(d[2])) for d in table.domains.get(r.name, ())] for r in records]
+    own = np.array([(n, k) for n, some in enumerate(labels) for k in some if k is not None]).T
+    runtime, hmms = model.runtime("light"), list(map(model.store.hmm, range(len(model.families))))
+    peaks = np.array([best_blocks(runtime.blocks(record.sequence))[1] for record in records], np.float16)
+    rows = {name: measured(hmms, records, peaks, own, change) for name, change in VARIANTS.items()}
+    header = ["variant", "million words", "index, s", "ms a protein", *(f"{r:.1%}" for r in RECALLS)]
+    header += [f"words alone: % among the first {n}" for n in FIRST]
+    result = {
+        "benchmark": "words",
+        "machine": machine(1),
+        "model": read_model(path).about,
+        "proteins": len(records),
+        "domains": own.shape[1],
+        "variants": rows,
+    }
+    body = [[name, *row.values()] for name, row in rows.items()]
+    save(result | {"tables": {"words": markdown(header, body, result)}}, out)
+
+
+def measured(hmms: list, records: list, peaks: np.ndarray, own: np.ndarray, change: dict | None) -> dict:
+    """One row of the table; `own` (2, n) are the protein and the family of each domain."""
+    alone = np.full(peaks.shape, -np.inf, np.float16)
+    million = index = each = None
+    if change is not None:
+        constants = {name: value for name, value in change.items() if name != "least"}
+        constants["WIDTH"] = constants.get("PATTERN", words.PATTERN)[-1] + 1
+        with patch.multiple(words, **constants):
+            columns, begun = words.columns_of(hmms), time.process_time()
+            made = words.Words(
+                **columns, lengths=[hmm.M for hmm in hmms], least=change.get("least", words.WORD)
+            )
+            million, index = round(len(made.places) / 1e6, 1), round(time.process_time() - begun, 2)
+            begun = time.process_time()
+            for row, record in zip(alone, records):
+                families, nats = made.matches(record.sequence)
+                row[families] = nats
+            each = round(1000 * (time.process_time() - begun) / len(records), 2)
+    together = peaks + np.maximum(alone, 0)
+    values = np.sort(together[*own])[::-1]
+    means = [(together >= values[int(np.ceil(r * len(values))) - 1]).sum() / len(records) for r in RECALLS]
+    found = alone[*own]
+    ranks = np.array([(alone[n] > value).sum() for n, value in zip(own[0], found)])
+    row = {"million_words": million, "index_s": index, "ms": each}
+    row |= {f"{r:.1%}": round(float(mean), 1) for r, mean in zip(RECALLS, means)}
+    return row | {str(n): round(100 * float(((ranks < n) & np.isfinite(found)).mean()), 2) for n in FIRST}
+
+
+if __name__ == "__main__":
+    main()
