@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -137,8 +138,10 @@ def scanner_of(model: Model, options: ScanOptions):
         choice = replace(choice, threshold=-math.inf, most=len(families))  # another would only lose hits
     if mode == "network":  # its E-values decide; the threshold is for candidates that words have raised
         choice = replace(choice, threshold=-math.inf)
-    words = model.words() if mode == "hybrid" and not options.top else None
-    network = NetworkCaller(model.runtime(name, options.device), info, choice, families, limits, Z, words)
+    with ThreadPoolExecutor(1) as pool:  # neither waits for the other
+        words = pool.submit(model.words) if mode == "hybrid" and not options.top else None
+        runtime = model.runtime(name, options.device)
+    network = NetworkCaller(runtime, info, choice, families, limits, Z, words and words.result())
     if options.top:
         appraiser = Appraiser(model.store, families, choice.candidates, limits, options.alignments)
         by_profiles = appraiser if mode == "hybrid" else None
