@@ -34,6 +34,7 @@ VARIANTS = {
     "1,024 columns": {"COLUMNS": 1024},
     "16,384 columns": {"COLUMNS": 16_384},
     "words of 9 bits": {"least": 9.0},
+    "words of 8 bits": {"least": 8.0},
     "words of 7 bits": {"least": 7.0},
 }
 

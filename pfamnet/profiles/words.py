@@ -24,11 +24,11 @@ from pyhmmer.plan7 import HMM, Background
 from ..errors import PfamnetError, reason
 
 UNIT = 4  # of scores, in a bit
-WORD, SENSITIVE = 8.0, 7.0  # bits of a word at least, beside a network that knows proteins and beside none
+WORD, SENSITIVE = 8.5, 7.0  # bits of a word at least, beside a network that knows proteins and beside none
 PATTERN = (0, 1, 3, 4)  # places of its residues
 WIDTH = PATTERN[-1] + 1
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"  # HMMER's order
-LIKELY = 5  # residues of a match state that words are made of, at most
+LIKELY = 4  # residues of a match state that words are made of, at most
 COLUMNS = 4096
 FLOOR, CEILING = -6, 7  # scores of a column, in bits
 UNKNOWN = -UNIT  # score of an unknown residue

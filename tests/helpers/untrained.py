@@ -62,7 +62,7 @@ def write_model(path, candidates=12, weights=None, packed=True):
             {
                 "pfamnet": "test",
                 "profiles": PROFILES,
-                "word_bits": 8.0,
+                "word_bits": 8.5,
                 "networks": {"light": light},
                 "families": len(families),
                 "provenance": {},
