@@ -66,7 +66,7 @@ def main(path, proteins, domains, skip, count, out):
         "domains": own.shape[1],
         "variants": rows,
     }
-    body = [[name, *row.values()] for name, row in rows.items()]
+    body = [[name, *("–" if x is None else x for x in row.values())] for name, row in rows.items()]
     save(result | {"tables": {"words": markdown(header, body, result)}}, out)
 
 
@@ -95,7 +95,8 @@ def measured(hmms: list, records: list, peaks: np.ndarray, own: np.ndarray, chan
     ranks = np.array([(alone[n] > value).sum() for n, value in zip(own[0], found)])
     row = {"million_words": million, "index_s": index, "ms": each}
     row |= {f"{r:.1%}": round(float(mean), 1) for r, mean in zip(RECALLS, means)}
-    return row | {str(n): round(100 * float(((ranks < n) & np.isfinite(found)).mean()), 2) for n in FIRST}
+    first = {n: round(100 * float(((ranks < n) & np.isfinite(found)).mean()), 2) for n in FIRST}
+    return row | {str(n): first[n] if change is not None else None for n in FIRST}
 
 
 if __name__ == "__main__":

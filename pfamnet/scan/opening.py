@@ -21,9 +21,9 @@ from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, Ne
 from .subset import OfFamilies, chosen
 from .top import TopScanner
 
-# What a candidate and what the light network cost, counted in profiles where every one is searched
-# (`benchmarks/speed.py --part modes`). A profile costs less the more sequences it meets at once.
-CANDIDATE, NETWORK = 2.3, 540
+# What a candidate, and what the light network with words cost, counted in profiles where every one is
+# searched (`benchmarks/stages.py`). A profile costs less the more sequences it meets at once.
+CANDIDATE, NETWORK = 3.6, 470
 LEEWAY = 32.0  # bits below the cutoff of a family, from which a candidate's domains are not looked for
 
 

@@ -313,6 +313,18 @@ def file_names(folder, rng):
     describe(folder, changed)
 
 
+def words(folder, rng):
+    """Changes among the match states, or of the header before them."""
+
+    def changed(data):
+        end = 8 + int.from_bytes(data[:8], "little")
+        if rng.random() < 0.5:
+            return mutated(data[:end], rng) + data[end:]
+        return data[:end] + mutated(data[end:], rng)
+
+    rewrite(folder / "words.safetensors", changed)
+
+
 def special_files(folder, rng):
     """Pipes and devices in the place of a file."""
     path = folder / rng.choice(("light.onnx", "families.tsv", PROFILES, "model.json"))
@@ -325,7 +337,7 @@ def special_files(folder, rng):
 
 CHANGES = [graph_bytes, graph_bytes_of_structure, graph_parts, graph_parts, graph_parts, profiles]
 CHANGES += [profile_numbers, profile_sizes, profile_order, profile_bomb, families, family_fields, family_rows]
-CHANGES += [description, description, description_bytes, file_names, special_files]
+CHANGES += [description, description, description_bytes, file_names, special_files, words, words]
 
 
 # Files
