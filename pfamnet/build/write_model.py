@@ -163,11 +163,10 @@ class ModelOutput:
         if lack := too_little(len(ranks), check):
             calibration = never()
             self.say(f"warning: {name}: {lack}: this network only proposes families and calls none by itself")
+        recall = 1.0 if options.emitted_only else options.recall  # emitted sequences are found too easily
         return {
             "block": runtime.block,
-            "sensitivities": choose_sensitivities(
-                ranks, peaks, all_peaks, options.candidates, options.recall
-            ),
+            "sensitivities": choose_sensitivities(ranks, peaks, all_peaks, options.candidates, recall),
             "calibration": calibration.to_json(),
             "check": check,
             "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)},

@@ -27,6 +27,7 @@ from pfamnet.build.provenance import input_digests
 from pfamnet.cli.build import build as command
 from pfamnet.cli.common import run
 from pfamnet.model.directory import open_model
+from pfamnet.profiles.words import SENSITIVE, WORD
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -554,6 +555,9 @@ def test_profiles_alone_make_a_model(quick, tmp_path):
     model = open_model(tmp_path / "made")
     assert [family.rows for family in model.families] == [0] * 22
     assert "emitted from the profiles" in (tmp_path / "made" / "README.md").read_text()
+    description = model.description  # no threshold is learnt from emitted sequences, and words find more
+    assert description["networks"]["light"]["sensitivities"]["default"]["recall"] == 1.0
+    assert description["word_bits"] == SENSITIVE < WORD
 
 
 @pytest.mark.parametrize(
