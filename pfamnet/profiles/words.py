@@ -24,7 +24,7 @@ from pyhmmer.plan7 import HMM, Background
 from ..errors import PfamnetError, reason
 
 UNIT = 4  # of scores, in a bit
-WORD, SENSITIVE = 8.5, 7.0  # bits of a word at least, beside a network that knows proteins and beside none
+WORD, SENSITIVE = 8.5, 6.5  # bits of a word at least, beside a network that knows proteins and beside none
 PATTERN = (0, 1, 3, 4)  # places of its residues
 WIDTH = PATTERN[-1] + 1
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"  # HMMER's order
