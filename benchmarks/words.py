@@ -50,7 +50,7 @@ def main(path, proteins, domains, skip, count, out):
     """Candidates on average for some recalls, and the time of words, by variant."""
     model, table = open_model(path), read_domains(domains)
     places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
-    records = list(islice(read_fasta(proteins), skip, skip + count))
+    records = [r for r in islice(read_fasta(proteins), skip, skip + count) if r.sequence]
     labels = [[places.get(accession_key(d[2])) for d in table.domains.get(r.name, ())] for r in records]
     own = np.array([(n, k) for n, some in enumerate(labels) for k in some if k is not None]).T
     runtime, hmms = model.runtime("light"), list(map(model.store.hmm, range(len(model.families))))

@@ -36,10 +36,8 @@ OUTSIDE = -1000  # score beyond an end, which no match reaches over
 NEAR, FAR = 6, 28  # states on each side of a word in which its match is sought, first and at last
 PROMISING = 13 * UNIT  # what a match must score at first
 AT_ONCE = 1 << 15  # words, or states, that are looked at together
-BUSY, USUAL = (
-    8,
-    64,
-)  # words that a residue shares at most, on average: times those of a random one, or so many
+BUSY = 8  # times as many words as a random residue a sequence's residues share at most, on average,
+USUAL = 64  # or so many if that is more
 MOST_BYTES, MOST_WORDS = 1 << 28, 1 << 27  # of a file, and wherever in the profiles they begin
 _NONE, _END = len(LETTERS), len(LETTERS) + 1
 _ROW = 32  # scores of a column as they are kept

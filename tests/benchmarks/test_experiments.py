@@ -4,12 +4,15 @@ import json
 
 import candidates
 import frozen_layers
+import golden
 import heads
 import pandas
 import pytest
 import row_split
 import scores
 import synthetic
+import untrained
+import words
 from click.testing import CliRunner
 from conftest import ROOT
 
@@ -39,6 +42,21 @@ def test_candidates_are_counted_by_a_threshold_for_all_proteins(tmp_path):
     found = json.loads(out.read_text())
     assert found["domains"] == 2 and all(row["count"] == 2 for row in found["first"].values())
     assert found["candidates"]["99.8%"]["mean"] <= found["default"]["mean"] and found["default"]["count"] == 2
+
+
+def test_variants_of_words_are_compared_with_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(words, "VARIANTS", {"in use": {}, "fewer": {"least": 12.0}, "no words": None})
+    model, proteins = untrained.write_model(tmp_path / "model"), golden.DATA / "golden.fa"
+    hits = zip(golden.records(), golden.hits("cut_ga"), strict=True)
+    rows = [
+        f"{r.name}\t1\t9\t{golden.families()[hit.family].accession}\n" for r, some in hits for hit in some
+    ]
+    (tmp_path / "domains.tsv").write_text("protein\tstart\tend\taccession\n" + "".join(rows))
+    common = "--model", model, "--proteins", proteins, "--domains", tmp_path / "domains.tsv", "--skip", 0
+    done(words.main, *common, "--out", tmp_path / "out.json")
+    used, fewer, none = json.loads((tmp_path / "out.json").read_text())["variants"].values()
+    assert used["million_words"] >= fewer["million_words"] and used["64"] >= fewer["64"] > 0
+    assert used["98.0%"] <= none["98.0%"] and none["ms"] is none["64"] is None
 
 
 @pytest.mark.slow
