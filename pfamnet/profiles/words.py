@@ -36,6 +36,8 @@ OUTSIDE = -1000  # score beyond an end, which no match reaches over
 NEAR, FAR = 6, 28  # states on each side of a word in which its match is sought, first and at last
 PROMISING = 13 * UNIT  # what a match must score at first
 AT_ONCE = 1 << 15  # words, or states, that are looked at together
+REPEATED = 8  # times that a word may occur in each `SPAN` residues of a sequence; others do not count
+SPAN = 1024
 BUSY = 8  # times as many words as a random residue a sequence's residues share at most, on average,
 USUAL = 64  # or so many if that is more
 MOST_BYTES, MOST_WORDS = 1 << 28, 1 << 27  # of a file, and wherever in the profiles they begin
@@ -160,7 +162,8 @@ class Words:
     def shared(self, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where the words of the profiles begin that a protein has, and where they begin in the protein.
 
-        Of very many, as in sequences of low complexity, those of the rarest words.
+        Words that are repeated again and again, as in sequences of low complexity, do not count: HMMER would
+        need long for what they resemble. Of very many others, the rarest count.
         """
         count = max(0, len(letters) - WIDTH + 1)
         words, known = np.zeros(count, np.int32), np.ones(count, bool)
@@ -169,6 +172,9 @@ class Words:
             known &= letters[place : place + count] < _NONE
         at = np.flatnonzero(known)
         words = words[at]
+        _, kind, times = np.unique(words, return_inverse=True, return_counts=True)
+        few = times[kind] <= REPEATED * -(-len(letters) // SPAN)
+        at, words = at[few], words[few]
         firsts, numbers = self.first[words], self.first[words + 1] - self.first[words]
         most = len(letters) * max(USUAL, BUSY * len(self.places) // len(self.first))
         if numbers.sum() > most:

@@ -116,12 +116,21 @@ def test_no_match_reaches_over_the_end_of_a_profile():
     assert found(halves, text) == pytest.approx(dict.fromkeys((0, 1), 30 * np.log(2) - np.log(10 * 20)))
 
 
-@pytest.mark.parametrize("text", ["L", "LA", "QQP", "GAGAGS"])
-def test_a_sequence_of_low_complexity_shares_a_bounded_number_of_words(words, text):
-    letters = words_of._PLACES[np.frombuffer((text * 9000).encode(), np.uint8)]
-    places, at = words.shared(letters[:9000])
-    assert len(places) == len(at) <= 9000 * max(64, 8 * len(words.places) // len(words.first))
-    found(words, (text * 9000)[:9000])
+@pytest.mark.parametrize("text", ["A", "L", "LA", "QQP", "GAGAGS"])
+@pytest.mark.parametrize("length", [12, 900, 9000])
+def test_words_that_are_repeated_again_and_again_do_not_count(words, text, length):
+    sequence = (text * 9000)[:length]
+    if length > 12:
+        assert found(words, sequence) == {}
+    consensus = golden.hmms()[0].consensus.upper()
+    assert 0 in found(words, sequence + consensus)  # others do
+
+
+def test_a_sequence_shares_a_bounded_number_of_words(words, monkeypatch):
+    monkeypatch.setattr(words_of, "USUAL", 1)
+    letters = words_of._PLACES[np.frombuffer(golden.hmms()[0].consensus.upper().encode(), np.uint8)]
+    (places, at), limit = words.shared(letters), words_of.BUSY * len(words.places) // len(words.first)
+    assert 0 < len(places) == len(at) <= len(letters) * max(1, limit)
 
 
 def test_many_states_are_replaced_by_similar_ones(monkeypatch):
