@@ -36,7 +36,6 @@ from .sequences import SequenceReader, is_path
 
 LONG = 20_000  # bytes of sequences, some 40 proteins: what is worth processes of its own
 MET = 50  # bytes for each family in sequences that meet nearly all profiles where the network proposes
-FEW = 4  # threads that a tenth of their time in the interpreter does not hold up
 KEPT = 8  # scanners of one model
 CHOICES = {
     "mode": ("auto", "hybrid", "profiles", "network"),
@@ -207,8 +206,7 @@ class Model:
             return False
         if self.mode(options) == "profiles":
             return is_longer(inputs, LONG)
-        many = cpus > FEW and self.mode(options) == "hybrid"
-        return many and is_longer(inputs, MET * len(self.families))
+        return self.mode(options) == "hybrid" and is_longer(inputs, MET * len(self.families))
 
     def _scanner(self, options: ScanOptions):
         """The scanner of these options; it is kept, for its network takes time to open."""
