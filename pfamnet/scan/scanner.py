@@ -15,7 +15,7 @@ from ..families import Family, clan_numbers
 from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
-from ..network.candidates import Proposal, merged, propose, spans
+from ..network.candidates import Matches, Proposal, merged, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
 from ..profiles.words import Words
@@ -40,7 +40,7 @@ class HybridScanner:
 
     def scan(self, records: Sequence[Record]) -> list[SearchedHits]:
         """The hits of each protein, best first."""
-        calls = [self.network.calls(record) for record in records]
+        calls = self.network.calls(records)
         found = self.profiles.search(records, [call.proposal for call in calls])
         return [self.alone.added(*protein) for protein in zip(records, calls, found)]
 
@@ -53,7 +53,8 @@ class NetworkScanner:
 
     def scan(self, records: Sequence[Record]) -> list[SearchedHits]:
         """The calls of the network on each protein, best first."""
-        return [self.alone.added(record, self.network.calls(record), SearchedHits()) for record in records]
+        calls = self.network.calls(records)
+        return [self.alone.added(*protein, SearchedHits()) for protein in zip(records, calls)]
 
 
 class ExactScanner:
@@ -102,19 +103,28 @@ class NetworkCaller:
         self.clans = clan_numbers([family.clan for family in families])
         self.choice, self.limits, self.Z = choice, limits, Z
 
-    def calls(self, record: Record) -> NetworkCalls:
-        """What the network says of a protein; nothing if it has no residues."""
-        length = len(record.sequence)
-        ranges = parts(length) if length else []
-        proposals = [self.proposed(record.sequence[start:end]).moved(start) for start, end in ranges]
+    def calls(self, records: Sequence[Record]) -> list[NetworkCalls]:
+        """What the network says of each protein; nothing of one without residues."""
+        ranges = [parts(len(record.sequence)) if record.sequence else [] for record in records]
+        pieces = [[record.sequence[slice(*part)] for part in some] for record, some in zip(records, ranges)]
+        # the words of all proteins first: what they need then stays in the processor's cache
+        matches = [[self.words.matches(piece) if self.words else None for piece in some] for some in pieces]
+        proteins = zip(records, ranges, pieces, matches)
+        return [self.called(len(record.sequence), *protein) for record, *protein in proteins]
+
+    def called(self, length: int, ranges: Sequence, pieces: Sequence[str], matches: Sequence) -> NetworkCalls:
+        """What the network says of a protein, by its parts and the matches of each."""
+        proposals = [
+            self.proposed(piece, found).moved(start)
+            for (start, _), piece, found in zip(ranges, pieces, matches)
+        ]
         proposal = proposals[0] if len(ranges) == 1 else merged(proposals)
         called = proposal.families[: len(proposal.scores)]
         return NetworkCalls(proposal, *self.assess(proposal.scores, called, length))
 
-    def proposed(self, sequence: str) -> Proposal:
+    def proposed(self, sequence: str, matches: Matches | None) -> Proposal:
         """The candidates of a protein, or of a part of a long one."""
         blocks, choice = self.runtime.blocks(sequence), self.choice
-        matches = self.words.matches(sequence) if self.words else None
         limits = choice.threshold, choice.most
         return propose(blocks, self.block, len(sequence), self.clans, *limits, matches=matches)
 
