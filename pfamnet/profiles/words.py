@@ -29,12 +29,13 @@ PATTERN = (0, 1, 3, 4)  # places of its residues
 WIDTH = PATTERN[-1] + 1
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"  # HMMER's order
 LIKELY = 4  # residues of a match state that words are made of, at most
-COLUMNS = 4096
+COLUMNS = 16384
 FLOOR, CEILING = -6, 7  # scores of a column, in bits
 UNKNOWN = -UNIT  # score of an unknown residue
 OUTSIDE = -1000  # score beyond an end, which no match reaches over
 NEAR, FAR = 6, 28  # states on each side of a word in which its match is sought, first and at last
 PROMISING = 13 * UNIT  # what a match must score at first
+COMPARED = 1 << 11  # match states that are compared with all columns at once
 AT_ONCE = 1 << 15  # words, or states, that are looked at together
 REPEATED = 8  # times that a word may occur in each `SPAN` residues of a sequence; others do not count
 SPAN = 1024
@@ -42,7 +43,7 @@ BUSY = 8  # times as many words as a random residue a sequence's residues share 
 USUAL = 64  # or so many if that is more
 MOST_BYTES, MOST_WORDS = 1 << 28, 1 << 27  # of a file, and wherever in the profiles they begin
 _NONE, _END = len(LETTERS), len(LETTERS) + 1
-_ROW = 32  # scores of a column as they are kept
+_ROW = np.intp(32)  # scores of a column as they are kept
 _PLACES = np.full(256, _NONE, np.uint8)
 for _letters in (LETTERS, LETTERS.lower()):
     _PLACES[[*_letters.encode()]] = range(len(LETTERS))
@@ -63,10 +64,10 @@ def columns_of(hmms: Iterable[HMM], seed: int = 0) -> dict[str, np.ndarray]:
     columns = np.rint(scores[np.sort(some)] * UNIT).astype(np.int8)
     few = columns.astype(np.float32).T / UNIT
     codes = np.empty(len(scores), np.uint16)
-    for start in range(0, len(scores), AT_ONCE):
-        part, weights = scores[start : start + AT_ONCE], chances[start : start + AT_ONCE] + np.float32(0.02)
+    for start in range(0, len(scores), COMPARED):
+        part, weights = scores[start : start + COMPARED], chances[start : start + COMPARED] + np.float32(0.02)
         distances = weights @ few**2 - 2 * (weights * part) @ few  # squared and weighted, but for a constant
-        codes[start : start + AT_ONCE] = distances.argmin(1)
+        codes[start : start + COMPARED] = distances.argmin(1)
     return {"columns": columns, "codes": codes}
 
 
@@ -110,13 +111,13 @@ class Words:
             raise PfamnetError("the words of the profiles do not fit the families")
         families = np.repeat(np.arange(len(self.lengths)), self.lengths)
         places = FAR + np.arange(len(codes)) + families  # one end between two profiles
-        states = np.full(len(codes) + len(self.lengths) + 2 * FAR + WIDTH, len(columns))
+        states = np.full(len(codes) + len(self.lengths) + 2 * FAR + WIDTH, len(columns), np.uint16)
         states[places] = codes
         self.family = np.zeros(len(states), np.int32)
         self.family[places] = families
         scores = np.full((len(columns) + 1, _ROW), OUTSIDE, np.int16)
         scores[:-1, : len(LETTERS)], scores[:-1, _NONE] = columns, UNKNOWN
-        self.states, self.scores = states * _ROW, scores.ravel()
+        self.states, self.scores = states, scores.ravel()
         self.places, self.first = self.listed(scores[:, : len(LETTERS)], states)
 
     def listed(self, scores: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -188,12 +189,18 @@ class Words:
     def extended(self, places: np.ndarray, at: np.ndarray, padded: np.ndarray, reach: int) -> np.ndarray:
         """The best score (m,) of matches with words, within `reach` states on each side of them."""
         width = 2 * reach + WIDTH
-        view = np.lib.stride_tricks.sliding_window_view
-        cells = view(self.states, width)[places - reach]
-        cells += view(padded, width)[at + FAR - reach]
+        cells = windows_at(self.states, places - reach, width) * _ROW
+        cells += windows_at(padded, at + FAR - reach, width)
         scores = self.scores.take(cells).T.copy()  # place by place: rows of so few numbers are slow
         left, right = best_sum(scores[reach - 1 :: -1]), best_sum(scores[reach + WIDTH :])
         return scores[reach : reach + WIDTH].sum(0, dtype=np.int16) + left + right
+
+
+def windows_at(array: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+    """The windows (m, width) of a contiguous array that begin at `starts` (m,)."""
+    # each is copied as one item: rows of so few numbers are slow
+    items = np.ndarray(len(array) - width + 1, f"V{width * array.itemsize}", array, strides=array.itemsize)
+    return items[starts].view(array.dtype).reshape(-1, width)
 
 
 def best_sum(scores: np.ndarray) -> np.ndarray:
