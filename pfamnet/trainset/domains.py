@@ -14,7 +14,14 @@ from ..records import overlap
 from .entries import FamilyBook
 
 REQUIRED = ("protein", "start", "end", "accession")
-COLUMNS = {"name": ALIASES["name"], "score": ("bits",)} | {name: ALIASES.get(name, ()) for name in REQUIRED}
+COLUMNS = {  # and their names in what `pfamnet-scan -o` writes, whose `acc` is no accession
+    "protein": ("query_name",),
+    "start": ("ali_from",),
+    "end": ("ali_to",),
+    "accession": ("target_accession", *ALIASES["accession"]),
+    "name": ("target_name", *ALIASES["name"]),
+    "domain_score": ("score", "bits"),
+}
 
 
 @dataclass
@@ -65,8 +72,8 @@ class DomainTable:
 def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:
     """Read a tab-separated table of domains, plain or compressed.
 
-    Its header names the columns in any order; start and end count from 1 and belong to the domain. Scores are
-    read only with `rivals`.
+    Its header names the columns in any order; start and end count from 1 and belong to the domain. The table
+    that `pfamnet-scan -o` writes is one. Scores are read only with `rivals`.
 
     Raises:
         PfamnetError: with file and line, for what `read_table` refuses, a coordinate that is no whole
@@ -80,7 +87,7 @@ def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:
         for name in ("protein", "accession"):
             if not row[name]:
                 raise PfamnetError(f"{where}: {name} missing")
-        score = _score(where, row["score"]) if rivals else 0.0
+        score = _score(where, row["domain_score"]) if rivals else 0.0
         domain = int(row["start"]), int(row["end"]), row["accession"], row["name"], line, score
         table.domains.setdefault(row["protein"], []).append(domain)
     if not table.domains:

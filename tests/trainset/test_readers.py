@@ -4,11 +4,13 @@ import csv
 import gzip
 import io
 
+import golden
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pfamnet.errors import PfamnetError
+from pfamnet.output.tsv import TsvWriter
 from pfamnet.trainset.domains import read_domains
 from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.readers import read_input
@@ -244,6 +246,19 @@ def test_proteins(tmp_path):
     assert q.labels == [(0, 1, "PF1")]
     assert s.labels == []
     assert table.unused() == ["r"]
+
+
+def test_the_table_of_a_scan_is_a_table_of_domains(tmp_path):
+    path, expected = tmp_path / "hits.tsv", {}
+    with TsvWriter(str(path)) as writer:
+        for record, hits in zip(golden.records(), golden.hits("cut_ga"), strict=True):
+            writer.write(record, hits)
+            for hit in hits:
+                for domain in hit.reported_domains if hit.reported else ():
+                    row = domain.ali_from, domain.ali_to, hit.target_accession, hit.target_name
+                    expected.setdefault(record.name, []).append((*row, round(domain.score, 1)))
+    found = read_domains(path, rivals=True).domains
+    assert {name: [(*row[:4], row[5]) for row in rows] for name, rows in found.items()} == expected != {}
 
 
 def test_labelled_fasta_beside_a_table(tmp_path):
