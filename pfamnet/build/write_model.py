@@ -25,7 +25,7 @@ from ..network.light_onnx import SAMPLES, export_light, family_offsets, quantize
 from ..network.runtime import EsmRuntime, LightRuntime
 from ..profiles.files import write_profiles
 from ..profiles.store import ProfileStore
-from ..profiles.words import SENSITIVE, WORD, Words, columns_of
+from ..profiles.words import Words, columns_of, sensitive_words
 from ..scan.evidence import Appraiser
 from ..training.checkpoints import write_training_log
 from ..training.corpus import Corpus
@@ -94,8 +94,8 @@ class ModelOutput:
             write_families(folder / "families.tsv", families)
             columns = columns_of(hmms)
             save_file(columns, folder / WORDS)
-            least = SENSITIVE if self.options.emitted_only else WORD
-            words = Words(**columns, lengths=[hmm.M for hmm in hmms], least=least)
+            words_of = sensitive_words if self.options.emitted_only else Words
+            words = words_of(**columns, lengths=[hmm.M for hmm in hmms])
             runtimes = {"light": self.write_light(folder, light.cpu().eval(), trainset.train)}
             if esm is not None:
                 save_encoder(esm.encoder, folder / ENCODER)
@@ -122,7 +122,7 @@ class ModelOutput:
             description = {
                 "pfamnet": __version__,
                 "profiles": PROFILES,
-                "word_bits": least,
+                "word_bits": words.bits,
                 "networks": networks,
                 "combination": combination,
                 "families": len(families),

@@ -16,6 +16,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from pyhmmer.easel import Alphabet
@@ -42,6 +43,7 @@ SPAN = 1024
 BUSY = 8  # times as many words as a random residue a sequence's residues share at most, on average,
 USUAL = 64  # or so many if that is more
 MOST_BYTES, MOST_WORDS = 1 << 28, 1 << 27  # of a file, and wherever in the profiles they begin
+MODERATE = 1 << 26  # words that open in some ten seconds
 _NONE, _END = len(LETTERS), len(LETTERS) + 1
 _ROW = np.intp(32)  # scores of a column as they are kept
 _PLACES = np.full(256, _NONE, np.uint8)
@@ -92,6 +94,17 @@ def read_words(path: str | os.PathLike, lengths: Sequence[int], least: float = W
         raise PfamnetError(f"{path}: not the match states of the model's profiles") from error
 
 
+def sensitive_words(columns: np.ndarray, codes: np.ndarray, lengths: Sequence[int]) -> Words:
+    """The words of `SENSITIVE` bits or, if they are more than `MODERATE`, of as few more as make them fewer.
+
+    Arguments and errors are those of `Words`.
+    """
+    for score in range(round(SENSITIVE * UNIT), round(WORD * UNIT)):
+        with suppress(PfamnetError):
+            return Words(columns, codes, lengths, score / UNIT, MODERATE)
+    return Words(columns, codes, lengths)
+
+
 class Words:
     """The words of some profiles, and what their matches score; threads may share it.
 
@@ -99,12 +112,20 @@ class Words:
         columns, codes: of `columns_of`.
         lengths: the profiles' match states (F,).
         least: what a word scores at least, in bits.
+        most: how many words there may be.
 
-    Raises PfamnetError if they do not fit each other.
+    Raises PfamnetError if they do not fit each other, or there are more.
     """
 
-    def __init__(self, columns: np.ndarray, codes: np.ndarray, lengths: Sequence[int], least: float = WORD):
-        self.least = round(least * UNIT)
+    def __init__(
+        self,
+        columns: np.ndarray,
+        codes: np.ndarray,
+        lengths: Sequence[int],
+        least: float = WORD,
+        most: int = MOST_WORDS,
+    ):
+        self.least, self.most = round(least * UNIT), most
         self.lengths = np.array(lengths, int)
         fit = self.lengths.min(initial=1) >= 1 and self.lengths.sum() == len(codes)
         if not (fit and codes.max(initial=0) < len(columns) <= COLUMNS):
@@ -119,6 +140,11 @@ class Words:
         scores[:-1, : len(LETTERS)], scores[:-1, _NONE] = columns, UNKNOWN
         self.states, self.scores = states, scores.ravel()
         self.places, self.first = self.listed(scores[:, : len(LETTERS)], states)
+
+    @property
+    def bits(self) -> float:
+        """What a word scores at least."""
+        return self.least / UNIT
 
     def listed(self, scores: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where each word begins, word by word, and where a word's list begins."""
@@ -135,10 +161,12 @@ class Words:
                 words, bounds = words[row] * len(LETTERS) + likely[state[row], letter], reached[row, letter]
                 starts = starts[row]
             found.append(words << 32 | starts)
-            if sum(map(len, found)) > MOST_WORDS:
+            if sum(map(len, found)) > self.most:
                 raise PfamnetError("more words than profiles have")
-        words = np.sort(np.concatenate(found))
-        firsts = np.searchsorted(words >> 32, np.arange(len(LETTERS) ** len(PATTERN) + 1))
+        words = np.concatenate(found)
+        del found  # the largest arrays
+        words.sort()
+        firsts = np.searchsorted(words, np.arange(len(LETTERS) ** len(PATTERN) + 1) << 32)
         return (words & 0xFFFFFFFF).astype(np.int32), firsts
 
     def matches(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:

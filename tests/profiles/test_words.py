@@ -10,7 +10,18 @@ from safetensors.numpy import save_file
 
 from pfamnet.errors import PfamnetError
 from pfamnet.profiles import words as words_of
-from pfamnet.profiles.words import FAR, LETTERS, LIKELY, NEAR, PATTERN, PROMISING, UNIT, WORD, Words
+from pfamnet.profiles.words import (
+    FAR,
+    LETTERS,
+    LIKELY,
+    NEAR,
+    PATTERN,
+    PROMISING,
+    SENSITIVE,
+    UNIT,
+    WORD,
+    Words,
+)
 
 LENGTHS = [hmm.M for hmm in golden.hmms()]
 KEPT = words_of.columns_of(golden.hmms())
@@ -189,7 +200,22 @@ def test_a_file_that_is_missing_is_named(tmp_path):
         words_of.read_words(tmp_path / "none.safetensors", LENGTHS)
 
 
-def test_columns_that_make_every_word_likely_do_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(words_of, "MOST_WORDS", 10_000)
+def test_columns_that_make_every_word_likely_do_not_fill_the_memory():
     with pytest.raises(PfamnetError, match="more words than profiles have"):
-        Words(np.full((1, 20), 100, np.int8), np.zeros(1000, np.uint16), [1000])
+        Words(np.full((1, 20), 100, np.int8), np.zeros(1000, np.uint16), [1000], most=10_000)
+
+
+def test_words_beside_an_ignorant_network_are_as_many_as_open_in_moderate_time(monkeypatch, words):
+    sensitive = words_of.sensitive_words(**KEPT, lengths=LENGTHS)
+    assert sensitive.bits == SENSITIVE and len(sensitive.places) > 4 * len(words.places)
+    monkeypatch.setattr(words_of, "MODERATE", len(sensitive.places) - 1)
+    fewer = words_of.sensitive_words(**KEPT, lengths=LENGTHS)
+    assert fewer.bits == SENSITIVE + 1 / UNIT and len(fewer.places) < len(sensitive.places)
+    monkeypatch.setattr(words_of, "MODERATE", 1)
+    assert words_of.sensitive_words(**KEPT, lengths=LENGTHS).bits == WORD
+
+
+def test_as_many_words_as_are_permitted_may_be(words):
+    with pytest.raises(PfamnetError, match="more words than profiles have"):
+        Words(**KEPT, lengths=LENGTHS, most=len(words.places) - 1)
+    assert len(Words(**KEPT, lengths=LENGTHS, most=len(words.places)).places) == len(words.places)
