@@ -30,7 +30,7 @@ build() { # NAME OPTIONS...
     case $plain in
     pfam-3183)
         options=("${pfam[@]}" "${light[@]}" --light-residues "${LIGHT:-2000000000}" --proteins rest_train.fa.gz --holdout 0.03
-            --recall 0.998 --license cc0-1.0 "$name" "$data/proteins/train.fa.gz")
+            --recall 0.997 --license cc0-1.0 "$name" "$data/proteins/train.fa.gz")
         ;;
     specialist | generalist-70k)
         options=("${pfam[@]}" "${esm[@]}" --recipe "$plain" --cut-domains "$name" "$data"/seed/clustered

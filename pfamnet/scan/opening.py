@@ -23,7 +23,7 @@ from .top import TopScanner
 
 # What a candidate, and what the light network with words cost, counted in profiles where every one is
 # searched (`benchmarks/stages.py`). A profile costs less the more sequences it meets at once.
-CANDIDATE, NETWORK = 3.6, 470
+CANDIDATE, NETWORK = 3.5, 425
 LEEWAY = 32.0  # bits below the cutoff of a family, from which a candidate's domains are not looked for
 
 
