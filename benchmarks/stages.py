@@ -6,6 +6,8 @@ interpreter's and numpy's own. "HMMER, what is found" is a second search, of the
 found alone: no choice of candidates can save it.
 
     python benchmarks/stages.py --model DIR --proteins FASTA --first 4000 --out FILE
+
+With --cut-ga, gathering cutoffs decide, as in `benchmarks/recall.py`.
 """
 
 import os
@@ -23,7 +25,9 @@ from pfamnet.io.fasta import read_fasta
 from pfamnet.network.runtime import LightRuntime
 from pfamnet.profiles.search import ProfileSearch
 from pfamnet.profiles.store import ProfileStore
+from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.profiles.words import Words
+from pfamnet.scan.opening import LEEWAY
 from pfamnet.scan.workers import MOST
 
 # what is timed, without what is nested in it
@@ -41,27 +45,32 @@ STAGES = {
 @click.option("--model", "model_path", required=True, type=click.Path(exists=True, file_okay=False))
 @click.option("--proteins", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--first", default=4000, show_default=True, help="proteins")
+@click.option("--cut-ga", is_flag=True, help="report what reaches the gathering cutoffs")
+@click.option("--name", default="", help="of the database, if its table is to stand by itself")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(model_path, proteins, first, out):
+def main(model_path, proteins, first, cut_ga, name, out):
     """CPU seconds of each stage, in both modes."""
     records = list(islice(read_fasta(proteins), first))
-    clock = Clock()
+    clock = Clock({"bit_cutoffs": "gathering"} if cut_ga else {})
     with tempfile.TemporaryDirectory() as folder:
         query = write_fasta(records, Path(folder) / "query.fa")
         rows = [clock.scan(model_path, query, mode) for mode in ("hybrid", "profiles")]
     model = read_model(model_path)
-    result = {"benchmark": "stages", "machine": machine(1), "model": model.about, "modes": rows}
+    about = {"benchmark": "stages", "name": name, "cut_ga": cut_ga}
+    result = about | {"machine": machine(1), "model": model.about, "modes": rows}
     names = list(dict.fromkeys(name for row in rows for name in row["cpu_s"]))
     cell = lambda row, name: f"{row['cpu_s'][name]:.2f} ({row['percent'][name]:.1f} %)"
     table = [[name, *(cell(row, name) if name in row["cpu_s"] else "–" for row in rows)] for name in names]
     header = [f"CPU s of {len(records):,} proteins", *(row["mode"] for row in rows)]
-    save(result | {"tables": {"stages": markdown(header, table, result)}}, out)
+    key = f"stages-{name}" if name else "stages"
+    save(result | {"tables": {key: markdown(header, table, result)}}, out)
 
 
 class Clock:
     """Reads the thread's clock around some functions, without what is nested in them."""
 
-    def __init__(self):
+    def __init__(self, limits: dict):
+        self.limits = limits
         self.spent, self.inner = Counter(), [0.0]
         for name, (owner, function) in STAGES.items():
             setattr(owner, function, self.timed(name, getattr(owner, function)))
@@ -83,13 +92,13 @@ class Clock:
         """One scan, and the second search."""
         self.spent, found, begun = Counter(), [], time.process_time()
         model = Model(path)
-        scan = model.scan(query, mode=mode, cpus=1, callback=found.append)
+        scan = model.scan(query, mode=mode, cpus=1, callback=found.append, **self.limits)
         scan.write(os.devnull, format="domtblout")
         total, cpu = time.process_time() - begun, dict(self.spent)
         cpu["the rest (interpreter, numpy)"] = total - sum(cpu.values())
         cpu["all"] = total
         self.spent = Counter()
-        search = ProfileSearch(model.profiles, model.families)
+        search = ProfileSearch(model.profiles, model.families, Thresholds(**self.limits), leeway=LEEWAY)
         for start in range(0, len(found), MOST):
             some = found[start : start + MOST]
             search.search([p.record for p in some], [[hit.family for hit in p.hits] for p in some])
