@@ -32,7 +32,7 @@ VARIANTS = {
     "3 likely residues of a state": {"LIKELY": 3},
     "256 columns": {"COLUMNS": 256},
     "1,024 columns": {"COLUMNS": 1024},
-    "16,384 columns": {"COLUMNS": 16_384},
+    "4,096 columns": {"COLUMNS": 4096},
     "words of 9 bits": {"least": 9.0},
     "words of 8 bits": {"least": 8.0},
     "words of 7 bits": {"least": 7.0},
