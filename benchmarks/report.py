@@ -145,8 +145,8 @@ def draw(results: dict[str, list[dict]], folder: Path) -> None:
         )
         for place, result in zip(axes[:, 0], found):
             lines = panel(place, result)
-            if result.get("split"):
-                place.set_title(f"{result['split']}: {place.get_title(loc='left')}", loc="left")
+            if which := result.get("split") or result.get("name"):
+                place.set_title(f"{which}: {place.get_title(loc='left')}", loc="left")
             name_lines(place, lines)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         pyplot.close(figure)
