@@ -133,7 +133,8 @@ def draw(results: dict[str, list[dict]], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, (kind, key, panel) in PANELS.items():
         having = (
-            [r for r in version if r["benchmark"] == kind and r.get(key)] for version in results.values()
+            [r for r in version if r["benchmark"] == kind and len(r.get(key) or ()) > 1]
+            for version in results.values()
         )
         found = next(filter(None, having), None)
         if not found:
