@@ -15,10 +15,11 @@ from functools import cached_property
 
 import numpy as np
 
+from ..families import MOST as FAMILIES
+
 CALLS = (32, 16, 8, 4, 2, 1, 0.5, 0.1, 0.03, 0.01)  # families per decoy, at whose scores P is known
 FEWEST = 25  # scores that a tail is fitted to
 MOST = 1e9  # no number of a valid calibration exceeds it
-MOST_FAMILIES = 1 << 20  # no index of a family reaches it
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Calibration:
         if not lengths or any(a >= b for a, b in zip(lengths, lengths[1:])):
             raise ValueError("no calibration")
         indices = [-1, *(index for index, _ in self.baselines)]
-        if any(a >= b for a, b in zip(indices, indices[1:])) or indices[-1] >= MOST_FAMILIES:
+        if any(a >= b for a, b in zip(indices, indices[1:])) or indices[-1] >= FAMILIES:
             raise ValueError("no baselines")
         if not all(0 < nats <= MOST for _, nats in self.baselines):
             raise ValueError("no baselines")
