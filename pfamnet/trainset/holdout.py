@@ -10,14 +10,17 @@ import numpy as np
 from .entries import Entry, count_rows
 from .similarity import Clusters, relatives
 
-SIMILARITY = 0.05  # rows that share more than this fraction of their k-mers are held out together
+# Domains, and full-length proteins, that share more than this fraction of their k-mers are held out together.
+# By the first figure proteins that share a domain are relatives, and chains of them join half of Swiss-Prot.
+SIMILARITY, OF_PROTEINS = 0.05, 0.15
 
 
-def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float = SIMILARITY) -> int:
+def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float | None = None) -> int:
     """Put every entry without a fold into "train" or "dev", similar ones into the same.
 
     A cluster (single linkage of `relatives`) becomes dev as a whole, while no family has more than about
-    `fraction` of its open rows in dev or loses its last training row. Seed and residues decide which.
+    `fraction` of its open rows in dev or loses its last training row. Seed and residues decide which; the
+    seed decides too which of the small families have a row in dev.
 
     Existing folds are preserved: open entries go with the fold of their cluster. In a cluster with
     entries of both they become train, but those similar to a dev entry get the fold "none".
@@ -30,6 +33,8 @@ def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float
         for i in undecided:
             entries[i].fold = "train"
         return 0
+    if similarity is None:
+        similarity = OF_PROTEINS if any(entry.whole for entry in entries) else SIMILARITY
     labels, near_dev = _clusters(entries, similarity)
     members, folds = {}, {}
     for label, entry in zip(labels, entries):
@@ -63,7 +68,7 @@ def _hold_out(entries: list[Entry], clusters: list[list[Entry]], fraction: float
     """Put clusters of open entries into dev, as many as each of their families allows."""
     rows, left = count_rows(entry for entry in entries if entry.fold == "train"), count_rows(chain(*clusters))
     for key, count in left.items():
-        left[key] = int(fraction * count + 0.5)
+        left[key] = int(fraction * count + draw_number(seed, str(key)))
     drawn = [(min(draw_number(seed, entry.sequence) for entry in there), there) for there in clusters]
     for draw, there in sorted(drawn, key=lambda pair: pair[0]):
         lost = count_rows(there)

@@ -35,6 +35,12 @@ def test_a_fraction_of_each_family():
     assert all(entry.fold for entry in entries)
 
 
+def test_small_families_have_their_share():
+    entries = [domain(f"{k}-{i}", f"AC{'D' * k}{'E' * i}", f"F{k}") for k in range(400) for i in range(5)]
+    families = [name.split("-")[0] for name in held(entries, 0.03)]
+    assert 40 < len(families) == len(set(families)) < 80  # 60 of 2,000 rows
+
+
 def test_same_rows_whatever_the_order_and_other_families():
     def names(keys, step, seed=42):
         rows = [domain(f"{k}{i}", f"AC{'D' * i}", k) for k in keys for i in range(30)]
@@ -102,6 +108,16 @@ def test_no_dev_row_resembles_a_train_row(changed):
         assert 30 <= len(folds["dev"]) <= 48
         for family in range(6):
             assert 5 <= sum(e.labels[0][2] == f"F{family}" for e in folds["dev"]) <= 8
+
+
+def test_proteins_that_share_a_domain_may_be_apart():
+    rng = np.random.default_rng(0)
+    domains = [synthetic.random_sequence(rng, 30) for _ in range(41)]
+    chain = [a + synthetic.random_sequence(rng, 240) + b for a, b in zip(domains, domains[1:])]
+    proteins = [replace(protein(f"p{i}", ["F"]), sequence=sequence) for i, sequence in enumerate(chain)]
+    assert similar(*proteins[:2], 0.05) and not similar(*proteins[:2], 0.15)
+    assert len(held(proteins, 0.25)) == 10
+    assert held([replace(entry, whole=False, fold="") for entry in proteins], 0.25) == []  # one cluster
 
 
 def test_clusters_are_the_same_whatever_the_order():
