@@ -150,16 +150,19 @@ class Words:
         """Where each word begins, word by word, and where a word's list begins."""
         likely = np.argsort(-scores, axis=1, kind="stable")[:, :LIKELY]
         values = np.take_along_axis(scores, likely, 1)
-        found, best = [np.zeros(0, np.int64)], values[:, 0]
-        for first in range(0, len(states) - WIDTH + 1, AT_ONCE):
-            starts = np.arange(first, min(first + AT_ONCE, len(states) - WIDTH + 1))
-            words, bounds = np.zeros_like(starts), sum(best[states[starts + place]] for place in PATTERN)
+        found, best, count = [np.zeros(0, np.int64)], values[:, 0].copy(), len(states) - WIDTH + 1
+        for first in range(0, count, AT_ONCE):
+            size = min(AT_ONCE, count - first)
+            bounds = sum(best[states[first + place :][:size]] for place in PATTERN)
+            starts = np.flatnonzero(bounds >= self.least)
+            bounds, starts, words = bounds[starts], first + starts, np.zeros(len(starts), np.int64)
             for place in PATTERN:  # letter by letter, as long as the best of the others would do
                 state = states[starts + place]
                 reached = (bounds - best[state])[:, None] + values[state]
-                row, letter = np.nonzero(reached >= self.least)
-                words, bounds = words[row] * len(LETTERS) + likely[state[row], letter], reached[row, letter]
-                starts = starts[row]
+                kept = np.flatnonzero(reached >= self.least)
+                row = kept // LIKELY
+                words = words[row] * len(LETTERS) + likely[state].ravel()[kept]
+                starts, bounds = starts[row], reached.ravel()[kept]
             found.append(words << 32 | starts)
             if sum(map(len, found)) > self.most:
                 raise PfamnetError("more words than profiles have")
