@@ -25,7 +25,7 @@ import numpy as np
 
 from ..families import clan_numbers
 from ..network.blocks import Blocks
-from ..network.candidates import CALLED, best_blocks, propose, runs_of, spans
+from ..network.candidates import CALLED, best_blocks, may_reach, propose, runs_of, spans
 from ..network.evalues import MOST as SCORES_BELOW
 from ..network.evalues import Calibration, Tail
 from ..profiles.words import Words
@@ -35,6 +35,7 @@ from .work import Threads
 LEAST = 10  # validation domains from which thresholds and E-values are learnt; from fewer they are not
 MOST = 2  # times the average number of candidates that one protein may have
 EVERY_FAMILY = -1e9  # a threshold that every peak passes
+IMPLAUSIBLE = 0.1  # of the domains that may be lost, the fraction whose families' words do not count
 DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20  # decoys of a length
 LONG = 50  # sequences, or domains, of a length
@@ -50,9 +51,17 @@ Peaks = list[tuple[int, np.ndarray]]  # spans, and peaks of all families, fallin
 
 
 def dev_ranks(
-    runtime, fold: Fold, limit: int, threads: Threads, words: Words | None = None
+    runtime,
+    fold: Fold,
+    limit: int,
+    threads: Threads,
+    words: Words | None = None,
+    plausible: float = EVERY_FAMILY,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rank (0 = first) and peak of the correct family, for the domains of at most `limit` sequences."""
+    """Rank (0 = first) and peak of the correct family, for the domains of at most `limit` sequences.
+
+    The words of families count that are `plausible` to the network.
+    """
     families: dict[int, list[int]] = {}
     for index, _, _, family in fold.domains.tolist():
         if family >= 0:
@@ -60,7 +69,7 @@ def dev_ranks(
 
     def look(index: int) -> list[tuple[float, float]]:
         sequence = fold.sequences[index]
-        peaks = all_of(runtime.blocks(sequence), sequence, words)
+        peaks = all_of(runtime.blocks(sequence), sequence, words, plausible)
         places = np.argsort(np.argsort(-peaks, kind="stable"))
         return [(places[family], peaks[family]) for family in families[index]]
 
@@ -75,24 +84,48 @@ def recall_by_rank(ranks: np.ndarray) -> dict[str, float]:
     return {str(n): round(float((ranks < n).mean()), 5) for n in RANKS}
 
 
-def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads, words: Words | None = None) -> Peaks:
-    """The peaks of at most `limit` sequences of a fold."""
+def peaks_of_all(
+    runtime,
+    fold: Fold,
+    limit: int,
+    threads: Threads,
+    words: Words | None = None,
+    plausible: float = EVERY_FAMILY,
+) -> Peaks:
+    """The peaks of at most `limit` sequences of a fold; `words` and `plausible` as for `dev_ranks`."""
 
     def look(index: int) -> tuple[int, np.ndarray]:
         blocks = runtime.blocks(fold.sequences[index])
-        return spans(blocks.count), np.sort(all_of(blocks, fold.sequences[index], words))[::-1]
+        return spans(blocks.count), np.sort(all_of(blocks, fold.sequences[index], words, plausible))[::-1]
 
     chosen = np.random.default_rng(1).permutation(len(fold.sequences))[:limit].tolist()
     return threads.map("peaks", look, chosen)
 
 
-def all_of(blocks: Blocks, sequence: str, words: Words | None) -> np.ndarray:
+def all_of(blocks: Blocks, sequence: str, words: Words | None, plausible: float) -> np.ndarray:
     """The peaks of all families in a sequence."""
-    return best_blocks(blocks, matches=words and words.matches(sequence))[1]
+    matches = words and words.matches(sequence, may_reach(blocks, plausible))
+    return best_blocks(blocks, matches=matches)[1]
+
+
+def least_plausible(peaks: np.ndarray, recall: float) -> float:
+    """The peak, without words, below which words do not count: they seldom mean anything there.
+
+    Of the validation domains, whose families have the `peaks` (n,), a tenth as many are below it as `recall`
+    may lose.
+    """
+    if len(peaks) < LEAST or recall >= 1:
+        return EVERY_FAMILY
+    return float(np.sort(peaks)[int(IMPLAUSIBLE * (1 - recall) * len(peaks))])
 
 
 def choose_sensitivities(
-    ranks: np.ndarray, peaks: np.ndarray, all_peaks: Peaks, candidates: int, recall: float
+    ranks: np.ndarray,
+    peaks: np.ndarray,
+    all_peaks: Peaks,
+    candidates: int,
+    recall: float,
+    plausible: float = EVERY_FAMILY,
 ) -> dict[str, dict]:
     """`sensitivities` of model.json; by default `candidates` of a span on average, and `recall`.
 
@@ -114,6 +147,7 @@ def choose_sensitivities(
             if wanted < 1:  # a threshold that keeps every validation domain says little of other domains
                 threshold = max(threshold, recall_threshold(ranks, peaks, MOST * mean, wanted))
         chosen[name] = {"candidates": mean, "most": MOST * mean, "recall": wanted, "threshold": threshold}
+        chosen[name]["plausible"] = plausible if wanted < 1 else EVERY_FAMILY
         chosen[name]["passing"] = round(mean_passing(all_peaks, threshold, MOST * mean), 1)
     return chosen
 

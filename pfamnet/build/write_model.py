@@ -35,6 +35,7 @@ from .calibration import (
     calibrate,
     choose_sensitivities,
     dev_ranks,
+    least_plausible,
     never,
     peaks_of_all,
     recall_by_rank,
@@ -152,8 +153,10 @@ class ModelOutput:
     ) -> dict:
         """A network's entry in model.json."""
         options, clans, dev = self.options, [family.clan for family in families], trainset.dev
-        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, words)
-        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, words)
+        recall = 1.0 if options.emitted_only else options.recall  # emitted sequences are found too easily
+        plausible = least_plausible(dev_ranks(runtime, dev, effort.ranked, self.threads)[1], recall)
+        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, words, plausible)
+        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, words, plausible)
         calibration, check = calibrate(
             runtime, trainset.train, dev, clans, effort.decoys, options.seed, self.threads, found
         )
@@ -163,10 +166,11 @@ class ModelOutput:
         if lack := too_little(len(ranks), check):
             calibration = never()
             self.say(f"warning: {name}: {lack}: this network only proposes families and calls none by itself")
-        recall = 1.0 if options.emitted_only else options.recall  # emitted sequences are found too easily
         return {
             "block": runtime.block,
-            "sensitivities": choose_sensitivities(ranks, peaks, all_peaks, options.candidates, recall),
+            "sensitivities": choose_sensitivities(
+                ranks, peaks, all_peaks, options.candidates, recall, plausible
+            ),
             "calibration": calibration.to_json(),
             "check": check,
             "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)},

@@ -100,13 +100,7 @@ def best_blocks(
     blocks: Blocks, threshold: float = -np.inf, matches: Matches | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The families (m,) whose peak reaches a threshold, ascending, and their peaks (m,)."""
-    levels, half = blocks.levels, blocks.none / 2
-    # a little less than the level that a family needs in each block: most need no look at their log-odds
-    least = levels[:, 0] + (threshold - half) / np.float32(blocks.step) - np.float32(0.5)
-    if levels.dtype == np.uint8:
-        least = np.minimum(np.maximum(least, 0), 255).astype(np.uint8)
-    families = np.flatnonzero((levels >= least[:, None]).any(0)[1:])
-    half = half[:, None]
+    families, half = np.flatnonzero(may_reach(blocks, threshold)), blocks.none[:, None] / 2
     if matches is not None:
         families = np.union1d(families, matches[0])
     [peaks] = by_few(lambda part: ((blocks.odds(part) + half).max(0),), families, blocks.count)
@@ -114,6 +108,19 @@ def best_blocks(
         peaks[np.searchsorted(families, matches[0])] += matches[1]
     passed = peaks >= threshold
     return families[passed], peaks[passed]
+
+
+def may_reach(blocks: Blocks, threshold: float) -> np.ndarray:
+    """Which families (F,) may have a peak that reaches a threshold: those that do, and a few more.
+
+    Levels decide, without a look at log-odds.
+    """
+    levels, half = blocks.levels, blocks.none / 2
+    # a little less than the level that a family needs in each block
+    least = levels[:, 0] + (threshold - half) / np.float32(blocks.step) - np.float32(0.5)
+    if levels.dtype == np.uint8:
+        least = np.minimum(np.maximum(least, 0), 255).astype(np.uint8)
+    return (levels >= least[:, None]).any(0)[1:]
 
 
 def runs_of(

@@ -172,16 +172,20 @@ class Words:
         firsts = np.searchsorted(words, np.arange(len(LETTERS) ** len(PATTERN) + 1) << 32)
         return (words & 0xFFFFFFFF).astype(np.int32), firsts
 
-    def matches(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
+    def matches(self, sequence: str, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The families (m,) whose best match is better than chance, ascending, and by how many nats (m,).
 
         The nats are the negative natural logarithm of the number of such matches that chance would give.
+        If `among`, bool (F,), is given, only those families are looked at.
         """
         letters = _PLACES[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
         best = np.zeros(len(self.lengths), np.int16)
         padded = np.full(len(letters) + 2 * FAR + WIDTH, _END, np.uint8)
         padded[FAR : FAR + len(letters)] = letters
         places, at = self.shared(letters)
+        if among is not None:
+            asked = among[self.family[places]]
+            places, at = places[asked], at[asked]
         for start in range(0, len(places), AT_ONCE):
             some, there = places[start : start + AT_ONCE], at[start : start + AT_ONCE]
             promising = self.extended(some, there, padded, NEAR) >= PROMISING

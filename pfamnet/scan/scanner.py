@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from ..families import Family, clan_numbers
 from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
-from ..network.candidates import Matches, Proposal, merged, propose, spans
+from ..network.blocks import Blocks
+from ..network.candidates import Matches, Proposal, may_reach, merged, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
 from ..profiles.words import Words
@@ -29,6 +31,7 @@ MOST_SPANS = 4  # a longer protein has no more of them
 SIMPLE, SHORT = 3.0, 1_000
 RIVALS = 8  # families that compete for one region, at most
 PART, SHARED = 32_768, 2_048  # residues that the network proposes for at once, and that two parts share
+LEVELS = 1 << 25  # of blocks that are kept at once, each of a family
 PLACED = 0.3  # fraction of the network's region that an alignment must cover to replace it
 
 
@@ -106,26 +109,38 @@ class NetworkCaller:
     def calls(self, records: Sequence[Record]) -> list[NetworkCalls]:
         """What the network says of each protein; nothing of one without residues."""
         ranges = [parts(len(record.sequence)) if record.sequence else [] for record in records]
-        pieces = [[record.sequence[slice(*part)] for part in some] for record, some in zip(records, ranges)]
-        # the words of all proteins first: what they need then stays in the processor's cache
-        matches = [[self.words.matches(piece) if self.words else None for piece in some] for some in pieces]
-        proteins = zip(records, ranges, pieces, matches)
-        return [self.called(len(record.sequence), *protein) for record, *protein in proteins]
+        pieces = [record.sequence[slice(*part)] for record, some in zip(records, ranges) for part in some]
+        proposals = iter(self.proposals(pieces))
+        made = [[next(proposals).moved(start) for start, _ in some] for some in ranges]
+        return [self.called(len(record.sequence), some) for record, some in zip(records, made)]
 
-    def called(self, length: int, ranges: Sequence, pieces: Sequence[str], matches: Sequence) -> NetworkCalls:
-        """What the network says of a protein, by its parts and the matches of each."""
-        proposals = [
-            self.proposed(piece, found).moved(start)
-            for (start, _), piece, found in zip(ranges, pieces, matches)
-        ]
-        proposal = proposals[0] if len(ranges) == 1 else merged(proposals)
+    def called(self, length: int, proposals: list[Proposal]) -> NetworkCalls:
+        """What the network says of a protein, by the proposals for its parts."""
+        proposal = proposals[0] if len(proposals) == 1 else merged(proposals)
         called = proposal.families[: len(proposal.scores)]
         return NetworkCalls(proposal, *self.assess(proposal.scores, called, length))
 
-    def proposed(self, sequence: str, matches: Matches | None) -> Proposal:
-        """The candidates of a protein, or of a part of a long one."""
-        blocks, choice = self.runtime.blocks(sequence), self.choice
-        limits = choice.threshold, choice.most
+    def proposals(self, sequences: Sequence[str]) -> list[Proposal]:
+        """The candidates of proteins, or of parts of long ones.
+
+        The network looks at several, and then their words are looked up: what either needs stays in the
+        processor's cache.
+        """
+        found, most = [], LEVELS * self.block // (len(self.clans) + 1)
+        places = zip(accumulate(map(len, sequences)), sequences)
+        for _, group in groupby(places, lambda place: place[0] // most):
+            seen = [(sequence, self.runtime.blocks(sequence)) for _, sequence in group]
+            matches = [self.matches(*pair) for pair in seen]
+            found += [self.proposed(*pair, some) for pair, some in zip(seen, matches)]
+        return found
+
+    def matches(self, sequence: str, blocks: Blocks) -> Matches | None:
+        """The matches of a sequence with the profiles of families that are plausible to the network."""
+        return self.words and self.words.matches(sequence, may_reach(blocks, self.choice.plausible))
+
+    def proposed(self, sequence: str, blocks: Blocks, matches: Matches | None) -> Proposal:
+        """The candidates of a sequence."""
+        limits = self.choice.threshold, self.choice.most
         return propose(blocks, self.block, len(sequence), self.clans, *limits, matches=matches)
 
     def view(self, sequence: str, start: int, end: int) -> View:

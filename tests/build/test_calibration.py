@@ -13,6 +13,7 @@ from pfamnet.build.calibration import (
     DECOY_LENGTHS,
     EVERY_FAMILY,
     JUDGED,
+    LEAST,
     LONG,
     MOST,
     baselines,
@@ -21,11 +22,14 @@ from pfamnet.build.calibration import (
     decoy_scores,
     decoys,
     dev_ranks,
+    least_plausible,
+    never,
     others,
     peaks_of_all,
     recall_by_rank,
     recall_threshold,
     stricter,
+    too_little,
     usual_threshold,
 )
 from pfamnet.build.work import Threads
@@ -115,7 +119,7 @@ def test_matches_of_words_count_for_ranks_and_peaks():
         make_fold(),
         Words(np.zeros((1, 20), np.int8), np.zeros(FAMILIES, np.uint16), [1] * FAMILIES),
     )
-    matched = SimpleNamespace(matches=lambda sequence: (np.arange(FAMILIES), np.full(FAMILIES, 5.0)))
+    matched = SimpleNamespace(matches=lambda sequence, among: (np.arange(FAMILIES), np.full(FAMILIES, 5.0)))
     plain = dev_ranks(Runtime(), fold, 100, ONE)
     for words, more in ((nothing, 0.0), (matched, 5.0)):
         ranks, peaks = dev_ranks(Runtime(), fold, 100, ONE, words)
@@ -124,6 +128,21 @@ def test_matches_of_words_count_for_ranks_and_peaks():
             peaks_of_all(Runtime(), fold, 9, ONE, words), peaks_of_all(Runtime(), fold, 9, ONE), strict=True
         )
         assert all(one == pytest.approx(other + more, abs=1e-5) for (_, one), (_, other) in pairs)
+
+
+def test_words_do_not_count_where_the_network_sees_nothing():
+    fold, asked = make_fold(), []
+    noted = lambda sequence, among: asked.append(among) or (np.arange(0), np.zeros(0))
+    dev_ranks(Runtime(), fold, 100, ONE, SimpleNamespace(matches=noted), plausible=1e9)
+    peaks_of_all(Runtime(), fold, 9, ONE, SimpleNamespace(matches=noted))
+    assert [some.mean() for some in asked] == [0.0] * (len(asked) - 9) + [1.0] * 9
+
+
+def test_a_tenth_of_what_may_be_lost_is_not_plausible():
+    peaks = np.random.default_rng(0).permutation(10_000).astype(float)
+    assert least_plausible(peaks, 0.99) == 10
+    assert least_plausible(peaks[peaks < 100], 0.995) == 0
+    assert least_plausible(peaks, 1.0) == least_plausible(peaks[: LEAST - 1], 0.99) == EVERY_FAMILY
 
 
 def test_ranks_do_not_depend_on_the_number_of_threads():
@@ -430,6 +449,15 @@ def test_where_fewer_are_enough_for_the_recall_fewer_are_tried():
     assert chosen["threshold"] == 99.0 and chosen["passing"] == 0
 
 
+def test_words_of_all_families_count_in_a_sensitive_scan():
+    chosen = choose_sensitivities(np.zeros(50), np.full(50, 99.0), some_peaks(2), 16, 0.99, plausible=-7.0)
+    assert [chosen[name]["plausible"] for name in ("fast", "default", "sensitive")] == [
+        -7.0,
+        -7.0,
+        EVERY_FAMILY,
+    ]
+
+
 def test_a_model_of_few_families_tries_them_all():
     all_peaks = peaks_of_all(Runtime(), make_fold(), 100, ONE)
     assert len(all_peaks) == 20 and all(len(peaks) == FAMILIES for _, peaks in all_peaks)
@@ -449,8 +477,6 @@ def test_peaks_are_the_same_in_any_number_of_threads():
 
 
 def test_from_too_few_domains_no_threshold_and_no_calls_are_learnt():
-    from pfamnet.build.calibration import EVERY_FAMILY, LEAST, choose_sensitivities, never, too_little
-
     peaks = [(1, np.arange(9.0)[::-1])]
     for count in (LEAST - 1, LEAST):
         chosen = choose_sensitivities(np.zeros(count), np.ones(count), peaks, 2, 0.99)

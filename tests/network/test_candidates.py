@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pfamnet.network import candidates
-from pfamnet.network.blocks import CHUNK, Blocks
-from pfamnet.network.candidates import CALLED, SPAN, best_blocks, best_runs, merged, propose
+from pfamnet.network.blocks import CHUNK, Blocks, log_none
+from pfamnet.network.candidates import CALLED, SPAN, best_blocks, best_runs, may_reach, merged, propose
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(
@@ -134,6 +134,20 @@ def test_a_match_adds_its_nats_to_a_peak(matched, threshold, seed):
     passed, found = best_blocks(blocks, threshold, (families, nats))
     assert passed.tolist() == np.flatnonzero(peaks >= threshold).tolist()
     assert found == pytest.approx(peaks[passed])
+
+
+@given(st.floats(-12, 6), st.sampled_from([(1.0, 0.0), (0.25, 40.0)]))
+def test_what_may_reach_a_threshold_is_what_does_and_little_more(threshold, scale):
+    step, zero = scale
+    logits = np.random.default_rng(2).normal(0, 3, (6, 40)).astype(np.float32)
+    blocks = Blocks(
+        np.clip(np.rint(logits / step + zero), 0, 255).astype(np.uint8), log_none(logits), step, zero
+    )
+    blocks = blocks if zero else Blocks.of(logits)
+    passed, peaks = best_blocks(blocks)
+    may = may_reach(blocks, threshold)
+    assert may[passed[peaks >= threshold]].all()
+    assert not may[passed[peaks < threshold - 2 * step]].any()
 
 
 def test_a_match_proposes_a_family_that_the_network_does_not():
