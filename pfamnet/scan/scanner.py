@@ -31,7 +31,7 @@ MOST_SPANS = 4  # a longer protein has no more of them
 SIMPLE, SHORT = 3.0, 1_000
 RIVALS = 8  # families that compete for one region, at most
 PART, SHARED = 32_768, 2_048  # residues that the network proposes for at once, and that two parts share
-LEVELS = 1 << 25  # of blocks that are kept at once, each of a family
+LEVELS = 1 << 23  # of blocks that are kept at once, each of a family
 PLACED = 0.3  # fraction of the network's region that an alignment must cover to replace it
 
 
