@@ -69,7 +69,8 @@ def _hold_out(entries: list[Entry], clusters: list[list[Entry]], fraction: float
     rows, left = count_rows(entry for entry in entries if entry.fold == "train"), count_rows(chain(*clusters))
     for key, count in left.items():
         left[key] = int(fraction * count + draw_number(seed, str(key)))
-    drawn = [(min(draw_number(seed, entry.sequence) for entry in there), there) for there in clusters]
+    # by one sequence: a cluster of many is not drawn more often
+    drawn = [(draw_number(seed, min(entry.sequence for entry in there)), there) for there in clusters]
     for draw, there in sorted(drawn, key=lambda pair: pair[0]):
         lost = count_rows(there)
         fits = all(left[key] >= count < rows[key] for key, count in lost.items())

@@ -76,6 +76,15 @@ def test_proteins():
     assert 15 < sum(not entry.labels for entry in dev) < 55
 
 
+def test_relatives_are_not_held_out_more_often():
+    """Of 300 clusters of ten relatives without a domain, about a tenth."""
+    rng = np.random.default_rng(0)
+    clusters = [synthetic.random_sequence(rng, 60) for _ in range(300)]
+    relatives = [cluster + "A" * n for cluster in clusters for n in range(10)]
+    entries = [replace(protein(f"p{i}", []), sequence=sequence) for i, sequence in enumerate(relatives)]
+    assert 15 < len(held(entries)) / 10 < 50
+
+
 keys = st.lists(st.sampled_from(["F1", "F2", "F3"]), max_size=3)
 
 
