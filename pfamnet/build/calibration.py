@@ -25,10 +25,9 @@ import numpy as np
 
 from ..families import clan_numbers
 from ..network.blocks import Blocks
-from ..network.candidates import CALLED, best_blocks, may_reach, propose, runs_of, spans
+from ..network.candidates import CALLED, Matches, best_blocks, propose, runs_of, spans
 from ..network.evalues import MOST as SCORES_BELOW
 from ..network.evalues import Calibration, Tail
-from ..profiles.words import Words
 from ..trainset.trainset import Fold
 from .work import Threads
 
@@ -45,22 +44,18 @@ JUDGED = 8  # calls of a decoy that profiles judge, the best ones
 KINDS = ("shuffled", "reversed", "others")
 NOMINAL = (0.001, 0.01, 0.1, 1.0, 10.0)
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+Matched = Callable[[str, Blocks], Matches]
 Peaks = list[tuple[int, np.ndarray]]  # spans, and peaks of all families, falling
 
 # -- candidates
 
 
 def dev_ranks(
-    runtime,
-    fold: Fold,
-    limit: int,
-    threads: Threads,
-    words: Words | None = None,
-    plausible: float = EVERY_FAMILY,
+    runtime, fold: Fold, limit: int, threads: Threads, matched: Matched | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank (0 = first) and peak of the correct family, for the domains of at most `limit` sequences.
 
-    The words of families count that are `plausible` to the network.
+    `matched` gives the matches of a sequence's words, of which the network says `blocks`.
     """
     families: dict[int, list[int]] = {}
     for index, _, _, family in fold.domains.tolist():
@@ -69,7 +64,7 @@ def dev_ranks(
 
     def look(index: int) -> list[tuple[float, float]]:
         sequence = fold.sequences[index]
-        peaks = all_of(runtime.blocks(sequence), sequence, words, plausible)
+        peaks = all_of(runtime.blocks(sequence), sequence, matched)
         places = np.argsort(np.argsort(-peaks, kind="stable"))
         return [(places[family], peaks[family]) for family in families[index]]
 
@@ -84,28 +79,20 @@ def recall_by_rank(ranks: np.ndarray) -> dict[str, float]:
     return {str(n): round(float((ranks < n).mean()), 5) for n in RANKS}
 
 
-def peaks_of_all(
-    runtime,
-    fold: Fold,
-    limit: int,
-    threads: Threads,
-    words: Words | None = None,
-    plausible: float = EVERY_FAMILY,
-) -> Peaks:
-    """The peaks of at most `limit` sequences of a fold; `words` and `plausible` as for `dev_ranks`."""
+def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads, matched: Matched | None = None) -> Peaks:
+    """The peaks of at most `limit` sequences of a fold; `matched` as for `dev_ranks`."""
 
     def look(index: int) -> tuple[int, np.ndarray]:
         blocks = runtime.blocks(fold.sequences[index])
-        return spans(blocks.count), np.sort(all_of(blocks, fold.sequences[index], words, plausible))[::-1]
+        return spans(blocks.count), np.sort(all_of(blocks, fold.sequences[index], matched))[::-1]
 
     chosen = np.random.default_rng(1).permutation(len(fold.sequences))[:limit].tolist()
     return threads.map("peaks", look, chosen)
 
 
-def all_of(blocks: Blocks, sequence: str, words: Words | None, plausible: float) -> np.ndarray:
+def all_of(blocks: Blocks, sequence: str, matched: Matched | None) -> np.ndarray:
     """The peaks of all families in a sequence."""
-    matches = words and words.matches(sequence, may_reach(blocks, plausible))
-    return best_blocks(blocks, matches=matches)[1]
+    return best_blocks(blocks, matches=matched and matched(sequence, blocks))[1]
 
 
 def least_plausible(peaks: np.ndarray, recall: float) -> float:

@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from .. import __version__
 from ..families import Family, write_families
 from ..model.directory import CARD, ENCODER, GRAPH, HEAD, PROFILES, WEIGHTS, WORDS, ModelWriter
+from ..network.candidates import plausible_matches
 from ..network.esm import EsmNetwork
 from ..network.esm_files import save_encoder, save_head
 from ..network.light import LightNetwork
@@ -155,8 +156,9 @@ class ModelOutput:
         options, clans, dev = self.options, [family.clan for family in families], trainset.dev
         recall = 1.0 if options.emitted_only else options.recall  # emitted sequences are found too easily
         plausible = least_plausible(dev_ranks(runtime, dev, effort.ranked, self.threads)[1], recall)
-        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, words, plausible)
-        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, words, plausible)
+        matched = plausible_matches(words, plausible)
+        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, matched)
+        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, matched)
         calibration, check = calibrate(
             runtime, trainset.train, dev, clans, effort.decoys, options.seed, self.threads, found
         )

@@ -17,7 +17,7 @@ from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
 from ..network.blocks import Blocks
-from ..network.candidates import Matches, Proposal, may_reach, merged, propose, spans
+from ..network.candidates import Matches, Proposal, merged, plausible_matches, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
 from ..profiles.words import Words
@@ -101,7 +101,7 @@ class NetworkCaller:
         Z: float,
         words: Words | None = None,
     ):
-        self.words = words
+        self.matched = words and plausible_matches(words, choice.plausible)
         self.runtime, self.block, self.calibration = runtime, info.block, info.calibration
         self.clans = clan_numbers([family.clan for family in families])
         self.choice, self.limits, self.Z = choice, limits, Z
@@ -130,13 +130,9 @@ class NetworkCaller:
         places = zip(accumulate(map(len, sequences)), sequences)
         for _, group in groupby(places, lambda place: place[0] // most):
             seen = [(sequence, self.runtime.blocks(sequence)) for _, sequence in group]
-            matches = [self.matches(*pair) for pair in seen]
+            matches = [self.matched and self.matched(*pair) for pair in seen]
             found += [self.proposed(*pair, some) for pair, some in zip(seen, matches)]
         return found
-
-    def matches(self, sequence: str, blocks: Blocks) -> Matches | None:
-        """The matches of a sequence with the profiles of families that are plausible to the network."""
-        return self.words and self.words.matches(sequence, may_reach(blocks, self.choice.plausible))
 
     def proposed(self, sequence: str, blocks: Blocks, matches: Matches | None) -> Proposal:
         """The candidates of a sequence."""

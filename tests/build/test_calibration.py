@@ -35,6 +35,7 @@ from pfamnet.build.calibration import (
 from pfamnet.build.work import Threads
 from pfamnet.families import clan_numbers
 from pfamnet.network.blocks import Blocks
+from pfamnet.network.candidates import plausible_matches
 from pfamnet.profiles.words import Words
 from pfamnet.trainset.trainset import Fold
 
@@ -115,26 +116,23 @@ def test_a_network_that_knows_has_every_family_first():
 
 
 def test_matches_of_words_count_for_ranks_and_peaks():
-    fold, nothing = (
-        make_fold(),
-        Words(np.zeros((1, 20), np.int8), np.zeros(FAMILIES, np.uint16), [1] * FAMILIES),
-    )
-    matched = SimpleNamespace(matches=lambda sequence, among: (np.arange(FAMILIES), np.full(FAMILIES, 5.0)))
-    plain = dev_ranks(Runtime(), fold, 100, ONE)
-    for words, more in ((nothing, 0.0), (matched, 5.0)):
-        ranks, peaks = dev_ranks(Runtime(), fold, 100, ONE, words)
+    fold, plain = make_fold(), dev_ranks(Runtime(), make_fold(), 100, ONE)
+    nothing = Words(np.zeros((1, 20), np.int8), np.zeros(FAMILIES, np.uint16), [1] * FAMILIES)
+    everything = lambda sequence, blocks: (np.arange(FAMILIES), np.full(FAMILIES, 5.0))
+    for matched, more in ((plausible_matches(nothing, -1e9), 0.0), (everything, 5.0)):
+        ranks, peaks = dev_ranks(Runtime(), fold, 100, ONE, matched)
         assert ranks.tolist() == plain[0].tolist() and peaks == pytest.approx(plain[1] + more, abs=1e-5)
-        pairs = zip(
-            peaks_of_all(Runtime(), fold, 9, ONE, words), peaks_of_all(Runtime(), fold, 9, ONE), strict=True
-        )
+        with_words, without = (peaks_of_all(Runtime(), fold, 9, ONE, some) for some in (matched, None))
+        pairs = zip(with_words, without, strict=True)
         assert all(one == pytest.approx(other + more, abs=1e-5) for (_, one), (_, other) in pairs)
 
 
 def test_words_do_not_count_where_the_network_sees_nothing():
     fold, asked = make_fold(), []
     noted = lambda sequence, among: asked.append(among) or (np.arange(0), np.zeros(0))
-    dev_ranks(Runtime(), fold, 100, ONE, SimpleNamespace(matches=noted), plausible=1e9)
-    peaks_of_all(Runtime(), fold, 9, ONE, SimpleNamespace(matches=noted))
+    words = SimpleNamespace(matches=noted)
+    dev_ranks(Runtime(), fold, 100, ONE, plausible_matches(words, 1e9))
+    peaks_of_all(Runtime(), fold, 9, ONE, plausible_matches(words, -1e9))
     assert [some.mean() for some in asked] == [0.0] * (len(asked) - 9) + [1.0] * 9
 
 
