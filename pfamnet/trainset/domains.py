@@ -77,18 +77,19 @@ def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:
 
     Raises:
         PfamnetError: with file and line, for what `read_table` refuses, a coordinate that is no whole
-            number, a missing protein or accession, or a score that is no number.
+            number, a missing protein, neither accession nor name, or a score that is no number.
     """
     table = DomainTable(str(path), rivals=rivals)
     for line, row in read_table(path, COLUMNS, REQUIRED):
         where = f"{path}: line {line}"
         if not (row["start"].isdecimal() and row["end"].isdecimal()):
             raise PfamnetError(f"{where}: '{row['start']}-{row['end']}' is not start and end")
-        for name in ("protein", "accession"):
-            if not row[name]:
+        accession = row["accession"] or row["name"]  # a profile without one is known by its name
+        for name, text in (("protein", row["protein"]), ("accession", accession)):
+            if not text:
                 raise PfamnetError(f"{where}: {name} missing")
         score = _score(where, row["domain_score"]) if rivals else 0.0
-        domain = int(row["start"]), int(row["end"]), row["accession"], row["name"], line, score
+        domain = int(row["start"]), int(row["end"]), accession, row["name"], line, score
         table.domains.setdefault(row["protein"], []).append(domain)
     if not table.domains:
         raise PfamnetError(f"{path}: no domains below the header line")

@@ -279,6 +279,13 @@ def test_domain_outside_its_protein(tmp_path, start, end):
     )
 
 
+def test_a_family_without_an_accession_is_known_by_its_name(tmp_path):
+    """As in the table that a scan writes of profiles without ACC, such as KEGG orthologs."""
+    table = "query_name\tali_from\tali_to\ttarget_accession\t#target_name\np\t1\t4\t-\tK00001\n"
+    (domain,) = read_domains(write(tmp_path / "domains", table)).domains["p"]
+    assert domain[:4] == (1, 4, "K00001", "K00001")
+
+
 @pytest.mark.parametrize(
     "table, message",
     [
