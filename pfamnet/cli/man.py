@@ -38,7 +38,7 @@ def page_of(command: click.Command) -> str:
         lines.append(f".SH {escaped(group).upper()}")
         for option, text in records:
             lines += [".TP", f".B {escaped(option)}", escaped(text)]
-    lines += [".SH EXIT STATUS", "0: done; 1: failed; 2: usage; 130: interrupted; 143: terminated."]
+    lines += [".SH EXIT STATUS", "0: done; 1: failed; 2: usage; 130: interrupted; 141: closed pipe; 143: terminated."]
     return "\n".join(lines)
 
 

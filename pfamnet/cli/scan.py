@@ -30,7 +30,7 @@ expert = options_of("Other expert options")
 @click.argument("files", metavar="[<model>] <seqfile> ...", nargs=-1, type=click.Path(readable=False))
 @version_option()
 @basic("--verbose", bool, "Report model, mode and totals on stderr.")
-@basic("--quiet", bool, "No notes, warnings or progress on stderr: errors alone.")
+@basic("--quiet", bool, "Print only errors on stderr: no notes, warnings or progress.")
 @basic("--info", bool, "Describe the model and exit.")
 @basic("--list-families", bool, "List the families of the model and exit.")
 @output("-o", "<f>", "Direct the main output to file <f>, not stdout.", "out")
@@ -49,7 +49,7 @@ expert = options_of("Other expert options")
     "--clan-overlaps", ["all", "best"], "Report overlapping domains of a clan: all or best.", default="all"
 )
 @output("--top", bool, "One row per query: its most likely family, whatever the E-value.")
-@output("--resume", bool, "Go on where the same command was stopped; give it from the start.")
+@output("--resume", bool, "Continue an interrupted scan; give it on the first run too.")
 @output("--title", "<s>", "Title of the web page.  [the sequence file]")
 @output("--header/--no-header", bool, "Begin the main table with column names, or not.", default=True)
 @output("--no-date", bool, "Omit date and directories, so that equal results make equal files.")
@@ -57,7 +57,7 @@ expert = options_of("Other expert options")
 @output("--noali", bool, "Don't output alignments in the text report.")
 @output("--notextw", bool, "Unlimit the line width of the text report.")
 @output("--textw", click.IntRange(min=120), "Set max width of lines of the text report.  [120]")
-@reporting("--families", "<s>", "Report these alone: names or accessions with commas, or a file of them.")
+@reporting("--families", "<s>", "Report only these families: comma-separated names or accessions, or a file.")
 @reporting("-E", POSITIVE, "Report families <= this E-value.  [10.0]  (x>0)")
 @reporting("-T", NUMBER, "Report families >= this score.")
 @reporting("--domE", POSITIVE, "Report domains <= this E-value.  [10.0]  (x>0)")
@@ -113,7 +113,7 @@ def scan(files, **options):
     tell = (lambda text: None) if options["quiet"] else warn
     if options["info"] or options["list_families"] or options["save_hmm"]:
         if len(files) > 1:
-            raise click.UsageError("--info, --list-families and --save-hmm take a model alone")
+            raise click.UsageError("--info, --list-families and --save-hmm take only a model")
         model = files[0] if files else None
         if not options["save_hmm"]:
             return print_model(model, options["list_families"], tell)

@@ -32,7 +32,7 @@ def _binary_parts(stream: io.BufferedIOBase) -> Iterator[bytes]:
             break
         number += 1
         if alphabet not in _LETTERS or states < 1:
-            raise PfamnetError(f"profile {number}: damaged: no alphabet or number of states that there is")
+            raise PfamnetError(f"profile {number}: corrupt: invalid alphabet or number of states")
         _check_states(number, states)
         yield head
         try:
@@ -103,7 +103,7 @@ def _ascii_parts(stream: io.BufferedIOBase) -> Iterator[bytes]:
         lines.append(line)
         size += len(line)
         if len(line) == _PART or in_head and size > _MOST_TEXT:
-            raise PfamnetError(f"profile {number}: damaged: no end of a line or of its head")
+            raise PfamnetError(f"profile {number}: corrupt: a line or the header does not end")
         ended = not in_head and line.lstrip().startswith(b"//")
         if in_head and line.split()[:1] == [b"HMM"]:
             _check_head(number, lines)
@@ -119,9 +119,9 @@ def _ascii_parts(stream: io.BufferedIOBase) -> Iterator[bytes]:
 def _check_head(number: int, lines: list[bytes]) -> None:
     fields = {words[0]: words[1] for words in map(bytes.split, lines) if len(words) > 1}
     if not {b"LENG", b"ALPH"} <= fields.keys():
-        raise PfamnetError(f"profile {number}: damaged: no line LENG or ALPH in its head")
+        raise PfamnetError(f"profile {number}: corrupt: no LENG or ALPH line in the header")
     if not fields[b"LENG"].isdigit():  # HMMER would take "-1"
-        raise PfamnetError(f"profile {number}: damaged: no number of states that there is")
+        raise PfamnetError(f"profile {number}: corrupt: invalid number of states")
     _check_states(number, int(fields[b"LENG"][:20]))
 
 

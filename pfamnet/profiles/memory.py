@@ -43,6 +43,6 @@ def check_memory(record: Record, residues: int, families: Iterable[Family]) -> N
     if need > limit:
         raise PfamnetError(
             f"record {record.number} '{shown(record.name)}': profile '{shown(family.name)}' of "
-            f"{family.length:,} states needs {need / 1e9:.1f} GB of memory for it; at most "
-            f"{limit / 1e9:.1f} GB are there"
+            f"{family.length:,} states needs {need / 1e9:.1f} GB of memory for it; only "
+            f"{limit / 1e9:.1f} GB are available"
         )

@@ -320,7 +320,7 @@ def test_a_browser_says_of_a_page_that_it_breaks_off(golden_page, tmp_path):
     half.write_bytes(whole[: (whole.index(OPEN) + len(whole)) // 2])
     page = browser.opened(half, tmp_path / "profile")
     attributes, text = page.by_id("unfinished")
-    assert "hidden" not in attributes and "not whole" in text and len(page.of_class("name")) > 2
+    assert "hidden" not in attributes and "incomplete" in text and len(page.of_class("name")) > 2
 
 
 @pytest.fixture(scope="module")

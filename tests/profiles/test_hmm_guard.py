@@ -43,7 +43,7 @@ def test_no_alphabet(library, which, packed, tmp_path):
         at = offsets[which] + place
         path.write_bytes(packed(data[:at] + value + data[at + 4 :]))
         names = []
-        with pytest.raises(PfamnetError, match=f"profile {which + 1}: damaged: no alphabet"):
+        with pytest.raises(PfamnetError, match=f"profile {which + 1}: corrupt: invalid alphabet"):
             for hmm in read_hmms(str(path)):
                 names.append(hmm.name)
         assert len(names) == which
@@ -84,7 +84,7 @@ def test_no_line_for_the_alphabet(text, line, which, tmp_path):
         (b"\n" + line).join(parts[: which + 1]) + b"\nXXXX" + (b"\n" + line).join(parts[which + 1 :])
     )
     names = []
-    with pytest.raises(PfamnetError, match=f"profile {which + 1}: damaged: no line LENG or ALPH"):
+    with pytest.raises(PfamnetError, match=f"profile {which + 1}: corrupt: no LENG or ALPH line"):
         for hmm in read_hmms(str(path)):
             names.append(hmm.name)
     assert len(names) == which

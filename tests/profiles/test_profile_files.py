@@ -96,13 +96,13 @@ def refusals(hmms):
         ),
         "blanks before the end": (
             text.replace(b"//", b" //") + text.replace(b"LENG  30", b"LENG  -1"),
-            "profile 2: damaged: no number of states",
+            "profile 2: corrupt: invalid number of states",
         ),
         "endless states": (
             one[:8] + struct.pack("=i", 100_000_000) + one[12:],
             "profile 1: 100000000 states",
         ),
-        "an endless line": (text[:-3] + b"a" * (1 << 20) + b"\n//\n", "no end of a line"),
+        "an endless line": (text[:-3] + b"a" * (1 << 20) + b"\n//\n", "a line or the header does not end"),
         "cut gzip": (zipped[: len(zipped) // 2], ""),
         "not numbers": (nan, "profile 1 'family0': damaged"),
         "something after it": (one + b"something else", "profile 2"),

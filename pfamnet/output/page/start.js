@@ -160,7 +160,7 @@ function start() {
     table: new Lazy(100, "tbody", cells, () => 33, height => html("tr", null, html("td", { colspan: COLUMNS.length, style: `height:${height}px` }))) };
   const last = data.proteins[data.proteins.length - 1];
   byId("unfinished").hidden = data.whole;
-  byId("unfinished").textContent = `This page is not whole: the scan did not come to its end${data.why ? ` (${data.why})` : ""}. ` +
+  byId("unfinished").textContent = `This page is incomplete: the scan did not come to its end${data.why ? ` (${data.why})` : ""}. ` +
     (last ? `It ends after protein ${grouped(data.proteins.length)}, ${last.name}.` : "It has no protein.");
   summary();
   legend();
