@@ -66,9 +66,12 @@ class Build:
     Arguments:
         out: the model directory; it must not exist.
         options: all that the model depends on.
+        cpus: threads.
+        device: as of `pick_device`.
         resume: continue an interrupted build of the same options and input.
         progress: show progress bars on stderr.
         track: what follows the training: none, tensorboard or wandb.
+        group: the processes of this training.
         until: stop when the `data` are prepared, or after the `training`, for which a work directory that was
             made with `data` is enough: the input is not read again.
 
@@ -116,7 +119,7 @@ class Build:
         return all(finished(self.work / name) for name, asked in wanted.items() if asked)
 
     def run(self) -> None:
-        """Build the model, and remove the work directory."""
+        """Build the model and remove the work directory; with `until`, stop before or after the training and keep it."""
         with writing(self.work.folder):
             self.make()
 

@@ -110,7 +110,7 @@ class Calibration:
 
     @cached_property
     def levels(self) -> np.ndarray:
-        """The baseline of each family, by index, up to the last that has one; the element behind it is 0."""
+        """The baseline of each family, by index, up to the last that has one; the element after it is 0."""
         levels = np.zeros(self.baselines[-1][0] + 2 if self.baselines else 1)
         for index, nats in self.baselines:
             levels[index] = nats

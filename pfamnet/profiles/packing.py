@@ -1,4 +1,4 @@
-"""Profiles in a quarter of their size, to the bit.
+"""Profiles in three tenths of their size, to the bit.
 
 HMMER's ASCII files state a probability by its negative natural logarithm with five decimals. So the
 probabilities of a published profile are natural numbers, in units of 1e-5, and the lower 16 bits of

@@ -17,7 +17,7 @@ class TrainSettings:
     residues: int  # that the network sees in all
     batch: int = 16384  # residues, of all processes together
     accumulate: int = 1  # batches of a step
-    pool: int = 1  # batches drawn together and sorted by length
+    pool: int = 1  # batches drawn together
     lr: float = 3e-3
     weight_decay: float = 0.01
     warmup: float = 0.05  # fraction of the steps
