@@ -10,13 +10,13 @@ from ..build.options import BuildOptions
 from ..errors import PfamnetError
 from ..signals import stopping_in_order
 from ..trainset.recipes import RECIPES, with_defaults
-from .common import CONTEXT, GroupedCommand, complain, options_of, threads_of, version_option
+from .common import CONTEXT, GroupedCommand, Whole, complain, options_of, threads_of, version_option
 from .look import check_choices, explore_into, print_plan
 
-NATURAL, COUNT = click.IntRange(min=0), click.IntRange(min=1)
+NATURAL, COUNT = Whole(min=0), Whole(min=1)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 POWER, RECALL = click.FloatRange(0, 1), click.FloatRange(0.5, 1)
-SEED = click.IntRange(0, 2**64 - 1)  # what torch takes
+SEED = Whole(0, 2**64 - 1)  # what torch takes
 PRECISIONS, BALANCES = ["auto", "fp32", "bf16", "fp16"], ["none", "inverse", "logit"]
 
 
@@ -77,18 +77,16 @@ expert = options_of("Other expert options", BuildOptions)
     "<s>",
     "Start from the light network of this model, or of the 'shipped' one; new families start at random.",
 )
-@training("--light-width", click.IntRange(min=8), "Channels of a new light network.  [192]")
+@training("--light-width", Whole(min=8), "Channels of a new light network.  [192]")
 @training(
     "--light-residues", NATURAL, "Residues to train the light network on; 0 keeps that of --light-from."
 )
 @training("--light-lr", POSITIVE, "Learning rate of the light network; use a lower one with --light-from.")
 @training("--lr", POSITIVE, "Learning rate of ESM-2's last layer; it decreases from layer to layer below.")
 @training("--head-lr", POSITIVE, "Learning rate of ESM-2's head.")
-@training("--crop", click.IntRange(min=64), "Residues of an example of ESM-2, at most.")
+@training("--crop", Whole(min=64), "Residues of an example of ESM-2, at most.")
 @training(
-    "--batch",
-    click.IntRange(min=256),
-    "Residues in a batch of ESM-2, and in one of the light network if above 16384.",
+    "--batch", Whole(min=256), "Residues in a batch of ESM-2, and in one of the light network if above 16384."
 )
 @training("--accumulate", COUNT, "Batches in a step of ESM-2 (gradient accumulation).")
 @training("--precision", PRECISIONS, "Arithmetic of training; auto: bf16 if the device is fast in it.")

@@ -1,8 +1,8 @@
 """Command-line conventions of all programs.
 
 As in HMMER, help has groups, long options may be abbreviated, and none may be given twice.
-An error is one line on stderr. Exit statuses: 0 done, 1 failed, 2 usage, 130 interrupted,
-141 closed pipe, 143 terminated.
+An error is one line on stderr. Exit statuses: 0 done, 1 failed, 2 usage, 141 closed pipe, 128 + n ended by
+signal n: 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import errno
 import math
 import os
 import sys
+from collections.abc import Collection
 
 import click
+from click.core import ParameterSource
 
 from .. import __version__
 from ..errors import PfamnetError, os_reason
-from ..scan.processors import MOST, usable_processors
+from ..scan.processors import at_most, usable_processors
 from ..signals import Terminated
 
 LONGEST = 900  # characters of a message
@@ -32,10 +34,16 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists its options by group; `hints` are ours for options of other programs."""
+    """A command whose help lists its options by group.
 
-    def __init__(self, *args, hints: dict[str, str] | None = None, **kwargs):
-        self.hints = hints or {}
+    `hints` are ours for options of other programs; an abbreviation is of one of the options in `first`, if it
+    may be.
+    """
+
+    def __init__(
+        self, *args, hints: dict[str, str] | None = None, first: Collection[str] = (), **kwargs
+    ) -> None:
+        self.hints, self.first = hints or {}, first
         super().__init__(*args, **kwargs)
 
     def format_options(self, context, formatter):
@@ -47,7 +55,7 @@ class GroupedCommand(click.Command):
         if context.resilient_parsing:  # for completion
             return super().parse_args(context, args)
         try:
-            return super().parse_args(context, complete(args, self.get_params(context)))
+            return super().parse_args(context, complete(args, self.get_params(context), self.first))
         except click.NoSuchOption as error:
             if hint := self.hints.get(error.option_name):
                 raise click.UsageError(f"no option {error.option_name}: {hint} does that") from None
@@ -63,7 +71,7 @@ def groups_of(command: click.Command, context: click.Context) -> dict[str, list[
     return groups
 
 
-def complete(args: list[str], params) -> list[str]:
+def complete(args: list[str], params, first: Collection[str] = ()) -> list[str]:
     """The arguments with abbreviated long options written out; each may be given once."""
     options = [param for param in params if isinstance(param, click.Option)]
     options = {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
@@ -74,7 +82,7 @@ def complete(args: list[str], params) -> list[str]:
             return [*whole, word, *rest]
         name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], "", "")
         if name not in options and word.startswith("--"):
-            name = written_out(name, options)
+            name = written_out(name, options, first)
             word = name + equals + value
         whole.append(word)
         option = options.get(name)
@@ -88,35 +96,56 @@ def complete(args: list[str], params) -> list[str]:
     return whole
 
 
-def written_out(name: str, options) -> str:
-    """The long option that begins with `name`; `name` itself if none does."""
+def written_out(name: str, options, first: Collection[str] = ()) -> str:
+    """The long option that begins with `name`, one in `first` if any does; `name` itself if none does."""
     fits = sorted(option for option in options if option.startswith(name))
+    fits = [option for option in fits if option in first] or fits
     if len(fits) > 1:
         raise click.UsageError(f"option {name} may be any of {', '.join(fits)}")
     return fits[0] if fits else name
 
 
+class File(click.Path):
+    """The name of a file, which need not exist. It is not empty: a script's variable would not be set."""
+
+    def convert(self, value, param, context):
+        if not value:
+            self.fail("the file name is empty", param, context)
+        return super().convert(value, param, context)
+
+
+class Whole(click.IntRange):
+    """A whole number, in digits alone."""
+
+    def convert(self, value, param, context):
+        if "_" in str(value):  # which Python takes
+            self.fail(f"{value!r} is not a whole number", param, context)
+        return super().convert(value, param, context)
+
+
 class Number(click.ParamType):
-    """A real number; `above` is a bound that it must exceed."""
+    """A real number; `above` is a bound that it must exceed, and a `finite` one is not infinite."""
 
     name = "number"
 
-    def __init__(self, above: float | None = None):
-        self.above = above
+    def __init__(self, above: float | None = None, finite: bool = False):
+        self.above, self.finite = above, finite
 
     def convert(self, value, param, context):
         try:
             number = float(value)
         except ValueError:
             number = math.nan
-        if math.isnan(number):
+        if math.isnan(number) or "_" in str(value):
             self.fail(f"{value!r} is not a number", param, context)
         if self.above is not None and not number > self.above:
             self.fail(f"{value} is not over {self.above:g}", param, context)
+        if self.finite and math.isinf(number):
+            self.fail(f"{value} is not finite", param, context)
         return number
 
 
-METAVARS = {click.IntRange: "<n>", click.FloatRange: "<x>", Number: "<x>"}
+METAVARS = {Whole: "<n>", click.FloatRange: "<x>", Number: "<x>"}
 
 
 def options_of(group: str, defaults: type | None = None):
@@ -137,10 +166,19 @@ def options_of(group: str, defaults: type | None = None):
             kind = click.Choice(kind) if isinstance(kind, list) else kind
             more = {"metavar": METAVARS.get(type(kind)), "show_default": default is not None} | more
         if isinstance(kind, str):  # a shell completes names of files
-            kind = click.Path(readable=False) if kind == "<f>" else None
+            kind = File(readable=False) if kind == "<f>" else None
         return click.option(name, field, cls=GroupedOption, group=group, help=help, type=kind, **more)
 
     return option
+
+
+def refuse_others(known: Collection[str], why: str) -> None:
+    """Raise click.UsageError if an option was given that is not among the `known` fields; `why` begins it."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name) == ParameterSource.COMMANDLINE
+        if given and parameter.name not in known:
+            raise click.UsageError(f"{why}: not together with {parameter.opts[0]}")
 
 
 def version_option():
@@ -154,9 +192,8 @@ def version_option():
 
 
 def threads_of(cpu: int | None) -> int:
-    """The threads that `--cpu` asks for, by default `default_cpus`; at most `MOST`, or one a processor."""
-    asked = default_cpus() if cpu is None else max(1, cpu)
-    return min(asked, max(MOST, os.cpu_count() or 1))
+    """The threads that `--cpu` asks for, by default `default_cpus`."""
+    return at_most(default_cpus() if cpu is None else cpu)
 
 
 def default_cpus() -> int:
@@ -192,8 +229,8 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         return complain(name, f"{one_line(error.format_message())} (see {name} --help)", 2)
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except Terminated:
-        return 143
+    except Terminated as end:
+        return 128 + end.number
     except PfamnetError as error:
         return complain(name, one_line(str(error)), 1)
     except OSError as error:

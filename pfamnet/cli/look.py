@@ -8,10 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import click
-from click.core import ParameterSource
 
 from ..build.options import BuildOptions
 from ..errors import PfamnetError, reason
+from .common import refuse_others
 
 # "cpu" and "device" have no effect, and do no harm
 EXPLORES = {"explore", "domains", "families", "model_out", "trainsets", "cpu", "device"}
@@ -66,11 +66,7 @@ def explore_into(folder: str, trainsets: tuple[str, ...], options: dict) -> None
     from ..explore.page import PAGE, write_exploration
     from ..explore.statistics import explore
 
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name) == ParameterSource.COMMANDLINE
-        if given and parameter.name not in EXPLORES:
-            raise click.UsageError(f"--explore builds nothing: not together with {parameter.opts[0]}")
+    refuse_others(EXPLORES, "--explore builds nothing")
     made = opened(folder)
     try:
         found = explore(trainsets, options["domains"], options["families"])

@@ -5,13 +5,25 @@ from __future__ import annotations
 import click
 
 from .arguments import model_and_files
-from .common import CONTEXT, GroupedCommand, Number, complain, options_of, threads_of, version_option
+from .common import (
+    CONTEXT,
+    File,
+    GroupedCommand,
+    Number,
+    Whole,
+    complain,
+    options_of,
+    refuse_others,
+    threads_of,
+    version_option,
+)
 from .model_info import print_model
-from .scan_checks import HINTS, check_conflicts, without_effect
-from .scan_files import check_files, outputs_of, save_profiles, scan_files
+from .save_hmm import save_profiles
+from .scan_checks import HINTS, HMMSCANS, check_conflicts, without_effect
+from .scan_files import check_files, inputs_of, journals_of, outputs_of, scan_files
 
-NUMBER, POSITIVE, COUNT = Number(), Number(above=0), click.IntRange(min=0)
-SEED = click.IntRange(0, 2**32 - 1)  # the bits that HMMER's generator takes
+NUMBER, POSITIVE, FINITE, COUNT = Number(), Number(above=0), Number(above=0, finite=True), Whole(min=0)
+SEED = Whole(0, 2**32 - 1)  # the bits that HMMER's generator takes
 FORMATS = ["fasta", "embl", "genbank", "ddbj", "uniprot", "daemon", "hmmpgmd", "stockholm", "pfam", "a2m"]
 FORMATS += ["psiblast", "selex", "afa", "clustal", "clustallike", "phylip", "phylips"]
 MODES = ["auto", "hybrid", "profiles", "network"]
@@ -26,8 +38,8 @@ filters = options_of("Options controlling acceleration heuristics")
 expert = options_of("Other expert options")
 
 
-@click.command("pfamnet-scan", cls=GroupedCommand, context_settings=CONTEXT, hints=HINTS)
-@click.argument("files", metavar="[<model>] <seqfile> ...", nargs=-1, type=click.Path(readable=False))
+@click.command("pfamnet-scan", cls=GroupedCommand, context_settings=CONTEXT, hints=HINTS, first=HMMSCANS)
+@click.argument("files", metavar="[<model>] <seqfile> ...", nargs=-1, type=File(readable=False))
 @version_option()
 @basic("--verbose", bool, "Report model, mode and totals on stderr.")
 @basic("--quiet", bool, "Print only errors on stderr: no notes, warnings or progress.")
@@ -56,7 +68,7 @@ expert = options_of("Other expert options")
 @output("--acc", bool, "Prefer accessions over names in the text report.")
 @output("--noali", bool, "Don't output alignments in the text report.")
 @output("--notextw", bool, "Unlimit the line width of the text report.")
-@output("--textw", click.IntRange(min=120), "Set max width of lines of the text report.  [120]")
+@output("--textw", Whole(min=120), "Set max width of lines of the text report.  [120]")
 @reporting("--families", "<s>", "Report only these families: comma-separated names or accessions, or a file.")
 @reporting("-E", POSITIVE, "Report families <= this E-value.  [10.0]  (x>0)")
 @reporting("-T", NUMBER, "Report families >= this score.")
@@ -88,8 +100,8 @@ expert = options_of("Other expert options")
 @filters("--F3", NUMBER, "Fwd threshold: promote hits w/ P <= F3.  [1e-5]")
 @filters("--nobias", bool, "Turn off the composition bias filter.")
 @expert("--nonull2", bool, "Turn off biased composition score corrections.")
-@expert("-Z", POSITIVE, "Set # of comparisons done, for E-value calculation.  [families in the model]")
-@expert("--domZ", POSITIVE, "Set # of significant families, for domain E-values.")
+@expert("-Z", FINITE, "Set # of comparisons done, for E-value calculation.  [families in the model]")
+@expert("--domZ", FINITE, "Set # of significant families, for domain E-values.")
 @expert("--seed", SEED, "Set the seed of the profile stage (0: arbitrary).  [42]")
 @expert(
     "--qformat",
@@ -111,18 +123,20 @@ def scan(files, **options):
     given = {name for name, value in options.items() if value is not None and value is not False}
     check_conflicts(given, options["mode"])
     tell = (lambda text: None) if options["quiet"] else warn
-    if options["info"] or options["list_families"] or options["save_hmm"]:
+    if options["info"] or options["list_families"] or options["save_hmm"] is not None:
         if len(files) > 1:
             raise click.UsageError("--info, --list-families and --save-hmm take only a model")
         model = files[0] if files else None
-        if not options["save_hmm"]:
+        if options["save_hmm"] is None:
             return print_model(model, options["list_families"], tell)
+        refuse_others(("files", "save_hmm", "quiet", "verbose"), "--save-hmm scans nothing")
         check_files([options["save_hmm"]], files)
         return save_profiles(model, options["save_hmm"], tell)
     if not files:
         raise click.UsageError("Missing argument '<seqfile>'")
     model, sequences = model_and_files(files)
-    check_files([out for _, out in outputs_of(options)], files)
+    outputs = [*(out for _, out in outputs_of(options)), *journals_of(options)]
+    check_files(outputs, inputs_of(options, files))
     if model is None and len(files) > 1:
         tell(f"note: {files[0]} holds sequences: {len(files)} sequence files, and the model that ships")
     for warning in without_effect(given, options["mode"], options["report"]):

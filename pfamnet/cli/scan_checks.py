@@ -25,6 +25,10 @@ EXCLUSIVE = (
 IN_TABLES = ("acc", "noali", "notextw", "textw")
 PROFILE_STAGE = ("max", *FILTERS, "nonull2", "domZ", "seed")
 NETWORK_STAGE = ("fast", "network", "device")
+# hmmscan's long options, whose abbreviations are unique there
+TABLES = ("tblout", "domtblout", "pfamtblout")
+EXPERT = ("max", "nonull2", "domZ", "seed", "qformat", "cpu")
+HMMSCANS = {f"--{name}" for name in (*TABLES, *EXPERT, *LIMITS[2:], *FILTERS, *CUTOFFS, *IN_TABLES)}
 # Options of other programs, and what does the same here.
 HINTS = {
     **dict.fromkeys(("--threads", "--num-threads", "--jobs", "-t", "-j", "-p"), "--cpu"),

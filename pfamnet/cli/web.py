@@ -11,7 +11,7 @@ import click
 
 from ..errors import PfamnetError
 from ..signals import stopping_in_order
-from .common import CONTEXT, GroupedCommand, complain, options_of, threads_of, version_option
+from .common import CONTEXT, GroupedCommand, Whole, complain, options_of, threads_of, version_option
 
 option = options_of("Basic options")
 
@@ -19,9 +19,9 @@ option = options_of("Basic options")
 @click.command("pfamnet-web", cls=GroupedCommand, context_settings=CONTEXT)
 @version_option()
 @option("--host", "<s>", "Address to listen on; 0.0.0.0: any.", default="127.0.0.1", show_default=True)
-@option("--port", click.IntRange(0, 65535), "Port to listen on; 0 takes any free one.", default=7860)
+@option("--port", Whole(0, 65535), "Port to listen on; 0 takes any free one.", default=7860)
 @option("--model", "<s>", "A model directory, or an HMM database.  [the model that ships with pfamnet]")
-@option("--cpu", click.IntRange(min=0), "Number of threads (0: 1).  [HMMER_NCPU, or all processors]")
+@option("--cpu", Whole(min=0), "Number of threads (0: 1).  [HMMER_NCPU, or all processors]")
 def web(host, port, model, cpu):
     """Serve a page on which proteins are pasted or uploaded and their domains shown."""
     from ..web.app import free_port, make_app, serve

@@ -9,6 +9,11 @@ from pathlib import Path
 MOST = 256  # threads of one program: more would only wait for each other
 
 
+def at_most(threads: int) -> int:
+    """So many threads, but one at least, and no more than `MOST` or the processors that there are."""
+    return max(1, min(threads, max(MOST, os.cpu_count() or 1)))
+
+
 def usable_processors(root: str = "/") -> int:
     """The processors of this process's affinity, and no more than its cgroups give it time of."""
     return max(1, math.ceil(min(len(os.sched_getaffinity(0)), quota(Path(root)))))

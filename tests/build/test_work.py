@@ -52,6 +52,8 @@ def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
     with replacing(tmp_path / "x") as partial:
         partial.write_text("new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "new")]
+    with pytest.raises(OSError, match="none/x"), replacing(tmp_path / "none" / "x") as partial:
+        partial.write_text("new")
 
 
 @pytest.mark.parametrize("cpus", [1, 3])

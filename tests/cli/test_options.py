@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 
+import click
 import pytest
 from scanning import DATA, ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here
 
@@ -186,6 +187,41 @@ def test_complete():
     ]
     assert complete(["--vers", "--", "--nob"], scan.params) == ["--version", "--", "--nob"]
     assert complete(["-", "--none"], scan.params) == ["-", "--none"]
+
+
+@pytest.mark.parametrize(
+    "short, option", (("--pfam", "--pfamtblout"), ("--q", "--qformat"), ("--m", "--max"))
+)
+def test_hmmscans_abbreviations_are_its_options(short, option, tmp_path):
+    """Although options of ours begin alike."""
+    assert complete([short], scan.params, scan_checks.HMMSCANS) == [option]
+    with pytest.raises(click.UsageError, match="may be any of"):
+        complete([short], scan.params)
+
+
+def test_the_options_whose_abbreviations_come_first_are_hmmscans():
+    assert {option for option in HMMSCANS if option.startswith("--")} == scan_checks.HMMSCANS
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    (
+        (["-E", "1_0"], "'1_0' is not a number"),
+        (["--cpu", "1_0"], "'1_0' is not a whole number"),
+        (["-Z", "inf"], "inf is not finite"),
+        (["--domZ", "1e999"], "1e999 is not finite"),
+        (["--tblout", ""], "the file name is empty"),
+        (["-A", ""], "the file name is empty"),
+        (["--save-hmm", ""], "the file name is empty"),
+        ([""], "the file name is empty"),
+        (["--save-hmm", "x", "--families", "a"], "--save-hmm scans nothing: not together with --families"),
+    ),
+)
+def test_values_that_are_none(words, said, one, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert scan_here(*words, one) == 2
+    assert said in capfd.readouterr().err and sorted(tmp_path.iterdir()) == before
 
 
 def test_number():

@@ -1,10 +1,22 @@
 """`--save-hmm` gives the profiles of a model back to HMMER."""
 
+import gzip
+import os
+import stat
+import subprocess
+
 import golden
 import pytest
 import untrained
 from pyhmmer.plan7 import HMMFile
-from scanning import scan_here
+
+from pfamnet.cli.common import run
+from pfamnet.cli.scan import scan
+
+
+def scan_alone(*arguments):
+    """`pfamnet-scan` with these arguments only."""
+    return run(scan, list(map(str, arguments)))
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +26,7 @@ def model(tmp_path_factory):
 
 @pytest.mark.parametrize("name, begin", [("out.hmm", b"HMMER3/f"), ("out.h3m", b"\xba\xed\xed\xe8")])
 def test_hmmer_reads_what_the_model_was_made_of(model, tmp_path, name, begin):
-    assert scan_here("--save-hmm", tmp_path / name, model) == 0
+    assert scan_alone("--save-hmm", tmp_path / name, model) == 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_bytes().startswith(begin)
     with HMMFile(tmp_path / name) as file:
@@ -22,8 +34,8 @@ def test_hmmer_reads_what_the_model_was_made_of(model, tmp_path, name, begin):
 
 
 def test_the_file_is_the_database_that_it_came_from(model, tmp_path):
-    assert scan_here("--save-hmm", tmp_path / "one.hmm", model) == 0
-    assert scan_here("--save-hmm", tmp_path / "two.hmm", tmp_path / "one.hmm") == 0
+    assert scan_alone("--save-hmm", tmp_path / "one.hmm", model) == 0
+    assert scan_alone("--save-hmm", tmp_path / "two.hmm", tmp_path / "one.hmm") == 0
     assert (tmp_path / "one.hmm").read_bytes() == (tmp_path / "two.hmm").read_bytes()
 
 
@@ -31,16 +43,46 @@ def test_the_file_is_the_database_that_it_came_from(model, tmp_path):
 def test_wrong_use_is_refused(model, tmp_path, monkeypatch, capfd, arguments):
     monkeypatch.chdir(model.parent)
     before = sorted(model.parent.rglob("*"))
-    assert scan_here(*arguments.split()) == 2
+    assert scan_alone(*arguments.split()) == 2
     assert capfd.readouterr().err.count("\n") == 1
     assert sorted(model.parent.rglob("*")) == before
 
 
 def test_a_model_that_is_damaged_leaves_no_file(tmp_path, capfd):
-    assert scan_here("--save-hmm", tmp_path / "out.hmm", tmp_path / "nothing") == 1
+    assert scan_alone("--save-hmm", tmp_path / "out.hmm", tmp_path / "nothing") == 1
     assert capfd.readouterr().err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
+def test_links_stay_and_pipes_are_written_to(model, tmp_path):
+    assert scan_alone("--save-hmm", tmp_path / "plain.hmm", model) == 0
+    (tmp_path / "file.hmm").write_text("old")
+    os.symlink("file.hmm", tmp_path / "link.hmm")
+    (tmp_path / "file.hmm.partial").write_text("mine")
+    assert scan_alone("--save-hmm", tmp_path / "link.hmm", model) == 0
+    os.mkfifo(tmp_path / "pipe")
+    with open(tmp_path / "piped", "wb") as piped, subprocess.Popen(["cat", tmp_path / "pipe"], stdout=piped):
+        assert scan_alone("--save-hmm", tmp_path / "pipe", model) == 0
+    content = (tmp_path / "plain.hmm").read_bytes()
+    assert (tmp_path / "piped").read_bytes() == content == (tmp_path / "file.hmm").read_bytes()
+    assert os.readlink(tmp_path / "link.hmm") == "file.hmm" and stat.S_ISFIFO(
+        os.stat(tmp_path / "pipe").st_mode
+    )
+    assert (tmp_path / "file.hmm.partial").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_directory_is_refused(model, tmp_path, capfd):
+    assert scan_alone("--save-hmm", tmp_path, model) == 1
+    assert capfd.readouterr().err == f"pfamnet-scan: {tmp_path}: is a directory\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_stdout_and_compressed(model, tmp_path, capfdbinary):
+    assert scan_alone("--save-hmm", tmp_path / "x.hmm.gz", model) == 0
+    assert scan_alone("--save-hmm", "-", model) == 0
+    assert gzip.decompress((tmp_path / "x.hmm.gz").read_bytes()) == capfdbinary.readouterr().out
+
+
 def test_no_argument_at_all(capfd):
-    assert scan_here() == 2
+    assert scan_alone() == 2
     assert "Missing argument" in capfd.readouterr().err

@@ -1,0 +1,34 @@
+"""`pfamnet-scan --save-hmm`: the profiles of a model as a file of HMMER's."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import sys
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from ..io.replacing import replacing
+
+
+def save_profiles(model_path: str | None, out: str, warn: Callable[[str], None]) -> None:
+    """Write the profiles of a model to a file of HMMER's: ASCII, or binary if it is named `.h3m`."""
+    from ..api import Model
+
+    profiles = Model(model_path, warn).profiles
+    with profile_file(out) as file:
+        for index in range(len(profiles)):
+            profiles.hmm(index).write(file, binary=out.removesuffix(".gz").endswith(".h3m"))
+
+
+@contextlib.contextmanager
+def profile_file(out: str) -> Iterator[IO[bytes]]:
+    """A file that is written completely or not at all, compressed if it is named `.gz`; `-` is stdout."""
+    if out == "-":
+        yield sys.stdout.buffer
+        return
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(stack.enter_context(replacing(out)), "wb"))
+        if out.endswith(".gz"):
+            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+        yield file
