@@ -10,11 +10,8 @@ from collections.abc import Sequence
 import click
 
 from ..errors import PfamnetError
+from ..io.signatures import ALIGNMENTS, PROFILES, SEQUENCES
 from ..io.textfile import file_chunks
-
-# how files begin, unpacked
-PROFILES = (b"HMMER", b"H3Z\n", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3")
-SEQUENCES = (b">", b"ID   ", b"LOCUS   ", b"# STOCKHOLM", b"CLUSTAL")
 
 
 def model_and_files(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -47,4 +44,6 @@ def kind_of(path: str) -> str | None:
             text = next(chunks).lstrip()
     except (OSError, PfamnetError):  # what is wrong comes out when it is read
         return None
-    return "model" if text.startswith(PROFILES) else "sequences" if text.startswith(SEQUENCES) else None
+    if text.startswith(PROFILES):
+        return "model"
+    return "sequences" if text.startswith((*SEQUENCES, *ALIGNMENTS)) else None

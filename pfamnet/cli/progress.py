@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Iterable
 
+from ..io.signatures import COMPRESSED
+
 EVERY = 0.5  # seconds
 LINE = 61 / 60  # bytes for each residue of FASTA with lines of 60
-PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
 
 
 class Progress:
@@ -67,7 +68,7 @@ def plain_size(paths: Iterable[str]) -> int | None:
             if path == "-" or not stat.S_ISREG(status.st_mode):
                 return None
             with open(path, "rb") as file:
-                if file.read(6).startswith(PACKED):
+                if file.read(6).startswith(tuple(COMPRESSED)):
                     return None
         except OSError:
             return None

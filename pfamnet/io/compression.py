@@ -7,19 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import PfamnetError
+from .signatures import COMPRESSED
 
 CHUNK = 1 << 20  # the most bytes unpacked at once
 _MOST_MEMORY = 1 << 30  # bytes that xz may ask for; the file says how many it needs
-MARKS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
-# what is recognised, so that a message names it, and not read
-OTHERS = {
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\3\4": "zip",
-    b"\x1f\x9d": "compress",
-    b"\x04\x22\x4d\x18": "lz4",
-    b"7z\xbc\xaf\x27\x1c": "7z",
-    b"Rar!\x1a\x07": "rar",
-}
 
 
 class Corrupt(PfamnetError):
@@ -37,14 +28,14 @@ class Truncated(Corrupt):
 def unpacked(
     chunks: Iterator[bytes], mark: bytes, path: str | Path, warn: Callable[[str], None]
 ) -> Iterator[bytes]:
-    """Yield what compressed data contain; `mark` is the one of `MARKS` with which they begin.
+    """Yield what compressed data contain; `mark` is the one of `COMPRESSED` with which they begin.
 
     What follows the last member is ignored: zeros silently, anything else with a warning, as by gzip.
 
     Raises:
         Corrupt: after what could be unpacked.
     """
-    what, data = MARKS[mark], b""
+    what, data = COMPRESSED[mark], b""
     unpacker, errors = _unpacker(what)
     while True:
         try:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import PfamnetError, reason
-from .compression import CHUNK, MARKS, OTHERS, Corrupt, unpacked
+from .compression import CHUNK, Corrupt, unpacked
+from .signatures import COMPRESSED, OTHER_COMPRESSED
 
 MOST_LINE = 1 << 26  # bytes
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -60,11 +61,11 @@ def file_chunks(path: str | Path, warn: Callable[[str], None] = on_stderr) -> It
 def _stream_chunks(stream, path, warn):
     chunks = _raw_chunks(stream, path)
     first = _first_of(chunks, path)
-    mark = next(filter(first.startswith, MARKS), None)
+    mark = next(filter(first.startswith, COMPRESSED), None)
     if mark:
         chunks = unpacked(itertools.chain((first,), chunks), mark, path, warn)
         first = _first_of(chunks, path)
-    other = next((what for mark, what in OTHERS.items() if first.startswith(mark)), None)
+    other = next((what for mark, what in OTHER_COMPRESSED.items() if first.startswith(mark)), None)
     if first[_TAR[0]] == _TAR[1]:
         other = "tar"
     if other:
@@ -75,7 +76,7 @@ def _stream_chunks(stream, path, warn):
 
 def _first_of(chunks, path):
     """The first piece of a text, long enough to show a mark even if a pipe yields single bytes."""
-    first, marks = b"", (*MARKS, *OTHERS, _BYTE_ORDER_MARK)
+    first, marks = b"", (*COMPRESSED, *OTHER_COMPRESSED, _BYTE_ORDER_MARK)
     for chunk in chunks:
         first += chunk
         if first and not any(mark.startswith(first) for mark in marks):

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from ..errors import PfamnetError, reason
 from ..families import MOST, Family, read_families
-from ..io.compression import MARKS
+from ..io.signatures import COMPRESSED
 from ..network.evalues import Calibration
 from ..network.runtime import OVERLAP
 from ..profiles.store import ProfileStore
@@ -211,7 +211,7 @@ def check_small(path: Path) -> None:
     if status.st_size > MOST_BYTES:
         raise PfamnetError(f"{path.parent}: {path.name} is damaged (more than {MOST_BYTES >> 20} MiB)")
     with open(path, "rb") as file:
-        if file.read(6).startswith(tuple(MARKS)):
+        if file.read(6).startswith(tuple(COMPRESSED)):
             raise PfamnetError(f"{path.parent}: {path.name} is damaged (compressed)")
 
 

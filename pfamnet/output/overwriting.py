@@ -12,19 +12,17 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import PfamnetError
+from ..io.signatures import ALIGNMENTS, COMPRESSED, GZIP, OTHER_COMPRESSED, PROFILES, SEQUENCES
 
 PRESSED = (".h3m", ".h3f", ".h3i", ".h3p")  # what hmmpress makes of an HMM database
 MODEL = "model.json"  # names the files of a model directory
 MOST_BYTES = 1 << 26  # of a model.json
-PACKED = b"\x1f\x8b"  # how gzip begins
-# How files begin that people keep, and no output of a scan begins.
+# what people keep, and no output of a scan is
 SIGNS = {
-    **dict.fromkeys((b">", b"ID   ", b"LOCUS   "), "sequences"),
-    **dict.fromkeys((b"# STOCKHOLM", b"CLUSTAL"), "an alignment"),
-    **dict.fromkeys(
-        (b"HMMER", b"H3Z\n", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3"), "profile HMMs"
-    ),
-    **dict.fromkeys((PACKED, b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\3\4"), "compressed data"),
+    **dict.fromkeys(SEQUENCES, "sequences"),
+    **dict.fromkeys(ALIGNMENTS, "an alignment"),
+    **dict.fromkeys(PROFILES, "profile HMMs"),
+    **dict.fromkeys((*COMPRESSED, *OTHER_COMPRESSED), "compressed data"),
 }
 
 
@@ -81,7 +79,7 @@ def content(path: str) -> str | None:
     try:
         with open(path, "rb") as file:
             begin = file.read(1 << 16)
-        if str(path).endswith(".gz") and begin.startswith(PACKED):  # an old output, or sequences
+        if str(path).endswith(".gz") and begin.startswith(GZIP):  # an old output, or sequences
             begin = zlib.decompressobj(wbits=31).decompress(begin, 64)
         begin = begin[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     except zlib.error:
