@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pyhmmer.easel import Alphabet, DigitalSequence, DigitalSequenceBlock
+from pyhmmer.errors import EaselError
 from pyhmmer.plan7 import OptimizedProfile, OptimizedProfileBlock, Pipeline, TopHits
 
 from ..families import Family
@@ -153,7 +154,8 @@ class ProfileSearch:
         try:
             with self.store.borrowed(families) as profiles:
                 top = pipeline.scan_seq(query.sequence, OptimizedProfileBlock(_AMINO, profiles))
-        except OverflowError:
+        except (OverflowError, SystemError) as error:
+            _check_overflow(error)
             for half in _halves(families):
                 self._scan(query, half, as_it_goes)
             return
@@ -186,7 +188,8 @@ class ProfileSearch:
                 if self._limited:
                     pipeline.F3 = self._forward_p(family, profile)
                 top = pipeline.search_hmm(profile, block)
-        except OverflowError:
+        except (OverflowError, SystemError) as error:
+            _check_overflow(error)
             for half in _halves(block):
                 self._search(family, half, queries, as_it_goes)
             return
@@ -242,6 +245,12 @@ class ProfileSearch:
         by_score = self.thresholds.inclusion_by_score
         order = lambda hit: (-hit.score if by_score else hit.log_p, *hit.order[1:])
         return sorted((with_domZ(hit, domZ, self.thresholds) for hit in hits), key=order)
+
+
+def _check_overflow(error: Exception) -> None:
+    """Raise other errors again: pyhmmer 0.12 makes a SystemError of the OverflowError that it means."""
+    if isinstance(error, SystemError) and not isinstance(error.__cause__, EaselError):
+        raise error
 
 
 def _halves(items: Sequence[int]) -> list[Sequence[int]]:

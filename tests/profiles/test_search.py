@@ -206,6 +206,18 @@ def test_missing_cutoffs_are_refused_at_the_start():
 
 
 @pytest.mark.parametrize("alignments", (False, True))
+@pytest.mark.parametrize("letters", ("*", "~~~", "."))
+def test_a_sequence_without_residues_has_no_hits_without_filters_either(letters, alignments):
+    """HMMER's arithmetic underflows, on which hmmscan --max ends."""
+    records = golden.records()[:2]
+    records.insert(1, Record("stop", "", letters, 2))
+    search = golden.profile_search(Thresholds().unfiltered(), alignments=alignments)
+    expected = search.search(records[::2], [everything()] * 2)
+    found = search.search(records, [everything()] * 3)
+    assert found[::2] == expected and found[1] == [] and all(expected)
+
+
+@pytest.mark.parametrize("alignments", (False, True))
 def test_a_profile_and_a_sequence_that_overflow_the_arithmetic_are_left_out(monkeypatch, alignments):
     """pyhmmer raises OverflowError for all sequences of a search."""
     records = golden.records()[:7]
