@@ -8,16 +8,12 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
 from itertools import chain, islice
 from pathlib import Path
 
-from ..errors import PfamnetError
 from ..families import Family
-from ..model.directory import SENSITIVITIES
 from ..profiles.store import ProfileStore
 from ..profiles.thresholds import Thresholds
-from ..records import shown
 from ..scan.opening import (
     ScanOptions,
     make_scanner,
@@ -27,9 +23,10 @@ from ..scan.opening import (
     reported_families,
     shipped_model,
 )
-from ..scan.processors import MOST, usable_processors
+from ..scan.processors import at_most, usable_processors
 from ..scan.workers import MOST as AT_ONCE
 from ..scan.workers import in_order
+from .checks import check_options
 from .results import Protein
 from .scans import Scan
 from .sequences import SequenceReader, is_path
@@ -37,14 +34,6 @@ from .sequences import SequenceReader, is_path
 LONG = 20_000  # bytes of sequences, some 40 proteins: what is worth processes of its own
 MET = 50  # bytes for each family in sequences that meet nearly all profiles where the network proposes
 KEPT = 8  # scanners of one model
-CHOICES = {
-    "mode": ("auto", "hybrid", "profiles", "network"),
-    "sensitivity": SENSITIVITIES,
-    "network": (None, "light", "esm"),
-    "clan_overlaps": ("all", "best"),
-    "bit_cutoffs": (None, "gathering", "trusted", "noise"),
-}
-THRESHOLDS = {field.name for field in fields(Thresholds)}
 
 
 def scan(sequences: object, model: object = None, **options: object) -> Scan:
@@ -149,18 +138,13 @@ class Model:
         Raises:
             PfamnetError: an option is not possible, or the first sequence cannot be read.
         """
-        if unknown := sorted(set(thresholds) - THRESHOLDS):
-            raise PfamnetError(f"{shown(unknown[0])}: no option of a scan")
-        given = {"mode": mode, "sensitivity": sensitivity, "network": network}
-        given |= {"clan_overlaps": clan_overlaps}
-        for name, value in (given | thresholds).items():
-            if name in CHOICES and value not in CHOICES[name]:
-                known = ", ".join(map(str, CHOICES[name]))
-                raise PfamnetError(f"{name}={shown(repr(value))}: not one of {known}")
-        cpus = max(1, min(usable_processors() if cpus is None else cpus, MOST))
         if families is not None:
             families = (families,) if isinstance(families, str) else tuple(families)
-        more = {"families": families, "device": device, "top": top, "alignments": alignments, "threads": cpus}
+        given = {"mode": mode, "sensitivity": sensitivity, "network": network, "clan_overlaps": clan_overlaps}
+        given |= {"families": families, "top": top}
+        check_options(given | {"cpus": cpus}, thresholds)
+        cpus = at_most(usable_processors() if cpus is None else cpus)
+        more = {"device": device, "alignments": alignments, "threads": cpus}
         options = ScanOptions(**given, **more, thresholds=Thresholds(**thresholds))
         return self.start(sequences, options, cpus, format, callback, warn, genetic_code)
 

@@ -121,9 +121,16 @@ def record_of(item: object, number: int) -> Record:
         name, sequence = item
     else:
         raise PfamnetError(f"{where}: neither a (name, sequence) pair nor a sequence: {shown(repr(item))}")
+    if name is None or isinstance(name, float):  # what tables have where there is nothing
+        raise PfamnetError(f"{where}: no name: {name}")
     name, description, accession = map(as_text, (name, description, accession))
     name, *rest = name.split(None, 1) or [""]
-    letters = as_text(sequence) if isinstance(sequence, (str, bytes, bytearray)) else str(sequence)
+    try:
+        letters = as_text(sequence)
+        if not hasattr(sequence, "upper"):
+            raise ValueError
+    except ValueError:  # Biopython's too, if it knows only the length
+        raise PfamnetError(f"{where} '{shown(name)}': no sequence: {shown(repr(sequence))}") from None
     return checked(Record(name, description or "".join(rest), letters, number, accession), where)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import untrained
+from Bio.Seq import Seq
+from Bio.SeqRecord import SeqRecord
 from golden import families
 from scanning import ENVIRONMENT, LIBRARY, PROTEINS, records, scan_here
 
@@ -120,6 +122,12 @@ def test_names_and_descriptions_are_those_of_files(model, path):
         (7, "neither a file nor sequences: int"),
         (io.StringIO(">a\nMKV"), "a stream of text; open it as binary"),
         (io.BytesIO(b">a\nMK1"), "stream: record 1 'a': illegal character '1'"),
+        ({"a": None}, "record 1 'a': no sequence: None"),
+        ({"a": float("nan")}, "record 1 'a': no sequence: nan"),
+        ({"a": True}, "record 1 'a': no sequence: True"),
+        ([(None, "MKV")], "record 1: no name: None"),
+        ([SeqRecord(None, id="a")], "record 1 'a': no sequence: None"),
+        ([SeqRecord(Seq(None, length=9), id="a")], "record 1 'a': no sequence: Seq(None, length=9)"),
         ("none.fa", "none.fa: no such file or directory"),
         ([PROTEINS, "none.fa"], "none.fa: no such file or directory"),
     ),
@@ -148,6 +156,24 @@ def test_a_mistake_comes_after_the_proteins_before_it(model):
         ({"sensitivity": 3}, "sensitivity=3: not one of fast, default, sensitive"),
         ({"bit_cutoffs": "ga"}, "bit_cutoffs='ga': not one of None, gathering, trusted, noise"),
         ({"evalue": 1}, "evalue: no option of a scan"),
+        ({"Z": -5}, "Z=-5: not over 0"),
+        ({"domZ": float("inf")}, "domZ=inf: not finite"),
+        ({"E": 0}, "E=0: not over 0"),
+        ({"E": "1e-5"}, "E='1e-5': not a number"),
+        ({"incE": None}, "incE=None: not a number"),
+        ({"T": float("nan")}, "T=nan: not a number"),
+        ({"seed": -1}, "seed=-1: not a whole number from 0 to 4294967295"),
+        ({"seed": 2**32}, "seed=4294967296: not a whole number from 0"),
+        ({"null2": "no"}, "null2='no': neither True nor False"),
+        ({"cpus": "2"}, "cpus='2': not a whole number"),
+        ({"families": [1]}, "families: not names or accessions"),
+        ({"bit_cutoffs": "gathering", "E": 1}, "bit_cutoffs and E exclude each other"),
+        ({"E": 1, "T": 20}, "E and T exclude each other"),
+        ({"sensitivity": "sensitive", "F1": 0.1}, "sensitivity='sensitive' and F1 exclude each other"),
+        ({"sensitivity": "sensitive", "bias_filter": False}, "and bias_filter exclude each other"),
+        ({"top": True, "mode": "profiles"}, "top and mode='profiles' exclude each other"),
+        ({"top": True, "families": ["a"]}, "top and families exclude each other"),
+        ({"mode": "network", "bit_cutoffs": "noise"}, "mode='network' and bit_cutoffs exclude each other"),
         ({"mode": "network"}, "is an HMM database and has no network"),
         ({"top": True}, "is an HMM database and has no network"),
     ),
