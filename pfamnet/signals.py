@@ -1,4 +1,4 @@
-"""How a run ends on SIGINT and SIGTERM. The programs import this module before anything large."""
+"""How a run ends on a signal. The programs import this module before anything large."""
 
 import contextlib
 import os
@@ -6,23 +6,30 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
+# what ends a program: from a terminal, a system or a batch system
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
+
 
 class Terminated(BaseException):
-    """SIGTERM as an exception, so that unfinished tables are closed as incomplete."""
+    """A signal but SIGINT as an exception, so that unfinished tables are closed as incomplete."""
+
+    def __init__(self, number: int = signal.SIGTERM):
+        super().__init__(number)
+        self.number = number
 
 
 def stop_at_once() -> None:
-    """Let SIGINT and SIGTERM end the process silently, while libraries load that swallow exceptions."""
+    """Let a signal end the process silently, while libraries load that swallow exceptions."""
     set_handlers(lambda number, _: os._exit(128 + number))
 
 
 @contextlib.contextmanager
 def stopping_in_order() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt or `Terminated`, the second end the process."""
+    """Let the first signal raise KeyboardInterrupt or `Terminated`, the second end the process."""
 
     def stop(number, _):
         stop_at_once()
-        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
     before = set_handlers(stop)
     try:
@@ -33,8 +40,8 @@ def stopping_in_order() -> Iterator[None]:
 
 
 def set_handlers(handler: Callable) -> dict:
-    """Set the handler of both signals unless they are ignored, and return the handlers before."""
+    """Set the handler of all signals that are not ignored, and return the handlers before."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    usual = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    usual = [n for n in ENDING if signal.getsignal(n) != signal.SIG_IGN]
     return {number: signal.signal(number, handler) for number in usual}

@@ -38,7 +38,10 @@ def page_of(command: click.Command) -> str:
         lines.append(f".SH {escaped(group).upper()}")
         for option, text in records:
             lines += [".TP", f".B {escaped(option)}", escaped(text)]
-    lines += [".SH EXIT STATUS", "0: done; 1: failed; 2: usage; 130: interrupted; 141: closed pipe; 143: terminated."]
+    lines += [
+        ".SH EXIT STATUS",
+        "0: done; 1: failed; 2: usage; 141: closed pipe; 128 + n: ended by signal n.",
+    ]
     return "\n".join(lines)
 
 

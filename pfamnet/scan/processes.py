@@ -13,8 +13,9 @@ from multiprocessing.connection import Connection
 
 from ..errors import PfamnetError
 from ..records import Record
+from ..signals import ENDING
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
+OWN = (signal.SIGTERM, signal.SIGXCPU)  # a signal that is meant for one worker
 
 
 class Workers:
@@ -74,9 +75,9 @@ def how(status: int | None) -> str:
 
 
 def serve(pipe: Connection, work: Callable, others: Sequence[Connection]) -> None:
-    """The life of a worker. The process that it serves is told of signals too, and decides."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """The life of a worker. The process that it serves is told of other signals too, and decides."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL if number in OWN else signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     for other in others:  # or none would see its own pipe end
         other.close()
