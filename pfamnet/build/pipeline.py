@@ -119,7 +119,7 @@ class Build:
         return all(finished(self.work / name) for name, asked in wanted.items() if asked)
 
     def run(self) -> None:
-        """Build the model and remove the work directory; with `until`, stop before or after the training and keep it."""
+        """Build the model and remove the work directory, or stop at `until` and keep it."""
         with writing(self.work.folder):
             self.make()
 

@@ -40,7 +40,7 @@ def about(model) -> Iterator[str]:
         yield f"network      {name}: blocks of {network['block']} residues"
         for sensitivity, choice in network["sensitivities"].items():
             number = f"on average at most {choice['candidates']:,} candidates per 1,024 residues"
-            recall = f"chosen for a recall of {choice['recall']:.2%} on the validation set" if "recall" in choice else ""
+            recall = f"chosen for a recall of {choice['recall']:.2%}" if "recall" in choice else ""
             yield "  " + ", ".join(filter(None, (f"{sensitivity:<11}{number}", recall)))
     if not description.get("networks"):
         yield "network      none: every profile is searched"

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +47,7 @@ def scan_files(
     begun, done = time.monotonic(), Done()
     journal = journal_of(options, files, model)
     if journal and journal.queries:
-        warn(f"note: goes on after {journal.queries:,} sequences")
+        warn(f"note: resuming after {journal.queries:,} sequences")
     progress = Progress(plain_size(files)) if wanted(options["quiet"], options["out"] is None) else None
     settings = {"format": options["qformat"], "strict": options["strict_empty"], "processes": True}
     settings["genetic_code"] = (options["genetic_code"] or 1) if options["translate"] else None
@@ -101,10 +102,38 @@ def journal_of(options: dict, files: list[str], model):
             raise click.UsageError("--resume needs a file for the main output: -o is missing")
         if kind not in LASTING:
             raise click.UsageError(f"--resume cannot go on with an output of {kind}")
-    sizes = [str(os.path.getsize(path)) if os.path.isfile(path) else "-" for path in files]
     words = [word for word in sys.argv[1:] if word != "--resume"]
-    identity = [__version__, model.name, model.description.get("digest", ""), *words, *sizes]
+    read = [*inputs_of(options, files), *database_files(model.path)]
+    identity = [__version__, model.name, model.description.get("digest", ""), *words, *map(state_of, read)]
     return Journal(options["out"], identity)
+
+
+def inputs_of(options: dict, files: Sequence[str]) -> list[str]:
+    """The files that the command line names to be read, and model directories or databases."""
+    families = options["families"]
+    return [*files, families] if is_list(families) else list(files)
+
+
+def database_files(path: Path) -> list[str]:
+    """What is read of an HMM database; nothing of a model directory, whose digest tells it from others."""
+    from ..model.hmm_database import dat_beside, find_database
+
+    database = find_database(path)
+    return [str(database), dat_beside(database) or ""] if database else []
+
+
+def state_of(path: str) -> str:
+    """What changes with the content of a file; nothing of what is no regular file."""
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            return f"{status.st_size} {status.st_mtime_ns}"
+    return "-"
+
+
+def is_list(families: str | None) -> bool:
+    """Whether --families names a file of them."""
+    return families is not None and os.path.exists(families) and not os.path.isdir(families)
 
 
 def as_thresholds(options: dict):
@@ -138,12 +167,19 @@ def as_scan_options(options: dict, threads: int):
 
 def words_of(given: str | None) -> tuple[str, ...] | None:
     """The families of --families: separated by commas, or the first words of a file's lines."""
-    if given is None or not os.path.isfile(given):
+    if not is_list(given):
         return given and tuple(filter(None, map(str.strip, given.split(","))))
     from ..io.textfile import numbered_lines
 
     lines = (line.split() for _, line in numbered_lines(given, lenient=True))
     return tuple(words[0] for words in lines if words and not words[0].startswith("#"))
+
+
+def journals_of(options: dict) -> list[str]:
+    """The file that --resume keeps beside the main output."""
+    from ..output.journal import ENDING
+
+    return [f"{options['out']}{ENDING}"] if options["resume"] and options["out"] else []
 
 
 def outputs_of(options: dict) -> list[tuple[str, str]]:
@@ -167,25 +203,18 @@ def as_output_options(options: dict, files: list[str], exact: bool):
         directory=None if options["no_date"] else str(Path.cwd()),
         width=0 if options["notextw"] else options["textw"] or 120,
         exact=exact,
-        **{name: options[name] for name in ("header", "acc", "noali", "title")},
+        title=options["title"] or (" ".join(map(os.path.basename, files)) if len(files) > 1 else None),
+        **{name: options[name] for name in ("header", "acc", "noali")},
     )
 
 
 def without_folder(word: str) -> str:
-    """A word of the command line with the name alone of a file."""
-    name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    return word if value.startswith("hf:") else name + equals + os.path.basename(value.rstrip("/"))
-
-
-def save_profiles(model_path: str | None, out: str, warn: Callable[[str], None]) -> None:
-    """Write the profiles of a model to a file of HMMER's: ASCII, or binary if it is named `.h3m`."""
-    from ..api import Model
-    from ..io.replacing import replacing
-
-    profiles = Model(model_path, warn).profiles
-    with replacing(out) as partial, open(partial, "wb") as file:
-        for index in range(len(profiles)):
-            profiles.hmm(index).write(file, binary=out.endswith(".h3m"))
+    """A word of the command line with only the name of a file, not its folder."""
+    option, value = word.partition("=")[::2] if word.startswith("--") else ("", word)
+    if word.startswith("-") and not option:  # -oFILE
+        option, value = word[:2], word[2:]
+    name = value if value.startswith("hf:") else os.path.basename(value.rstrip("/"))
+    return f"{option}={name}" if word.startswith("--") and value else option + name
 
 
 def check_files(outputs: Iterable[str], inputs: Sequence[str]) -> None:

@@ -84,10 +84,15 @@ def pressed_number(path: Path) -> int | None:
     return number if magic == INDEX_MAGIC else None
 
 
+def dat_beside(path: Path) -> str | None:
+    """Pfam's table of clans and types beside a database, if there is one."""
+    stem = str(path).removesuffix(".gz").removesuffix(".h3m")
+    return next((file for ending in (".dat", ".dat.gz") if os.path.isfile(file := f"{stem}{ending}")), None)
+
+
 def read_dat(path: Path) -> dict[str, dict[str, str]]:
     """The clan and the type of each accession, from the `.dat` beside a database, if there is one."""
-    stem = str(path).removesuffix(".gz").removesuffix(".h3m")
-    table = next((file for ending in (".dat", ".dat.gz") if os.path.isfile(file := f"{stem}{ending}")), None)
+    table = dat_beside(path)
     found: dict[str, dict[str, str]] = {}
     entry: dict[str, str] = {}
     for _, line in numbered_lines(table, lenient=True) if table else ():

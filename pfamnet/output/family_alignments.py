@@ -11,6 +11,7 @@ from ..hits import Domain, Hit
 from ..records import Record
 from .writer import Writer, as_bytes
 
+UNIQUE = b'# WARNING: seq names have been made unique by adding a prefix of "<seq#>|"'
 AUTHOR = f"#=GF AU pfamnet-scan {__version__}"
 
 
@@ -59,7 +60,14 @@ def row_of(name: str, states: int, domain: Domain) -> Row:
 
 
 def stockholm(hit: Hit, rows: Sequence[Row]) -> bytes:
-    """The alignment of one family; `x` in RF marks the match states."""
+    """The alignment of one family; `x` in RF marks the match states.
+
+    If names are not unique, all are numbered.
+    """
+    names, repeated = [row.name for row in rows], []
+    if len(set(names)) < len(names):
+        digits, repeated = len(str(len(names))), [UNIQUE]
+        names = [f"{number:0{digits}}|{name}" for number, name in enumerate(names)]
     widths = [0] * (hit.target_length + 1)
     for row in rows:
         for state, residues in row.inserted.items():
@@ -69,15 +77,17 @@ def stockholm(hit: Hit, rows: Sequence[Row]) -> bytes:
         for state, width in enumerate(widths)
         for part in (matches[state - 1 : state], inserted.get(state, "").ljust(width, "."))
     )
-    room = max(len("#=GC RF"), *(len(as_bytes(row.name)) for row in rows))
+    room = max(len("#=GC RF"), *(len(as_bytes(name)) for name in names))
     about = ("ID", hit.target_name), ("AC", hit.target_accession), ("DE", hit.target_description)
     lines = [
         b"# STOCKHOLM 1.0",
         AUTHOR.encode(),
+        *repeated,
         *(as_bytes(f"#=GF {tag} {value}") for tag, value in about if value),
     ]
     lines += [
-        as_bytes(row.name).ljust(room) + b" " + as_bytes(text(row.matches, row.inserted)) for row in rows
+        as_bytes(name).ljust(room) + b" " + as_bytes(text(row.matches, row.inserted))
+        for name, row in zip(names, rows)
     ]
     lines += [b"#=GC RF".ljust(room) + b" " + as_bytes(text("x" * hit.target_length, {})), b"//"]
     return b"\n".join(lines) + b"\n"

@@ -122,7 +122,8 @@ class ReportWriter(Writer):
         head = b"  == domain %d  score: %.1f bits;  conditional E-value: %.2g\n" % numbers
         if domain.alignment is None:
             return head + b"  [called by the network alone: no alignment]\n\n"
-        names = self._shown(hit), as_bytes(hit.query_name)
+        query = self._accessions and hit.query_accession or hit.query_name
+        names = self._shown(hit), as_bytes(query)
         return head + alignment_blocks(*names, domain, self._width) + b"\n"
 
     def _summary(self, record, hits, reported):

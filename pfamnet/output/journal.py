@@ -7,7 +7,6 @@ output, and holds the sizes that the outputs had then. What was written later is
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from ..errors import PfamnetError, reason
 from ..io.replacing import replacing
 from .writer import Writer
 
+ENDING = ".resume"  # after the name of the main output
 EVERY = 10.0  # seconds between two entries
 # outputs of which each query's part stands for itself
 LASTING = ("tsv", "text", "tblout", "domtblout", "pfamtblout", "gff3", "json_lines", "architecture")
@@ -33,7 +33,7 @@ class Journal:
     """
 
     def __init__(self, out: str, identity: Sequence[str]):
-        self.path, self.identity = Path(f"{out}.resume"), list(identity)
+        self.path, self.identity = Path(f"{out}{ENDING}"), list(identity)
         self.queries, self.sizes, self.at = 0, [], time.monotonic()
         self.writers, self.complete = (), True
         try:
@@ -86,6 +86,12 @@ class Journal:
 
 
 def forget(out: str) -> None:
-    """Remove the journal of an output that is written from the start: it would no longer be true."""
-    if os.path.isfile(f"{out}.resume"):
-        os.unlink(f"{out}.resume")
+    """Remove the journal of an output that is written from the start: it would no longer be true.
+
+    A file of that name that is no journal stays.
+    """
+    path = Path(f"{out}{ENDING}")
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_bytes()) if path.is_file() else None
+        if isinstance(found, dict) and found.keys() == {"scan", "queries", "sizes"}:
+            path.unlink()

@@ -65,6 +65,7 @@ class Writer:
     def write(self, record: Record, hits: Sequence[Hit]) -> None:
         """Write the rows of one query; hits in the order that they shall have."""
         self._queries += 1
+        self._empty()
         self._put(self._rows(record, hits))
 
     def flush(self) -> None:

@@ -24,6 +24,7 @@ def files(tmp_path):
         (tmp_path / f"pf.hmm.{ending}").write_bytes(b"pressed")
         os.utime(tmp_path / f"pf.hmm.{ending}", (1, 1))  # older than the flat file, which is read then
     untrained.write_model(tmp_path / "model")
+    (tmp_path / "list").write_text("KH_1\n")
     os.link(tmp_path / "x.fa", tmp_path / "hard.fa")
     os.symlink("x.fa", tmp_path / "soft.fa")
     os.symlink("model", tmp_path / "other")
@@ -53,6 +54,7 @@ def contents(folder):
         "--pfamtblout model/profiles.h3z x.fa",
         "-o soft.fa pf.hmm x.gp",
         "-o x.gp pf.hmm x.fa",
+        "--families list -o list pf.hmm x.fa",
         "-o new --tblout new pf.hmm x.fa",
         "-o new --tblout sub/../new pf.hmm x.fa",
         "-o - --tblout - pf.hmm x.fa",

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
 
+import golden
 import pytest
 from scanning import ENVIRONMENT, LIBRARY, PROTEINS, scan_here
 
@@ -62,7 +64,7 @@ def test_stopped_and_stopped_again(ending, every, report, tmp_path, monkeypatch,
         assert json.loads((two / f"main{ending}.resume").read_text())["queries"] > 0
     capfd.readouterr()
     assert scan_here(*outputs(two, ending), *more) == 0
-    assert capfd.readouterr().err == "pfamnet-scan: note: goes on after 20 sequences\n"
+    assert capfd.readouterr().err == "pfamnet-scan: note: resuming after 20 sequences\n"
     assert contents(two) == contents(one) and len(contents(one)) == 1 + len(TABLES)
 
 
@@ -120,6 +122,29 @@ def test_another_scan_is_refused(tmp_path, monkeypatch, argv, capfd):
     (tmp_path / "out.resume").write_text("{}")
     assert scan_here(*out, LIBRARY, PROTEINS) == 1
     assert "is not the journal of a scan" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("changed", ("x.fa", "x.hmm", "families"))
+def test_files_that_have_changed_are_other_files(changed, tmp_path, monkeypatch, argv, capfd):
+    (tmp_path / "x.fa").write_bytes(PROTEINS.read_bytes())
+    (tmp_path / "x.hmm").write_bytes(gzip.decompress(LIBRARY.read_bytes()))
+    (tmp_path / "families").write_text("\n".join(family.name for family in golden.families()))
+    files = ["--families", tmp_path / "families", tmp_path / "x.hmm", tmp_path / "x.fa"]
+    with monkeypatch.context() as patches:
+        stop_after(patches, 5, KeyboardInterrupt())
+        assert scan_here("--resume", "-o", tmp_path / "out", *files) == 130
+    os.utime(tmp_path / changed, (1, 1))
+    assert scan_here("--resume", "-o", tmp_path / "out", *files) == 1
+    assert "is of a scan with other options or files" in capfd.readouterr().err
+
+
+def test_a_file_of_the_journals_name_stays(tmp_path, capfd):
+    notes = tmp_path / "out.resume"
+    notes.write_bytes(PROTEINS.read_bytes())
+    assert scan_here("-o", tmp_path / "out", LIBRARY, notes) == 0
+    assert notes.read_bytes() == PROTEINS.read_bytes()
+    assert scan_here("--resume", "-o", tmp_path / "out", LIBRARY, notes) == 2
+    assert "out.resume: is an input" in capfd.readouterr().err
 
 
 def test_outputs_that_cannot_go_on(tmp_path, capfd):

@@ -3,10 +3,10 @@
 import gzip
 
 from pyhmmer.easel import MSAFile
-from scanning import LIBRARY, PROTEINS, scan_here
+from scanning import LIBRARY, PROTEINS, records, scan_here
 
 import pfamnet
-from pfamnet.output.family_alignments import AUTHOR
+from pfamnet.output.family_alignments import AUTHOR, UNIQUE
 
 
 def alignments(path):
@@ -42,6 +42,18 @@ def test_rows_are_the_included_domains(tmp_path):
             )
 
 
+def test_domains_of_one_name_are_numbered_as_by_hmmsearch(tmp_path):
+    twice = tmp_path / "twice.fa"
+    twice.write_bytes(records("P15056") * 2)
+    assert scan_here("-A", tmp_path / "x.sto", "-o", tmp_path / "x.tsv", LIBRARY, twice) == 0
+    for msa in alignments(tmp_path / "x.sto"):
+        assert [name.split("|")[0] for name in msa.names] == [str(n) for n in range(len(msa.names))]
+        assert len({name.split("|", 1)[1] for name in msa.names}) == len(msa.names) // 2
+    assert UNIQUE in (tmp_path / "x.sto").read_bytes()
+    assert scan_here("-A", tmp_path / "x.sto", "-o", tmp_path / "x.tsv", LIBRARY, PROTEINS) == 0
+    assert UNIQUE not in (tmp_path / "x.sto").read_bytes()  # an old output is overwritten
+
+
 def test_again_and_compressed(tmp_path, capfd):
     for name in ("x.sto", "x.sto.gz"):
         for _ in range(2):
@@ -51,3 +63,13 @@ def test_again_and_compressed(tmp_path, capfd):
     mine.write_text((tmp_path / "x.sto").read_text().replace(AUTHOR, "#=GF AU me"))
     assert scan_here("-A", mine, "-o", tmp_path / "out", LIBRARY, PROTEINS) == 2
     assert "holds an alignment" in capfd.readouterr().err
+
+
+def test_a_run_that_fails_leaves_no_alignments_of_an_earlier_one(tmp_path, capfd):
+    bad = tmp_path / "bad.fa"
+    bad.write_bytes(records("P15056") + b">bad\nAC1\n")
+    outputs = ["-A", tmp_path / "x.sto", "-o", tmp_path / "x.tsv"]
+    assert scan_here(*outputs, LIBRARY, PROTEINS) == 0
+    assert scan_here(*outputs, LIBRARY, bad) == 1
+    reason = capfd.readouterr().err.removeprefix("pfamnet-scan: ")
+    assert (tmp_path / "x.sto").read_text() == f"# incomplete: {reason}"

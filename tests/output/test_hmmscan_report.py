@@ -62,6 +62,17 @@ def test_options_act_as_in_hmmscan(options, tmp_path, capfdbinary):
     assert said.err == b"" and body(said.out) == body(theirs)
 
 
+def test_accessions_of_queries_stand_in_alignments(tmp_path, capfdbinary):
+    """As hmmscan --acc writes them, of a format that has accessions."""
+    query = tmp_path / "x.sto"
+    sequence = golden.records()[0].sequence
+    query.write_text(f"# STOCKHOLM 1.0\n#=GS one AC Q12345\none {sequence}\n//\n")
+    theirs = hmmscan(tmp_path, "--acc", query)
+    assert scan_here("--report", "text", "--acc", LIBRARY, query) == 0
+    said = capfdbinary.readouterr()
+    assert body(said.out) == body(theirs) and b"  Q12345 " in said.out
+
+
 def test_biopython_reads_it(capfdbinary):
     results = list(SearchIO.parse(io.StringIO(report(capfdbinary).decode()), "hmmer3-text"))
     assert len(results) == len(golden.records())
