@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,10 @@ class Family:
     offset: int | None = None
     type: str = ""
 
+    def completed(self, **about: object) -> Family:
+        """The family with these fields, where it has no value of its own."""
+        return replace(self, **{name: getattr(self, name) or value for name, value in about.items()})
+
     @property
     def key(self) -> str:
         """The accession without its version."""
@@ -56,10 +60,11 @@ class Family:
 def accession_key(accession: str) -> str:
     """Return an accession without its version: "PF00001.23" gives "PF00001".
 
-    Only a dot and digits at the end are a version; anything else is part of the name.
+    A version is a number after the only dot, and before the dot are a letter first and a digit last: other
+    numbers tell families apart ("3.40.50.300", "cluster.1").
     """
-    stem, dot, version = accession.rpartition(".")
-    return stem if dot and stem and version.isdecimal() else accession
+    stem, _, version = accession.partition(".")
+    return stem if version.isdecimal() and stem[:1].isalpha() and stem[-1:].isdecimal() else accession
 
 
 def accession_version(accession: str) -> int:
@@ -78,6 +83,17 @@ def clan_numbers(clans: Sequence[str]) -> np.ndarray:
     return np.array(
         [numbers.setdefault(clan or place, len(numbers)) for place, clan in enumerate(clans)], int
     )
+
+
+def flaw(family: Family) -> str:
+    """Why no table holds a family, "" if one does."""
+    for what, text in (("accession", family.accession), ("name", family.name)):
+        if text.split() != [text] or text == "-":
+            return f"{what} {text!r} is not one word"
+    for cutoff in PAIRS:
+        if not all(map(math.isfinite, getattr(family, cutoff) or ())):
+            return f"{cutoff.upper()} cutoffs {getattr(family, cutoff)} are not finite"
+    return ""
 
 
 def write_families(path: str | Path, families: Iterable[Family]) -> None:
