@@ -28,7 +28,7 @@ class CachedSampler:
 
     def __init__(self, sampler: PackedSampler, vectors: torch.Tensor):
         self.sampler, self.vectors, self.seed = sampler, vectors, sampler.seed
-        self.class_counts = sampler.class_counts
+        self.class_shares = sampler.class_shares
 
     def batches(self, step: int, residues: int, count: int, rank: int = 0) -> list[PackedBatch]:
         """The batches of one draw of the pass that `step` belongs to; they are as many as the file has."""

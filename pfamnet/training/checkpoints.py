@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from ..errors import PfamnetError
@@ -84,8 +84,11 @@ def read_meta(path: Path) -> dict:
     """The metadata of a checkpoint, without its tensors; nothing if there is none."""
     if not path.exists():
         return {}
-    with safe_open(path, "pt") as file:
-        return json.loads(file.metadata()["meta"])
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()["meta"])
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        raise PfamnetError(f"{path} is corrupt; delete it") from None
 
 
 def check_settings(path: Path, meta: dict, settings: TrainSettings) -> None:

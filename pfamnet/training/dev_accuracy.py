@@ -66,11 +66,11 @@ class Measure:
 
     @staticmethod
     def right_families(corpus: Corpus, row: int) -> set[int]:
-        """The families that hold more than half of a region."""
+        """The families of the model that hold more than half of a region."""
         index, start, end, _ = corpus.domains[row]
         _, starts, ends, families = corpus.domains[list(corpus.domains_of(index))].T
         shared = np.minimum(ends, end) - np.maximum(starts, start)
-        return set(families[shared > (end - start) // 2].tolist())
+        return set(families[(shared > (end - start) // 2) & (families >= 0)].tolist())
 
     def __call__(self, network) -> float:
         found = region_logits(network, self.regions)

@@ -111,6 +111,9 @@ class ExampleSource:
         weights = np.where(family >= 0, rows[family].astype(float).clip(1) ** (settings.power - 1), 0)
         self.domain_cdf = put(cumulative(weights))
         self.emitted_cdf = put(cumulative((rows + 1.0) ** RARER))
+        emitted = settings.emitted if self.emission else 0.0
+        drawn = [np.bincount(family[family >= 0], weights[family >= 0], families), (rows + 1.0) ** RARER]
+        self.shares = sum(part * of / of.sum() for part, of in zip((1 - emitted, emitted), drawn))
         self.whole_cdf = put(cumulative(lengths * corpus.whole)) if corpus.whole.any() else None
 
     def draw(self, n: int, dice: Dice) -> Examples:

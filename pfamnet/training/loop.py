@@ -34,7 +34,7 @@ class Training:
     Arguments:
         name: of the network, in the log.
         groups: parameters for the optimizer, with their learning rates.
-        sampler: a `Sampler`, or what has its `seed`, `batches` and `class_counts`.
+        sampler: a `Sampler`, or what has its `seed`, `batches` and `class_shares`.
         folder: where checkpoints, best weights and the log are kept.
         model: gives the logits of a batch; by default the network.
         callbacks: have some of the methods `started(training)`, `stepped(training, loss)`, `ended(training)`
@@ -60,8 +60,8 @@ class Training:
         self.scaler = torch.amp.GradScaler("cuda", enabled=scaled)
         self.optimizer = optimizer_class(settings.optimizer, device)(groups)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
-        counts = torch.from_numpy(sampler.class_counts()).to(device)
-        self.balance = class_weights(counts, settings.balance)
+        shares = torch.from_numpy(sampler.class_shares()).to(device)
+        self.balance = class_weights(shares, settings.balance)
         self.model = group.wrapped(model or network)
         self.state = State()
 

@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from .sampler import Batch
 
 
-def class_weights(counts: torch.Tensor, balance: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+def class_weights(shares: torch.Tensor, balance: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Weights of the classes, and offsets of the logits, for unbalanced families.
 
     `inverse` weights a family by 1 / frequency, 1 on average. `logit` adds the logarithm of the frequency to
     the logits (Menon et al. 2021, "Long-tail learning via logit adjustment"). Class 0 stays as it is.
-    `counts` (F + 1,) is how often each class is drawn.
+    `shares` (F + 1,) say how often each class is drawn; one that is never drawn counts as the rarest other.
     """
     if balance == "none":
         return None, None
-    share = counts[1:].float().clamp(min=1) / counts[1:].sum()
+    share = shares[1:].float()
+    share = share.clamp(min=share[share > 0].min()) / share.sum()
     if balance == "inverse":
         weights = (1 / share) / (1 / share).mean()
         return torch.cat([weights.new_ones(1), weights]), None

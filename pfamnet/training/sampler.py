@@ -73,10 +73,9 @@ class Sampler:
         self.tokens, self.offsets = self.source.tokens, self.source.offsets
         self.soft = corpus.soft and [torch.as_tensor(array, device=self.device) for array in corpus.soft]
 
-    def class_counts(self) -> np.ndarray:
-        """The number of domains of each class (F + 1,), class 0 first."""
-        families = self.corpus.domains[:, 3]
-        return np.bincount(families[families >= 0] + 1, minlength=self.families + 1)
+    def class_shares(self) -> np.ndarray:
+        """How often each class (F + 1,) is drawn, of all draws of a family; for class 0, the first, 0."""
+        return np.concatenate([[0], self.source.shares])
 
     def batches(self, step: int, residues: int, count: int = 1, rank: int = 0) -> list[Batch]:
         """`count` batches of about `residues` tokens each; seed, step and rank alone decide them."""

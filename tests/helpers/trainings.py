@@ -40,7 +40,7 @@ class Batches:
     def __init__(self, families=2, rows=4):
         self.families, self.rows, self.asked, self.seed = families, rows, [], 9
 
-    def class_counts(self):
+    def class_shares(self):
         return np.array([0] + [3**i for i in range(self.families)])
 
     def batch(self, rng):

@@ -67,9 +67,9 @@ def test_each_of_the_families_of_a_region_is_right():
 
 
 def test_families_left_out_are_not_measured():
-    corpus = make_corpus([letters(0, 64), letters(1, 64)], [(0, 0, 64, 0), (1, 0, 64, -1)])
-    measure = Measure(corpus, 16)
-    assert list(measure.right) == [0] and measure(Reader()) == 1.0
+    domains = [(0, 0, 64, 0), (0, 2, 64, -1), (1, 0, 64, -1)]
+    measure = Measure(make_corpus([letters(0, 64), letters(1, 64)], domains), 16)
+    assert measure.right == {0: {0}} and measure(Reader()) == 1.0
 
 
 def test_a_limited_measure_looks_at_the_same_regions_each_time():

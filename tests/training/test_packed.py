@@ -48,7 +48,7 @@ def unpacked(batch, n: int) -> Batch:
 def test_the_loss_of_packed_rows_is_that_of_padded_ones(sampler, base, balance):
     torch.manual_seed(0)
     network = EsmNetwork(load_encoder(base), 5).eval()
-    parts = class_weights(torch.from_numpy(sampler.class_counts()), balance)
+    parts = class_weights(torch.from_numpy(sampler.class_shares()), balance)
     for batch in sampler.batches(0, 800, 3):
         padded = unpacked(batch, len(batch.pooled))
         expected = padded.loss(network(*padded.inputs), 16, *parts)

@@ -192,9 +192,11 @@ def test_a_draw_at_the_very_end_is_the_last_domain():
     assert Last([0], torch.device("cpu")).pick(cdf * (1 - 1e-12), 2).tolist() == [110, 110]
 
 
-def test_class_counts_are_of_the_families_with_class_0_first():
-    fold = protein_fold(6)
-    assert sampler(fold, 5).class_counts().tolist() == [0, 2, 2, 2, 6, 0]
+@pytest.mark.parametrize("power", (0.0, 0.6, 1.0))
+def test_class_shares_are_how_often_families_are_drawn(power):
+    rows = np.array([2, 2, 2, 6])
+    shares = sampler(protein_fold(6), 5, power=power).class_shares()
+    assert shares == pytest.approx(np.array([0, *rows**power / (rows**power).sum(), 0]))
 
 
 @settings(max_examples=50)
