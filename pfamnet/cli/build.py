@@ -10,8 +10,9 @@ from ..build.options import BuildOptions
 from ..errors import PfamnetError
 from ..signals import stopping_in_order
 from ..trainset.recipes import RECIPES, with_defaults
+from .build_checks import check_choices
 from .common import CONTEXT, GroupedCommand, Whole, complain, options_of, threads_of, version_option
-from .look import check_choices, explore_into, print_plan
+from .look import explore_into, print_plan
 
 NATURAL, COUNT = Whole(min=0), Whole(min=1)
 POSITIVE = click.FloatRange(min=0, min_open=True)

@@ -172,12 +172,17 @@ def options_of(group: str, defaults: type | None = None):
     return option
 
 
+def typed() -> list[click.Parameter]:
+    """The parameters of the command that were given."""
+    context = click.get_current_context()
+    given = lambda name: context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    return [parameter for parameter in context.command.params if given(parameter.name)]
+
+
 def refuse_others(known: Collection[str], why: str) -> None:
     """Raise click.UsageError if an option was given that is not among the `known` fields; `why` begins it."""
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name) == ParameterSource.COMMANDLINE
-        if given and parameter.name not in known:
+    for parameter in typed():
+        if parameter.name not in known:
             raise click.UsageError(f"{why}: not together with {parameter.opts[0]}")
 
 
