@@ -26,6 +26,9 @@ from .packing import pack
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNPACK = {GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+IM, II, DM, DD = 3, 4, 5, 6  # columns of the transitions
+MOST_STAYING = 0.999  # probability of a further insertion or deletion, in what is emitted
+MOST_EMPTY = 1000  # draws for a sequence that has residues
 TOLERANCE = 1e-3  # by which a sum of probabilities may differ from 1
 # what pyhmmer and gzip raise on bytes that are no profiles, or half of one
 FORMAT_ERRORS = (ValueError, EOFError, EaselError, AlphabetMismatch, zlib.error, lzma.LZMAError, OSError)
@@ -161,10 +164,17 @@ def emit_sequences(hmm: HMM, n: int, seed: int, power: float = 1.0) -> list[str]
     # Easel takes a seed of 0 as "arbitrary" and has 32 bits of it.
     mixed = zlib.crc32(text_of(hmm, "name").encode("utf-8", "surrogateescape")) ^ seed * 0x9E3779B1
     random = Randomness(mixed % (2**32 - 1) + 1)
+    hmm = hmm.copy()
+    moves = numpy.asarray(hmm.transition_probabilities)
+    for stay, leave in ((II, IM), (DD, DM)):  # or an insertion may never end
+        endless = moves[:, stay] > MOST_STAYING
+        moves[endless, stay], moves[endless, leave] = MOST_STAYING, 1 - MOST_STAYING
     if power != 1:
-        hmm = hmm.copy()
         match = numpy.asarray(hmm.match_emissions)[1:]
         match **= power
         match /= match.sum(1, keepdims=True)
-    drawn = (hmm.alphabet.decode(hmm.emit_sequence(random).sequence) for _ in itertools.count())
-    return list(itertools.islice(filter(None, drawn), n))  # a very short profile can take deletions only
+    drawn = (hmm.alphabet.decode(hmm.emit_sequence(random).sequence) for _ in range(n * MOST_EMPTY))
+    found = list(itertools.islice(filter(None, drawn), n))  # a very short profile can take deletions only
+    if len(found) < n:
+        raise PfamnetError(f"profile '{shown(text_of(hmm, 'name'))}': emits no residues")
+    return found

@@ -226,3 +226,18 @@ def test_a_power_of_the_match_probabilities_brings_sequences_nearer_to_the_conse
 
 def test_no_emitted_sequence_is_empty(hmms):
     assert all(emit_sequences(hmms[1], 200, seed=3))
+
+
+def test_an_insertion_that_never_ends_is_ended(hmms):
+    hmm = hmms[0].copy()
+    moves = numpy.asarray(hmm.transition_probabilities)
+    moves[1, :] = [0, 1, 0, 0, 1, 0, 1]  # of state 1: always to the insertion, which goes on
+    (sequence,) = emit_sequences(hmm, 1, seed=1)
+    assert hmm.M <= len(sequence) < 100_000
+
+
+def test_a_profile_that_emits_nothing_is_refused(hmms):
+    hmm = HMM(hmms[0].alphabet, 1, "nothing")
+    numpy.asarray(hmm.transition_probabilities)[0] = [0, 0, 1, 1, 0, 1, 0]  # always to the deletion
+    with pytest.raises(PfamnetError, match="^profile 'nothing': emits no residues$"):
+        emit_sequences(hmm, 2, seed=1)
