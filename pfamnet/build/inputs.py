@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from pyhmmer.plan7 import HMM
 
 from ..errors import PfamnetError
-from ..families import Family, accession_key
+from ..families import Family, accession_key, flaw
+from ..model.hmm_database import pressed_number, read_dat
 from ..profiles.files import emit_sequences, read_hmms, text_of
 from ..records import shown
 from ..trainset.domains import DomainTable
@@ -50,6 +52,11 @@ def read_inputs(options: BuildOptions, labels: DomainTable | None = None) -> Inp
         cut=options.cut_domains,
         searched=labels and (options.proteins, labels),
     )
+    about = read_dat(Path(options.hmm)) if options.hmm else {}
+    trainset.families[:] = [family.completed(**about.get(family.key, {})) for family in trainset.families]
+    for family in trainset.families:
+        if why := flaw(family):
+            raise PfamnetError(f"family {shown(family.accession)}: {why}")
     trainset.warnings[:0] = [text.removeprefix("warning: ") for text in odd]
     chosen = ()
     if options.recipe is not None:
@@ -66,17 +73,22 @@ def given_profiles(path: str, warn: Callable[[str], None] | None = None) -> dict
     `warn` takes a line about odd profiles.
 
     Raises:
-        PfamnetError: if two profiles share an accession, whatever its version, or a name.
+        PfamnetError: if two profiles share an accession, whatever its version, or a name; if the file is
+            cut off, or a family cannot stand in a table.
     """
     hmms, first = {}, {}
     for number, hmm in enumerate(read_hmms(str(path), warn), 1):
         key, name = accession_key(key_text(hmm)), text_of(hmm, "name")
+        where = f"{path}: profile {number} '{shown(name)}'"
+        if why := flaw(describe(Family(key_text(hmm), name), hmm)):
+            raise PfamnetError(f"{where}: {why}")
         for what, value in ("accession", key), ("name", name):
             before = first.setdefault((what, value), number)
             if before != number:
-                where = f"{path}: profile {number} '{shown(name)}'"
                 raise PfamnetError(f"{where}: has the {what} of profile {before}: {shown(value)}")
         hmms[key] = hmm
+    if (counted := pressed_number(Path(path))) and counted > len(hmms):
+        raise PfamnetError(f"{path}: {len(hmms)} profiles, and hmmpress counted {counted} (.h3i)")
     return hmms
 
 

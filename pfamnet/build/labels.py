@@ -22,9 +22,10 @@ from ..profiles.files import text_of
 from ..profiles.search import ProfileSearch
 from ..profiles.store import ProfileStore
 from ..profiles.thresholds import Thresholds
-from ..records import Record, overlap
+from ..records import Record, overlap, shown
 from ..trainset.domains import DomainTable
 from ..trainset.entries import clean_sequence
+from ..trainset.trainset import TrainSet
 from .estimate import duration
 from .hmms import spread
 from .inputs import describe, key_text
@@ -57,6 +58,15 @@ class Labelling:
         places = zip(sizes, self.records)
         parts = groupby(places, lambda place: place[0] * self.states // int(PART))
         self.parts = [[record for _, record in part] for _, part in parts]
+
+    def refuse_again(self, trainset: TrainSet) -> None:
+        """Raise PfamnetError if a protein is a full-length one of the train sets too."""
+        folds = filter(None, (trainset.train, trainset.dev))
+        known = {name for fold in folds for name, whole in zip(fold.names, fold.whole) if whole}
+        for record in self.records:
+            if record.name in known:
+                where = f"{self.path}: record {record.number} '{shown(record.name)}'"
+                raise PfamnetError(f"{where}: is in a train set too")
 
     def plan(self, work: Work) -> str:
         """What is left to do, and about how long it takes, in one line."""

@@ -52,7 +52,7 @@ from .fine_tune import (
 )
 from .material import MATERIAL, Material, load_material, save_material
 from .options import BuildOptions
-from .work import Threads, Work, writing
+from .work import Threads, Work, check_files, writing
 
 if TYPE_CHECKING:
     from .warm_start import Stored
@@ -111,6 +111,7 @@ class Build:
             raise PfamnetError(f"{self.out}: exists already; delete it or choose another name")
         if self.track != "none" and os.path.lexists(self.tracked) and not self.work.resume:
             raise PfamnetError(f"{self.tracked}: exists already; delete it or choose another name")
+        check_files(self.options)
         self.work.check()
 
     def trained(self) -> bool:

@@ -74,7 +74,8 @@ class Preparation:
         options, hmms = self.options, list(given_profiles(self.options.hmm).values())
         labelling = Labelling(options.proteins, hmms, self.threads)
         if options.trainsets:  # errors come now, not after hours
-            read_inputs(replace(options, proteins=None))
+            known = read_inputs(replace(options, proteins=None)).trainset
+            labelling.refuse_again(known)
         elif options.families:
             read_families(options.families)
         self.begin()

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..model.directory import WEIGHTS, file_digest
+from ..model.hmm_database import dat_beside
 from ..trainset.sampling import Plan
 from .options import BuildOptions
 from .warm_start import model_to_begin_with
@@ -20,7 +21,8 @@ PACKAGES = ("torch", "pyhmmer", "numpy", "onnx")
 def input_digests(options: BuildOptions) -> dict[str, str]:
     """The SHA-256 of every input file of a build."""
     files: list[Path] = []
-    given = (options.domains, options.families, options.hmm, options.proteins)
+    beside = dat_beside(Path(options.hmm)) if options.hmm else None
+    given = (options.domains, options.families, options.hmm, beside, options.proteins)
     for path in map(Path, filter(None, (*options.trainsets, *given))):
         shards = [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
         files += shards if path.is_dir() else [path]

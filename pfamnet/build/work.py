@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from ..io.replacing import replacing
 from .options import BuildOptions
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+INPUT_FILES = ("domains", "families", "hmm", "proteins")  # of the options, besides the train sets
 OPTIONS, INPUTS, LOCK = "options.json", "inputs.json", "lock"
 
 
@@ -31,6 +33,14 @@ def save_json(value, path: Path) -> None:
 
 def load_json(path: Path):
     return json.loads(path.read_text())
+
+
+def read(load: Callable, path: Path):
+    """What `load` makes of a file of the work directory; PfamnetError if it is corrupt."""
+    try:
+        return load(path)
+    except (ValueError, KeyError, TypeError, EOFError, SafetensorError):
+        raise PfamnetError(f"{path} is corrupt; delete it") from None
 
 
 @contextlib.contextmanager
@@ -51,6 +61,15 @@ def writing(folder: Path) -> Iterator[None]:
             raise
         why = (told or " ".join(str(error).split())[:200]).lower()
         raise PfamnetError(f"{folder}: {why}") from error
+
+
+def check_files(options: BuildOptions) -> None:
+    """Raise PfamnetError for an input that cannot be read twice, as a build does."""
+    for path in filter(None, (*options.trainsets, *(getattr(options, name) for name in INPUT_FILES))):
+        with contextlib.suppress(OSError):  # what is not there is told when it is read
+            mode = os.stat(path).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise PfamnetError(f"{path}: a pipe, which cannot be read twice; write it to a file")
 
 
 class Work:
@@ -100,7 +119,7 @@ class Work:
             save_json(digests, self / INPUTS)
             save_json(self.options, self / OPTIONS)
             return
-        begun = load_json(self / INPUTS)
+        begun = read(load_json, self / INPUTS)
         for file in sorted(begun.keys() | digests.keys()):
             if begun.get(file) != digests.get(file):
                 raise PfamnetError(f"{file}: changed since {self.folder} was begun; delete that directory")
@@ -116,10 +135,13 @@ class Work:
             path.parent.mkdir(exist_ok=True)
             with replacing(path) as partial:
                 save(made, partial)
-        return load(path)
+        return read(load, path)
 
     def remove(self) -> None:
-        shutil.rmtree(self.folder)
+        """Remove the directory, and the link that may lead to it."""
+        shutil.rmtree(self.folder.resolve())
+        if self.folder.is_symlink():
+            self.folder.unlink()
 
 
 @dataclass(frozen=True)

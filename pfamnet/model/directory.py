@@ -240,14 +240,16 @@ def file_digest(path: Path) -> str:
 class ModelWriter:
     """A model directory in the making; `finish` gives it its name, else it is removed on exit.
 
-    It is written in `within`, a directory of the same file system (default: that of `out`).
+    It is written in `within` if that is of the file system of `out`, else beside `out`.
     """
 
     def __init__(self, out: str | Path, within: str | Path | None = None):
         self.out = Path(out)
         within = Path(within or self.out.parent)
-        within.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.", dir=within))
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        if within.stat().st_dev != self.out.parent.stat().st_dev:
+            within = self.out.parent
+        self.folder = Path(tempfile.mkdtemp(prefix=".model.", dir=within))
         os.chmod(self.folder, 0o755)
 
     def __enter__(self) -> ModelWriter:

@@ -111,8 +111,8 @@ class FamilyBook:
 
 
 def _completed(family: Family, other: Family) -> Family:
-    fields = ("name", "clan", "description", *PAIRS)
-    return replace(family, **{name: getattr(family, name) or getattr(other, name) for name in fields})
+    fields = ("name", "clan", "description", "type", *PAIRS)
+    return family.completed(**{name: getattr(other, name) for name in fields})
 
 
 def clean_sequence(where: str, text: str, aligned: bool = False) -> str:

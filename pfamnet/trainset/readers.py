@@ -103,12 +103,12 @@ def read_alignments(path: Path, book: FamilyBook, warnings: list[str]) -> list[E
     entries, stops, empty, first, source = [], [], [], {}, f"{path}: line"
     for alignment in read_stockholm(path):
         features, where = alignment.features, alignment.where
-        name, clan, description = (features.get(feature, "") for feature in ("ID", "CL", "DE"))
+        name, clan, description, kind = (features.get(feature, "") for feature in ("ID", "CL", "DE", "TP"))
         accession = features.get("AC", "").rstrip("; ") or "_".join(name.split())
         if not accession:
             raise PfamnetError(f"{where}: accession missing (neither #=GF AC nor #=GF ID)")
         cutoffs = {cutoff: alignment.cutoff(cutoff.upper()) for cutoff in PAIRS}
-        key = book.add(Family(accession, name, 0, clan, description, **cutoffs), where)
+        key = book.add(Family(accession, name, 0, clan, description, type=kind, **cutoffs), where)
         if first.setdefault(key, alignment.number) != alignment.number:
             raise PfamnetError(f"{where}: alignment {first[key]} is of {key} too")
         for name, row in alignment.rows.items():

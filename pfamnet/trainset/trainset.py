@@ -158,13 +158,12 @@ def _chosen(
 
 def _assemble(entries: list[Entry], rows: dict[str, int], book: FamilyBook, warnings: list[str]) -> TrainSet:
     families = sorted((book.family(key, n) for key, n in rows.items()), key=lambda family: family.accession)
-    taken = Counter(family.name for family in families)
-    twins = [family for family in families if taken[family.name] > 1]
-    warn(
-        warnings, "families of one name, told apart by their accessions", [f"{f.name} {f.key}" for f in twins]
-    )
-    apart = lambda family: replace(family, name=f"{family.name}_{family.key}") if family in twins else family
-    families = list(map(apart, families))
+    told = []
+    while twins := [name for name, count in Counter(family.name for family in families).items() if count > 1]:
+        told += [f"{family.name} {family.key}" for family in families if family.name in twins]
+        apart = lambda family: replace(family, name=f"{family.name}_{family.key}")
+        families = [apart(family) if family.name in twins else family for family in families]
+    warn(warnings, "families of one name, told apart by their accessions", told)
     index = {family.key: i for i, family in enumerate(families)}
     kept = [entry for entry in entries if entry.whole or entry.labels[0][2] in index]
     train, dev = ([entry for entry in kept if entry.fold == fold] for fold in ("train", "dev"))

@@ -1,13 +1,25 @@
 """What a build adds to its train set: a dev fold, facts of profiles, emitted sequences."""
 
+import golden
 import numpy as np
 import pytest
 import synthetic
 
 from pfamnet.build.hmms import build_profile
-from pfamnet.build.inputs import STAND_IN, describe, given_profiles, some_sequences, with_dev, with_emitted
+from pfamnet.build.inputs import (
+    STAND_IN,
+    describe,
+    given_profiles,
+    read_inputs,
+    some_sequences,
+    with_dev,
+    with_emitted,
+)
+from pfamnet.build.options import BuildOptions
+from pfamnet.build.provenance import input_digests
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
+from pfamnet.model.hmm_database import INDEX, INDEX_MAGIC
 from pfamnet.profiles.files import write_profiles
 from pfamnet.trainset.trainset import Fold, TrainSet, read_trainset
 
@@ -50,6 +62,46 @@ def test_two_profiles_of_one_family_are_refused(what, accessions, names, read, t
         given_profiles(tmp_path / "x.h3m")
     write_profiles(tmp_path / "x.h3m", hmms[:2])
     assert [hmm.name for hmm in given_profiles(tmp_path / "x.h3m").values()] == list(names[:2])
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    (
+        ({"name": "-"}, "name '-' is not one word"),
+        ({"accession": "-"}, "accession '-' is not one word"),
+        ({"name": "a\u00a0b"}, r"name 'a\\xa0b' is not one word"),
+        ({"gathering": (float("nan"), 1.0)}, r"GA cutoffs \(nan, 1.0\) are not finite"),
+        ({"trusted": (1.0, float("inf"))}, r"TC cutoffs \(1.0, inf\) are not finite"),
+    ),
+)
+def test_families_that_no_table_holds_are_refused_at_once(changes, said, tmp_path):
+    hmm = golden.hmms()[0].copy()
+    for name, value in changes.items():
+        setattr(hmm.cutoffs if name in ("gathering", "trusted") else hmm, name, value)
+    with open(tmp_path / "x.hmm", "wb") as file:
+        hmm.write(file)
+    with pytest.raises(PfamnetError, match=rf"x.hmm: profile 1 '.*': {said}$"):
+        given_profiles(tmp_path / "x.hmm")
+
+
+def test_clans_and_types_are_those_of_the_dat_beside_the_profiles(tmp_path):
+    hmms = golden.hmms()[:3]
+    with open(tmp_path / "x.hmm", "wb") as file:
+        for hmm in hmms:
+            hmm.write(file)
+    entry = f"# STOCKHOLM 1.0\n#=GF AC   {hmms[1].accession}\n#=GF TP   Domain\n#=GF CL   CL0007\n//\n"
+    (tmp_path / "x.hmm.dat").write_text(entry)
+    options = BuildOptions(hmm=str(tmp_path / "x.hmm"))
+    families = {family.name: (family.clan, family.type) for family in read_inputs(options).trainset.families}
+    assert families == {hmms[0].name: ("", ""), hmms[1].name: ("CL0007", "Domain"), hmms[2].name: ("", "")}
+    assert str(tmp_path / "x.hmm.dat") in input_digests(options)
+
+
+def test_a_pressed_database_that_is_cut_off_is_refused(tmp_path):
+    write_profiles(tmp_path / "x.hmm.h3m", golden.hmms()[:3])
+    (tmp_path / "x.hmm.h3i").write_bytes(INDEX.pack(INDEX_MAGIC, 0, 0, 1, 4))
+    with pytest.raises(PfamnetError, match="x.hmm.h3m: 3 profiles, and hmmpress counted 4"):
+        given_profiles(tmp_path / "x.hmm.h3m")
 
 
 # Dev

@@ -1,6 +1,7 @@
 """Proteins without labels are labelled by what the profiles find in them."""
 
 import golden
+import numpy as np
 import pytest
 
 import pfamnet.build.labels as module
@@ -8,6 +9,7 @@ from pfamnet.build.labels import Labelling
 from pfamnet.build.options import BuildOptions
 from pfamnet.build.work import Threads, Work
 from pfamnet.errors import PfamnetError
+from pfamnet.trainset.trainset import Fold, TrainSet
 
 NAMED = {record.name for record in golden.records() if record.sequence.isalpha()}
 
@@ -133,6 +135,14 @@ def test_proteins_that_cannot_be_learnt_from_are_refused(tmp_path, text, message
     with pytest.raises(PfamnetError) as caught:
         Labelling(str(tmp_path / "p.fa"), golden.hmms(), Threads())
     assert message in str(caught.value)
+
+
+def test_proteins_of_the_train_sets_are_refused_before_the_search(tmp_path):
+    fold = lambda *names, whole: Fold([*names], [*names], np.zeros((0, 4), int), np.array(whole))
+    known = TrainSet([], fold("row", "x", whole=[False, True]), fold("p2", whole=[True]), {}, [])
+    (tmp_path / "p.fa").write_text(">row\nMKV\n>p2\nMKV\n")
+    with pytest.raises(PfamnetError, match="p.fa: record 2 'p2': is in a train set too"):
+        Labelling(str(tmp_path / "p.fa"), golden.hmms(), Threads()).refuse_again(known)
 
 
 def test_proteins_without_any_domain_are_refused(tmp_path, work):

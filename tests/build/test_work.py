@@ -1,6 +1,7 @@
 """The work directory: steps that are kept, and threads."""
 
 import errno
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from safetensors import SafetensorError
 
 from pfamnet.build.options import BuildOptions
-from pfamnet.build.work import Threads, Work, writing
+from pfamnet.build.work import Threads, Work, check_files, load_json, writing
 from pfamnet.errors import PfamnetError
 from pfamnet.io.replacing import replacing
 
@@ -41,6 +42,30 @@ def test_a_step_that_fails_leaves_no_result(work):
         work.step("b.txt", lambda: "made", load, half)
     assert not (work / "b.txt").exists()
     assert work.step("b.txt", lambda: "again", load, save) == "AGAIN"
+
+
+@pytest.mark.parametrize("content", ("", "[1,", "\xff"))
+def test_a_step_whose_file_is_corrupt_is_named(work, content):
+    (work / "b.json").write_text(content, "latin-1")
+    with pytest.raises(PfamnetError, match=f"^{work / 'b.json'} is corrupt; delete it$"):
+        work.step("b.json", lambda: None, load_json, save)
+
+
+def test_a_directory_that_a_link_leads_to_is_removed_with_the_link(tmp_path):
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "x").touch()
+    (tmp_path / "m.work").symlink_to("moved")
+    Work(tmp_path / "m.work", BuildOptions(()), resume=True).remove()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("field", ("trainsets", "domains", "hmm", "proteins", "families"))
+def test_inputs_that_are_pipes_are_refused_at_once(tmp_path, field):
+    os.mkfifo(tmp_path / "pipe")
+    path = str(tmp_path / "pipe")
+    with pytest.raises(PfamnetError, match=f"^{path}: a pipe, which cannot be read twice"):
+        check_files(BuildOptions(**{field: (path,) if field == "trainsets" else path}))
+    check_files(BuildOptions(**{field: (str(tmp_path),) if field == "trainsets" else str(tmp_path / "none")}))
 
 
 def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):

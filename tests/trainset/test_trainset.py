@@ -349,6 +349,15 @@ def test_families_of_one_name_are_told_apart(tmp_path):
     ]
 
 
+def test_names_that_tell_apart_are_no_others_names(tmp_path):
+    family = "# STOCKHOLM 1.0\n#=GF ID {0}\n#=GF AC {1}\n#=GF TP Repeat\na{1} ACDEFG\nb{1} ACDEFH\n//\n"
+    names = ("Twin", "PF1"), ("Twin", "PF2"), ("Twin_PF1", "PF3")
+    (tmp_path / "seeds.sto").write_text("".join(family.format(*pair) for pair in names))
+    families = read_trainset([tmp_path / "seeds.sto"], holdout=0).families
+    assert [family.name for family in families] == ["Twin_PF1_PF1", "Twin_PF2", "Twin_PF1_PF3"]
+    assert {family.type for family in families} == {"Repeat"}
+
+
 def test_a_domain_of_no_known_family_is_no_background(tmp_path):
     (tmp_path / "p.fa").write_text(">a\n" + "MKVLAWFD" * 9 + "\n")
     table = DomainTable("p.fa", {"a": [(1, 20, "PF00001.1", "One", 0, 30.0), (31, 50, "", "", 0, 9.0)]})
