@@ -11,25 +11,27 @@ from hypothesis import strategies as st
 
 from pfamnet.build.calibration import (
     DECOY_LENGTHS,
-    EVERY_FAMILY,
     JUDGED,
-    LEAST,
     LONG,
-    MOST,
     baselines,
     calibrate,
-    choose_sensitivities,
     decoy_scores,
     decoys,
-    dev_ranks,
-    least_plausible,
     never,
     others,
+    stricter,
+    too_little,
+)
+from pfamnet.build.sensitivities import (
+    EVERY_FAMILY,
+    LEAST,
+    MOST,
+    choose_sensitivities,
+    dev_ranks,
+    least_plausible,
     peaks_of_all,
     recall_by_rank,
     recall_threshold,
-    stricter,
-    too_little,
     usual_threshold,
 )
 from pfamnet.build.work import Threads

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pfamnet.network import esm_files
-from pfamnet.network.tokens import MASK, PAD, VOCABULARY
+from pfamnet.network.tokens import PAD, VOCABULARY
 from pfamnet.training.corpus import Corpus
 from pfamnet.training.examples import SamplerSettings
 from pfamnet.training.packed import PackedSampler
@@ -21,7 +21,7 @@ def tiny_encoder(size=32, layers=2, heads=4, inner=48, **fields):
         intermediate_size=inner,
         vocab_size=len(VOCABULARY),
         pad_token_id=PAD,
-        mask_token_id=MASK,
+        mask_token_id=VOCABULARY.index("<mask>"),
         position_embedding_type="rotary",
         layer_norm_eps=1e-5,
         **{"token_dropout": True} | esm_files.NO_DROPOUT | fields,

@@ -169,7 +169,9 @@ def test_thresholds_do_what_the_options_do():
     ]
     assert names(one_search(record, Thresholds(E=hits[0].evalue))) == names(hits[:1])
     few = Thresholds(domT=20.0, incdomT=30.0, incT=1e6)
-    for hit in one_search(record, few):
+    found = one_search(record, few)
+    assert found
+    for hit in found:
         assert not hit.included
         assert all(domain.reported == (domain.score >= 20) for domain in hit.domains)
     assert few.inclusion_by_score and not Thresholds(T=3.0).inclusion_by_score

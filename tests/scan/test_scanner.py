@@ -353,12 +353,15 @@ def test_what_a_profile_finds_by_chance_hides_no_call(scan):
 
 def test_a_call_is_not_placed_on_a_residue_or_two(scan):
     """However poorly the profile aligns to the region."""
+    placed = 0
     for seed in range(30):
         sequence = synthetic.random_sequence(np.random.default_rng([3, seed]), 256)
         for hit in scan(sequence, [(3, 4, 9, 6)]):
             (domain,) = hit.domains
             assert domain.env_to - domain.env_from + 1 >= BLOCK
             assert domain.env_from >= 65 and domain.env_to <= 144
+            placed += 1
+    assert placed == 30
 
 
 def test_of_calls_that_overlap_the_best_stays(scan):

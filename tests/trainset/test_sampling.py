@@ -8,7 +8,8 @@ import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfamnet.trainset.recipes import RECIPES, Recipe, with_defaults
+from pfamnet.cli.build import with_defaults
+from pfamnet.trainset.recipes import RECIPES, Recipe
 from pfamnet.trainset.sampling import allot, plan, restrict, sample
 from pfamnet.trainset.trainset import read_trainset
 

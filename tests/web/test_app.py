@@ -1,6 +1,7 @@
 """The web app: its command, and the app over loopback where gradio is installed."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -167,6 +168,8 @@ def test_options_and_a_bare_sequence(client):
     sequence = GOOD.split("\n", 1)[1].partition(">")[0]
     every, cut = (client(sequence, gathering=gathering)[0] for gathering in (False, True))
     assert "1 protein, " in every and "1 protein, " in cut
+    number = lambda status: int(re.search(r"([\d,]+) domain", status)[1].replace(",", ""))
+    assert 0 < number(cut) < number(every)
 
 
 def test_nothing_is_injected(client):

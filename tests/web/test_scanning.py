@@ -18,6 +18,7 @@ from scanning import LIBRARY, PROTEINS, records, rows
 
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
+from pfamnet.cli.web import command_of
 from pfamnet.errors import PfamnetError
 from pfamnet.web import scanning as web_scan
 from pfamnet.web.scanning import LIMIT, WebScanner, framed, message, read_input
@@ -32,7 +33,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def scanner(model, tmp_path):
-    return WebScanner(model, 1, tmp_path, [].append)
+    return WebScanner(model, 1, tmp_path, [].append, command_of)
 
 
 HINT = "; a sequence needs a line '>name' before it"
@@ -170,7 +171,7 @@ def test_a_sensitivity_that_is_none(scanner):
 
 def test_a_library_in_the_place_of_a_model(tmp_path):
     warnings = []
-    scanner = WebScanner(LIBRARY, 1, tmp_path, warnings.append)
+    scanner = WebScanner(LIBRARY, 1, tmp_path, warnings.append, command_of)
     *_, result = scanner.scan(read_input(GOOD, None), "default")
     assert "Pkinase" in result.page and not warnings
 
