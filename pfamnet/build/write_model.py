@@ -32,22 +32,14 @@ from ..training.checkpoints import write_training_log
 from ..training.corpus import Corpus
 from ..training.tracking import Tracker
 from ..trainset.trainset import Fold, TrainSet
-from .calibration import (
-    calibrate,
-    choose_sensitivities,
-    dev_ranks,
-    least_plausible,
-    never,
-    peaks_of_all,
-    recall_by_rank,
-    too_little,
-)
+from .calibration import calibrate, never, too_little
 from .combination import fit_on_dev
 from .evaluation import evaluate, tables, write_tables
 from .found import FoundByProfiles
 from .inputs import some_sequences
 from .model_card import model_card
 from .options import BuildOptions
+from .sensitivities import choose_sensitivities, dev_ranks, least_plausible, peaks_of_all, recall_by_rank
 from .work import Threads, Work
 
 ORDINARY = 1000  # sequences in which families' usual log-odds are looked up, at most
@@ -104,22 +96,11 @@ class ModelOutput:
                 save_head(esm, folder / HEAD)
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
             store = ProfileStore.open(folder / PROFILES, offsets)
-            found = FoundByProfiles(store, families)
-            appraiser = Appraiser(store, families, self.options.candidates)
-            dev = Corpus(trainset.dev)
-            networks, combination, evaluations = {}, {}, {}
-            for name, runtime in runtimes.items():
-                effort = SLOW if name == "esm" and self.device.type == "cpu" else FULL
-                networks[name] = self.calibrated(name, runtime, trainset, families, effort, found, words)
-                combination[name] = self.combined(name, runtime, appraiser, dev, trainset.dev, effort)
-                evaluations[name] = evaluate(runtime, dev, effort.evaluated, self.threads, effort.residues)
-                networks[name]["dev"] |= evaluations[name].summary()
+            networks, combination, evaluations = self.measured(runtimes, trainset, families, store, words)
             made = tables(families, evaluations)
             write_tables(folder / "evaluation", made)
-            summaries = {name: made.summary() for name, made in evaluations.items()}
-            tracker.finish(
-                {f"{n}_{key}": x for n, figures in summaries.items() for key, x in figures.items()}, made
-            )
+            figures = {name: evaluation.summary() for name, evaluation in evaluations.items()}
+            tracker.finish({f"{n}_{key}": x for n, some in figures.items() for key, x in some.items()}, made)
             write_training_log(self.work.folder, folder / "training.tsv")
             description = {
                 "pfamnet": __version__,
@@ -133,6 +114,21 @@ class ModelOutput:
             (folder / CARD).write_text(model_card(description), encoding="utf-8", errors="surrogateescape")
             writer.finish(description)
         self.say(f"{self.out}: a model of {len(families)} families")
+
+    def measured(
+        self, runtimes: dict, trainset: TrainSet, families: list[Family], store: ProfileStore, words: Words
+    ) -> tuple[dict, dict, dict]:
+        """`networks` and `combination` of model.json, and the evaluation of each network."""
+        found = FoundByProfiles(store, families)
+        appraiser = Appraiser(store, families, self.options.candidates)
+        dev, networks, combination, evaluations = Corpus(trainset.dev), {}, {}, {}
+        for name, runtime in runtimes.items():
+            effort = SLOW if name == "esm" and self.device.type == "cpu" else FULL
+            networks[name] = self.calibrated(name, runtime, trainset, families, effort, found, words)
+            combination[name] = self.combined(name, runtime, appraiser, dev, trainset.dev, effort)
+            evaluations[name] = evaluate(runtime, dev, effort.evaluated, self.threads, effort.residues)
+            networks[name]["dev"] |= evaluations[name].summary()
+        return networks, combination, evaluations
 
     def write_light(self, folder: Path, light: LightNetwork, train: Fold) -> LightRuntime:
         """Write the light network, quantized."""
