@@ -9,7 +9,7 @@ import click
 from ..build.options import BuildOptions
 from ..errors import PfamnetError
 from ..signals import stopping_in_order
-from ..trainset.recipes import RECIPES, with_defaults
+from ..trainset.recipes import RECIPES
 from .build_checks import check_choices
 from .common import CONTEXT, GroupedCommand, Whole, complain, options_of, threads_of, version_option
 from .look import explore_into, print_plan
@@ -147,6 +147,17 @@ def build(model_out, trainsets, explore, plan, resume, until, device, cpu, track
     with stopping_in_order(), joined(lambda text: complain("pfamnet-build", text)) as group:
         progress = sys.stderr.isatty()
         Build(model_out, asked, threads_of(cpu), device, resume, progress, track, group, until).run()
+
+
+def with_defaults(options: dict) -> dict:
+    """The options, with the recipe's value for each that was not given (None).
+
+    With a recipe nothing is emitted, because emitted sequences would change its numbers of rows.
+    """
+    recipe = RECIPES.get(options["recipe"])
+    power = recipe.power if recipe else BuildOptions.power
+    defaults = {"power": power, "emit": 0 if recipe else BuildOptions.emit}
+    return options | {name: value for name, value in defaults.items() if options[name] is None}
 
 
 if __name__ == "__main__":  # torchrun -m pfamnet.cli.build ...

@@ -16,6 +16,13 @@ from .common import CONTEXT, GroupedCommand, Whole, complain, options_of, thread
 option = options_of("Basic options")
 
 
+def command_of(sensitivity: str, gathering: bool, best: bool) -> list[str]:
+    """The words of the `pfamnet-scan` that does the same as the page, but for model and sequences."""
+    given = {f"--{sensitivity}": sensitivity != "default", "--cut_ga": gathering}
+    words = [word for word, is_given in given.items() if is_given]
+    return ["pfamnet-scan", *words, *(["--clan-overlaps", "best"] if best else [])]
+
+
 @click.command("pfamnet-web", cls=GroupedCommand, context_settings=CONTEXT)
 @version_option()
 @option("--host", "<s>", "Address to listen on; 0.0.0.0: any.", default="127.0.0.1", show_default=True)
@@ -37,5 +44,6 @@ def web(host, port, model, cpu):
         from ..scan.opening import shipped_model
         from ..web.scanning import WebScanner
 
-        scanner = WebScanner(Path(model) if model else shipped_model(), threads, Path(folder), warn)
+        path = Path(model) if model else shipped_model()
+        scanner = WebScanner(path, threads, Path(folder), warn, command_of)
         serve(make_app(scanner), host, port, stored, warn)

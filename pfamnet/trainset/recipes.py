@@ -37,13 +37,3 @@ _RECIPES = [
     Recipe("full", FULL, ((None, None),), power=1.0),
 ]
 RECIPES = {recipe.name: recipe for recipe in _RECIPES}
-
-
-def with_defaults(options: dict) -> dict:
-    """Options of the command line, with the recipe's value for each that was not given (None).
-
-    With a recipe nothing is emitted, because emitted sequences would change its numbers of rows.
-    """
-    recipe = RECIPES.get(options["recipe"])
-    defaults = {"power": recipe.power if recipe else 0.6, "emit": 0 if recipe else 50}
-    return options | {name: value for name, value in defaults.items() if options[name] is None}

@@ -87,10 +87,19 @@ def limited(stream, size: int, name: str) -> bytes:
 class WebScanner:
     """Scans with one model; the networks of a sensitivity are opened when first needed.
 
-    The last `KEPT` results are kept in `folder`; `warn` takes lines for who runs the app.
+    The last `KEPT` results are kept in `folder`; `warn` takes lines for who runs the app. `command` gives the
+    words of a command line that does the same, for a sensitivity, gathering cutoffs and the best of clans.
     """
 
-    def __init__(self, path: Path, threads: int, folder: Path, warn: Callable[[str], None]):
+    def __init__(
+        self,
+        path: Path,
+        threads: int,
+        folder: Path,
+        warn: Callable[[str], None],
+        command: Callable[[str, bool, bool], list[str]],
+    ):
+        self.command = command
         self.model = Model(path, warn)
         self.model.at_once = AT_ONCE
         self.threads, self.folder = threads, folder
@@ -103,15 +112,14 @@ class WebScanner:
 
         Arguments:
             gathering: apply the gathering cutoffs.
-            best: of overlapping domains of a clan report the best alone.
+            best: report only the best of overlapping domains of a clan.
         """
         begun, found, warnings = time.monotonic(), 0, []
         settings = {"sensitivity": sensitivity, "cpus": self.threads, "warn": warnings.append}
         settings["bit_cutoffs"] = "gathering" if gathering else None
         settings["clan_overlaps"] = "best" if best else "all"
         scan = self.model.scan(records, **settings)
-        given = {f"--{sensitivity}": sensitivity != "default", "--cut_ga": gathering}
-        options = self._outputs([word for word, is_given in given.items() if is_given], best)
+        options = self._outputs(self.command(sensitivity, gathering, best))
         try:
             with scan, scan.outputs(options) as outputs:
                 for number, protein in enumerate(scan, 1):
@@ -126,18 +134,14 @@ class WebScanner:
         summary = f"{', '.join(parts)}, {time.monotonic() - begun:.1f} s."
         yield Result([path for _, path in options.tables], " ".join([summary, *warnings]))
 
-    def _outputs(self, words: list[str], best: bool) -> OutputOptions:
-        """Every output, in a new folder; the oldest folder is removed if there are too many.
-
-        `words` are the options of the command that does the same, but for `best`.
-        """
+    def _outputs(self, words: list[str]) -> OutputOptions:
+        """Every output, in a new folder; the oldest folder is removed if there are too many."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         with self._lock:
             self._kept.append(folder)
             old = self._kept.popleft() if len(self._kept) > KEPT else None
         if old:
             shutil.rmtree(old, ignore_errors=True)
-        words = ["pfamnet-scan", *words, *(["--clan-overlaps", "best"] if best else [])]
         paths = [(kind, str(folder / f"pfamnet.{end}")) for kind, end in TABLES.items()]
         return OutputOptions("query.fa", " ".join([*words, self.model.name, "query.fa"]), paths)
 
