@@ -14,22 +14,9 @@ from dataclasses import replace
 
 from ..families import Family
 from ..hits import Domain, Hit
-from ..records import Record
-from .search import SearchedHits
+from ..records import overlap
 
 NESTED = 0.9  # fraction of the inner domain that lies opposite insertions of the outer one
-
-
-class BestOfClans:
-    """What a scanner finds, without the lesser of overlapping domains of a clan."""
-
-    def __init__(self, scanner, families: Sequence[Family]):
-        self.scanner, self.families = scanner, families
-
-    def scan(self, records: Sequence[Record]) -> list[SearchedHits]:
-        """The hits of each record."""
-        found = self.scanner.scan(records)
-        return [hits.with_hits(best_of_clans(hits, self.families)) for hits in found]
 
 
 def best_of_clans(hits: Sequence[Hit], families: Sequence[Family]) -> list[Hit]:
@@ -46,7 +33,7 @@ def best_of_clans(hits: Sequence[Hit], families: Sequence[Family]) -> list[Hit]:
     kept, lost = {}, {}
     for _, _, h, d, clan, domain in sorted(rivals, key=lambda rival: rival[:4]):
         winners = kept.setdefault(clan, [])
-        if any(overlap(domain, other) and not nested(domain, other) for other in winners):
+        if any(overlap(domain.aligned, other.aligned) and not nested(domain, other) for other in winners):
             lost.setdefault(h, set()).add(d)
         else:
             winners.append(domain)
@@ -55,17 +42,12 @@ def best_of_clans(hits: Sequence[Hit], families: Sequence[Family]) -> list[Hit]:
 
 def architecture(hits: Sequence[Hit], families: Sequence[Family]) -> list[tuple[Hit, Domain]]:
     """The included domains of one protein in the order of their starts, each with its hit; of
-    overlapping domains of a clan the best alone.
+    overlapping domains of a clan only the best.
     """
     others = [{d for d, domain in enumerate(hit.domains) if not domain.included} for hit in hits]
     best = best_of_clans([without(*pair) for pair in zip(hits, others)], families)
     placed = [(hit, domain) for hit in best if hit.reported for domain in hit.reported_domains]
     return sorted(placed, key=lambda pair: (pair[1].ali_from, pair[1].ali_to))
-
-
-def overlap(one: Domain, other: Domain) -> bool:
-    """Whether two domains' alignments share a residue."""
-    return one.ali_from <= other.ali_to and other.ali_from <= one.ali_to
 
 
 def nested(one: Domain, other: Domain) -> bool:

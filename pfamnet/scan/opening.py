@@ -12,13 +12,12 @@ from pathlib import Path
 from ..errors import PfamnetError
 from ..model.directory import Model, open_model
 from ..model.hmm_database import find_database, open_database
-from ..profiles.clans import BestOfClans
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
 from ..signals import stopping_in_order
 from .evidence import Appraiser
 from .scanner import ExactScanner, HybridScanner, NetworkCaller, NetworkHits, NetworkScanner, ProfileSearcher
-from .subset import OfFamilies, chosen
+from .subset import BestOfClans, OfFamilies, chosen
 from .top import TopScanner
 
 # What a candidate, and what the light network with words cost, counted in profiles where every one is

@@ -1,11 +1,13 @@
-"""Some families of a model: only these are reported, with the numbers that they have in a complete scan."""
+"""A part of what a scanner finds, with the numbers that it has in a complete scan."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import PfamnetError
+from ..families import Family
 from ..model.directory import Model
+from ..profiles.clans import best_of_clans
 from ..profiles.search import SearchedHits
 from ..records import Record, shown
 
@@ -35,3 +37,15 @@ class OfFamilies:
         """The hits of each record."""
         found = self.scanner.scan(records)
         return [hits.with_hits([hit for hit in hits if hit.family in self.families]) for hits in found]
+
+
+class BestOfClans:
+    """What a scanner finds, without the lesser of overlapping domains of a clan."""
+
+    def __init__(self, scanner, families: Sequence[Family]):
+        self.scanner, self.families = scanner, families
+
+    def scan(self, records: Sequence[Record]) -> list[SearchedHits]:
+        """The hits of each record."""
+        found = self.scanner.scan(records)
+        return [hits.with_hits(best_of_clans(hits, self.families)) for hits in found]
