@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from operator import attrgetter
 
 from ..errors import PfamnetError
-from ..output.rows import COLUMNS, clean
+from ..output.rows import COLUMNS, VALUES, clean
 from .results import Protein
 
-_OF_DOMAIN = attrgetter(*list(COLUMNS)[2:])
 DTYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}  # pandas'
 
 
 def columns_of(proteins: Iterable[Protein]) -> dict[str, list]:
     """The columns `COLUMNS`, a row for each domain. Bytes that are not UTF-8 become U+FFFD."""
     rows = [
-        (protein.name, protein.length, *_OF_DOMAIN(domain))
-        for protein in proteins
-        for domain in protein.domains
+        (protein.name, protein.length, *VALUES(domain)) for protein in proteins for domain in protein.domains
     ]
     columns = dict(zip(COLUMNS, map(list, zip(*rows)))) if rows else {name: [] for name in COLUMNS}
     for name, kind in COLUMNS.items():

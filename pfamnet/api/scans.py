@@ -87,7 +87,11 @@ class Scan(Iterator[Protein]):
         return self
 
     def to_pandas(self):
-        """The domains as a pandas DataFrame, one row each."""
+        """The domains as a pandas DataFrame, one row each.
+
+        Raises PfamnetError, as `to_polars` and `to_arrow` do, if the library is not installed or the scan was
+        read already.
+        """
         return to_pandas(self._once())
 
     def to_polars(self):
@@ -126,7 +130,7 @@ class Scan(Iterator[Protein]):
         return written
 
     def outputs(self, options: OutputOptions) -> Outputs:
-        """Files for what this scan finds."""
+        """Files for what this scan finds; PfamnetError if a format needs alignments that the scan lacks."""
         for kind, _ in options.tables if not self.options.alignments else ():
             if kind in ALIGNED:
                 raise PfamnetError(f"{kind}: needs a scan with alignments=True")
@@ -153,7 +157,7 @@ class Scan(Iterator[Protein]):
 
 
 def format_of(path: object) -> str:
-    """The format that the ending of a file's name stands for."""
+    """The format that the ending of a file's name stands for; PfamnetError if that is not known."""
     name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
     ending = os.path.splitext(name.removesuffix(".gz"))[1]
     if ending not in SUFFIXES:

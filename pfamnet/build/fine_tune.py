@@ -20,7 +20,7 @@ EVALUATE = 800_000  # residues between two evaluations of ESM-2 on the validatio
 CHEAPER = 4  # times as many if the frozen layers are cached: an evaluation runs all layers
 EVALUATIONS = 20  # in a longer training
 LIGHT_BATCH = 16384  # residues of the light network's batch, at least
-EMITTED = 0.25  # fraction of the examples that profiles emit, unless --emit is 0
+EMITTED = 0.25  # fraction of the examples that profiles emit, unless nothing is emitted
 POOL = 16  # batches drawn together
 
 
@@ -30,7 +30,10 @@ def emitted(options: BuildOptions) -> float:
 
 
 def base_encoder(options: BuildOptions) -> nn.Module | None:
-    """The encoder to begin with, or None if ESM-2 is not to be fine-tuned."""
+    """The encoder to begin with, or None if ESM-2 is not to be fine-tuned.
+
+    Raises PfamnetError if there is no such encoder, or it is too small for the adapters or frozen layers.
+    """
     if not options.base:
         return None
     encoder = load_encoder(options.base)

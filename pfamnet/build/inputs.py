@@ -36,7 +36,10 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(options: BuildOptions, labels: DomainTable | None = None) -> Inputs:
-    """Read the train sets and the given profiles, and apply the recipe; `labels` are of `--proteins`."""
+    """Read the train sets and the given profiles, and apply the recipe; `labels` are of `--proteins`.
+
+    Raises PfamnetError, as `read_trainset` and `given_profiles`, or if no table holds a family.
+    """
     odd: list[str] = []
     given = given_profiles(options.hmm, odd.append) if options.hmm else {}
     trainset = read_trainset(

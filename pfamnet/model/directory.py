@@ -106,12 +106,15 @@ class Model:
         return Combination.from_json(fields["weights"]) if fields else None
 
     def words(self) -> Words:
-        """The words of the profiles, ready to be looked for."""
+        """The words of the profiles, ready to be looked for; PfamnetError if their file is damaged."""
         lengths = [family.length for family in self.families]
         return read_words(self.path / WORDS, lengths, self.description["word_bits"])
 
     def runtime(self, network: str, device: str = "cpu"):
-        """The network itself, ready to run; `device` is for the esm network."""
+        """The network itself, ready to run; `device` is for the esm network.
+
+        Raises PfamnetError if its files are damaged or of other families.
+        """
         from ..network.runtime import EsmRuntime, LightRuntime
 
         if network == "light":

@@ -100,7 +100,7 @@ def why_absent(client, repo: str, revision: str) -> str:
     except Exception as error:
         if 400 <= status_of(error) < 500 and status_of(error) != 429:
             raise
-        return f"the hub cannot be reached ({reason(error)})"
+        return f"the hub cannot be reached ({first_cause(error)})"
     return ""
 
 
@@ -121,10 +121,10 @@ def status_of(error: Exception) -> int:
 def refusal(error: Exception) -> str:
     """What an error of the client means to the user."""
     known = [REFUSALS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in REFUSALS]
-    return known[0] if known else f"cannot be downloaded ({reason(error)})"
+    return known[0] if known else f"cannot be downloaded ({first_cause(error)})"
 
 
-def reason(error: BaseException) -> str:
+def first_cause(error: BaseException) -> str:
     """The first cause of an error, on one line."""
     while error.__cause__ is not None and not status_of(error):
         error = error.__cause__

@@ -10,7 +10,10 @@ from ..errors import PfamnetError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name, if available; `auto` is CUDA if possible, else the CPU."""
+    """The device of a name; `auto` is CUDA if possible, else the CPU.
+
+    Raises PfamnetError if it is not available.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -22,7 +25,10 @@ def pick_device(name: str) -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> tuple[AbstractContextManager, bool]:
-    """The autocast context for a device, if it has the precision, and whether gradients need scaling."""
+    """The autocast context for a device, and whether gradients need scaling.
+
+    Raises PfamnetError if the device lacks the precision.
+    """
     if precision == "auto":
         if device.type == "cuda":
             precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"

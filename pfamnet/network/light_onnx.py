@@ -139,6 +139,7 @@ def quantize_light(path: Path, sequences: Iterable[str], block: int) -> None:
     from onnx.utils import Extractor
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
+    before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # onnxruntime's advice
     try:
         quantize_static(
@@ -153,7 +154,7 @@ def quantize_light(path: Path, sequences: Iterable[str], block: int) -> None:
             weight_type=QuantType.QInt8,
         )
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)
     complete(path)
 
 

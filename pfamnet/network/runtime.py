@@ -121,6 +121,8 @@ class LightRuntime(Runtime):
 class EsmRuntime(Runtime):
     """The fine-tuned ESM-2 of a model directory, run by torch; threads may share it.
 
+    Opening it limits torch to one thread in this process: several proteins run at once instead.
+
     Raises PfamnetError if it cannot be read.
     """
 
@@ -135,7 +137,7 @@ class EsmRuntime(Runtime):
             self.network = load_network(encoder, head).to(self.device)
         except ImportError:
             raise PfamnetError("the esm network needs torch: pip install 'pfamnet[build]'") from None
-        torch.set_num_threads(1)  # several proteins run at once instead
+        torch.set_num_threads(1)
         self.block = self.network.block
 
     def blocks(self, sequence: str) -> Blocks:

@@ -7,7 +7,7 @@ import numpy as np
 
 RESIDUES = "LAGVSERTIDPKQNFYMHWCXBUZO"
 VOCABULARY = ("<cls>", "<pad>", "<eos>", "<unk>", *RESIDUES, ".", "-", "<null_1>", "<mask>")
-CLS, PAD, EOS, UNKNOWN, MASK = map(VOCABULARY.index, ("<cls>", "<pad>", "<eos>", "X", "<mask>"))
+CLS, PAD, EOS, UNKNOWN = map(VOCABULARY.index, ("<cls>", "<pad>", "<eos>", "X"))
 
 
 # the token id of each latin-1 character (256,)

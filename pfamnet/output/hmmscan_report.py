@@ -7,7 +7,7 @@ adds to each query, and what the network alone calls.
 from typing import BinaryIO
 
 from ..hits import Domain
-from .writer import Writer, as_bytes
+from .writer import Writer, as_bytes, description_of
 
 WIDTH = 120
 _RULE = b"# " + b"- " * 34 + b"-\n"
@@ -77,8 +77,7 @@ class ReportWriter(Writer):
 
     def _described(self, hit, taken):
         """The description as far as there is room for it."""
-        mark = "[network] " if hit.source == "network" else ""
-        text = as_bytes(mark + hit.target_description)
+        text = as_bytes(description_of(hit))
         return text[: max(32, self._width - taken)] if self._width else text
 
     def _scores(self, hits, reported):

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from ..hits import Domain, Hit
 from ..records import Record
 from .tsv import domain_fields
-from .writer import Writer, as_bytes
+from .writer import Writer, as_bytes, description_of
 
 _DOMAIN_HEADER = (
     b"#%s  --- full sequence --- -------------- this domain -------------   hmm coord   ali coord"
@@ -185,6 +185,5 @@ def _header(lines: bytes, widths: list[int], more: int) -> bytes:
 
 
 def _description(hit: Hit) -> bytes:
-    """The last column; hmmscan's formats have no other place for the source."""
-    mark = "[network] " if hit.source == "network" else ""
-    return as_bytes(mark + (hit.target_description or "-"))
+    """The last column."""
+    return as_bytes(description_of(hit) + ("" if hit.target_description else "-"))

@@ -13,15 +13,15 @@ import json
 import re
 import string
 from collections.abc import Sequence
+from importlib.resources import files
 from operator import attrgetter
-from pathlib import Path
 from typing import BinaryIO
 
 from ..families import Family
 from ..profiles.clans import best_of_clans, without
 from .writer import Writer
 
-FOLDER = Path(__file__).parent / "page"
+FOLDER = files(__package__) / "page"
 SCRIPTS = ("picture.js", "page.js", "export.js", "start.js")
 INCLUDED, STRONG, BEST = 1, 2, 4  # of a domain
 END = b"</script>\n</body>\n</html>\n"

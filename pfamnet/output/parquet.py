@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import BinaryIO
 
 from ..errors import PfamnetError
 from ..families import Family
 from ..hits import Hit
 from ..records import Record
-from .rows import COLUMNS, clean, protein_domain
+from .rows import COLUMNS, VALUES, clean, protein_domain
 from .writer import Writer
 
 ROWS = 50_000  # of a row group
-_OF_DOMAIN = attrgetter(*list(COLUMNS)[2:])
 
 
 class ParquetWriter(Writer):
@@ -39,7 +37,7 @@ class ParquetWriter(Writer):
         for hit in hits:
             for domain in hit.reported_domains if hit.reported else ():
                 row = protein_domain(hit, domain, self._families[hit.family].clan)
-                self._waiting.append((record.name, len(record.sequence), *_OF_DOMAIN(row)))
+                self._waiting.append((record.name, len(record.sequence), *VALUES(row)))
         return self._group() if len(self._waiting) >= ROWS else b""
 
     def _group(self) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from ..hits import Alignment, Domain, Hit
 
@@ -53,6 +54,7 @@ class ProteinDomain:
 # columns of data frames: the name of a type, as annotated, for each
 COLUMNS = {"query": "str", "query_length": "int"}
 COLUMNS |= {field.name: str(field.type) for field in fields(ProteinDomain) if field.name != "alignment"}
+VALUES = attrgetter(*list(COLUMNS)[2:])  # of a `ProteinDomain`, in the columns after those of the query
 
 
 def protein_domain(hit: Hit, domain: Domain, clan: str) -> ProteinDomain:

@@ -22,6 +22,11 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def description_of(hit: Hit) -> str:
+    """The family's description; hmmscan's formats have no other place for the source."""
+    return ("[network] " if hit.source == "network" else "") + hit.target_description
+
+
 class Writer:
     """A table under way: `write` once per query, then `close`.
 

@@ -19,7 +19,7 @@ from pyhmmer.easel import Randomness
 from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
 from pyhmmer.plan7 import HMM, HMMFile
 
-from ..errors import PfamnetError
+from ..errors import PfamnetError, reason
 from ..records import shown
 from .hmm_guard import WatchedStream
 from .packing import pack
@@ -59,16 +59,17 @@ def read_hmms(path: str | os.PathLike, warn: Callable[[str], None] | None = None
             watched = WatchedStream(io.BufferedReader(unzipped, 1 << 20) if zipped else raw)
             reader = stack.enter_context(HMMFile(io.BufferedReader(watched, 1 << 20)))
         except OSError as error:
-            raise PfamnetError(f"{path}: {error.strerror or reason(error)}") from error
+            why = reason(error) if error.strerror else format_fault(error)
+            raise PfamnetError(f"{path}: {why}") from error
         except FORMAT_ERRORS as error:
-            why = watched.failure if watched and watched.failure else reason(error)
+            why = watched.failure if watched and watched.failure else format_fault(error)
             raise PfamnetError(f"{path}: {why}") from error
         while True:
             number += 1
             try:
                 hmm = reader.read()
             except FORMAT_ERRORS as error:
-                why = watched.failure or f"profile {number}: {reason(error)}"
+                why = watched.failure or f"profile {number}: {format_fault(error)}"
                 raise PfamnetError(f"{path}: {why}") from error
             if hmm is None:
                 break
@@ -96,7 +97,7 @@ def text_of(one, field: str) -> str:
         return error.object.decode("utf-8", "surrogateescape")
 
 
-def reason(error: Exception) -> str:
+def format_fault(error: Exception) -> str:
     """What went wrong in reading, in one line without a trailing dot."""
     try:
         message = " ".join(str(error).split()).rstrip(".")

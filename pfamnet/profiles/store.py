@@ -15,10 +15,10 @@ from contextlib import contextmanager
 
 from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile
 
-from ..errors import PfamnetError
+from ..errors import PfamnetError, reason
 from ..families import Family
 from ..records import shown
-from .files import FORMAT_ERRORS, GZIP_MAGIC, check_profile, reason, text_of
+from .files import FORMAT_ERRORS, GZIP_MAGIC, check_profile, format_fault, text_of
 from .hmm_guard import checked
 from .packing import MOST_BYTES, PACKED, unpack
 
@@ -54,7 +54,7 @@ class ProfileFile:
             weakref.finalize(self, self._file.close)
             size = self._file.seek(0, os.SEEK_END)
         except OSError as error:
-            raise PfamnetError(f"{path}: {error.strerror or error}") from error
+            raise PfamnetError(f"{path}: {reason(error)}") from error
         self._bounds = [*map(int, offsets), size]
         if self._bounds[0] != 0 or any(a >= b for a, b in zip(self._bounds, self._bounds[1:])):
             raise PfamnetError(f"{path}: the offsets of the profiles do not fit the file")
@@ -92,7 +92,7 @@ class ProfileFile:
                 # one member, of bounded size; gzip's own wrapper is slower
                 data = zlib.decompressobj(wbits=31).decompress(data, MOST_BYTES)
         except FORMAT_ERRORS as error:
-            raise PfamnetError(f"{self._where(index)}: {reason(error)}") from error
+            raise PfamnetError(f"{self._where(index)}: {format_fault(error)}") from error
         return data
 
     def _profile(self, index: int, data: bytes) -> HMM:
@@ -104,7 +104,7 @@ class ProfileFile:
                 raise PfamnetError("empty")
             check_profile(hmm)
         except (*FORMAT_ERRORS, PfamnetError) as error:
-            raise PfamnetError(f"{where}: {reason(error).removeprefix('profile 1: ')}") from error
+            raise PfamnetError(f"{where}: {format_fault(error).removeprefix('profile 1: ')}") from error
         if self.families is not None:
             name, length = self.families[index].name, self.families[index].length
             if (text_of(hmm, "name"), hmm.M) != (name, length or hmm.M):

@@ -64,7 +64,10 @@ class State:
 
 
 def optimizer_class(optimizer: str, device: torch.device):
-    """AdamW, or bitsandbytes' form of it with moments in 8 bits, which needs CUDA."""
+    """AdamW, or bitsandbytes' form of it with moments in 8 bits.
+
+    Raises PfamnetError if that needs CUDA or bitsandbytes, which is not there.
+    """
     if optimizer == "adamw":
         return partial(torch.optim.AdamW, fused=device.type == "cuda")
     if device.type != "cuda":
