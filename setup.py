@@ -9,6 +9,8 @@ HERE = Path(__file__).parent
 HUB = ["huggingface_hub>=1.0"]
 BUILD = [*HUB, "torch>=2.5", "transformers>=5.0", "safetensors>=0.4", "onnx>=1.15", "tqdm>=4.60", "jinja2>=3"]
 EXPLORE = ["pandas>=2", "matplotlib>=3.8"]
+TABLE = ["pandas>=2", "polars>=1", "pyarrow>=15"]
+FAMSA = ["pyfamsa>=0.5"]
 
 setup(
     name="pfamnet",
@@ -31,16 +33,18 @@ setup(
     extras_require={
         "build": BUILD,
         "gpu": [*BUILD, "bitsandbytes>=0.43"],
-        "famsa": ["pyfamsa>=0.5"],
+        "famsa": FAMSA,
         "hub": HUB,
         "explore": EXPLORE,
-        "table": ["pandas>=2", "polars>=1", "pyarrow>=15"],
+        "table": TABLE,
         "web": ["gradio>=6,<7"],
         "tensorboard": [*BUILD, "tensorboard>=2.15"],
         "wandb": [*BUILD, "wandb>=0.17"],
         "test": [
             *BUILD,
             *EXPLORE,
+            *TABLE,
+            *FAMSA,
             "hmmer>=3.4",
             "biopython>=1.80",
             "hmmer-tables>=0.5,<0.6",  # later ones ask for an older click than huggingface_hub does

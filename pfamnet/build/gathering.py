@@ -83,7 +83,7 @@ def set_gathering(trainset: TrainSet, hmms: list[HMM], seed: int, work: Work, th
 
     def make() -> list[tuple[float, float]]:
         train = filled_up(trainset.train, hmms, FEW, seed, rowless=True)
-        material = Material(replace(trainset, train=train), seed)
+        material = Searched(replace(trainset, train=train), seed)
         cutoffs = lambda i: gathering(material.scores(i, hmms[i]), hmms[i], len(hmms))
         return threads.map("GA cutoffs", cutoffs, lacking)
 
@@ -118,7 +118,7 @@ def score_at(statistics, p: float) -> float:
     return statistics.f_tau - math.log(p) / statistics.f_lambda
 
 
-class Material:
+class Searched:
     """What the profiles of a train set search.
 
     It depends on the seed and on what the train set holds, not on its order. Validation sequences

@@ -22,7 +22,7 @@ from ..trainset.trainset import Fold, TrainSet, read_trainset
 from .options import BuildOptions
 
 STAND_IN = 1000  # training sequences that stand in for a validation set
-EMITTED = "emitted:"  # begins the names of emitted sequences
+EMITTED_NAME = "emitted:"  # begins the names of emitted sequences
 MEMBERS = 1.75  # power of the match probabilities with which sequences score as much as real members
 
 
@@ -161,7 +161,7 @@ def filled_up(
             continue
         for sequence in emit_sequences(hmm, max(0, wanted - int(count)), seed, power):
             rows.append(np.array([[len(sequences), 0, len(sequence), index]], fold.domains.dtype))
-            names.append(f"{EMITTED}{text_of(hmm, 'name')}")
+            names.append(f"{EMITTED_NAME}{text_of(hmm, 'name')}")
             sequences.append(sequence)
     whole = np.zeros(len(sequences), bool)
     whole[: len(fold.whole)] = fold.whole
@@ -171,5 +171,5 @@ def filled_up(
 def some_sequences(fold: Fold, count: int) -> list[str]:
     """At most `count` sequences of a fold; emitted ones only if there are no others."""
     order = np.random.default_rng(0).permutation(len(fold.sequences))
-    real = [i for i in order if not fold.names[i].startswith(EMITTED)]
+    real = [i for i in order if not fold.names[i].startswith(EMITTED_NAME)]
     return [fold.sequences[i] for i in (real or order)[:count]]

@@ -28,7 +28,7 @@ def model_card(description: dict) -> str:
     made = description["provenance"]
     versions = {"pfamnet": description["pfamnet"], **made.get("versions", {}), "python": made.get("python")}
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    environment.filters |= {"code": code, "name": base_name, "plain": plain, "shown": shown}
+    environment.filters |= {"code": code, "name": base_name, "plain": plain, "option_text": option_text}
     environment.filters |= {"percent": "{:.2%}".format, "short": "{:g}".format}
     return environment.from_string(files(__package__).joinpath("model_card.md").read_text("utf-8")).render(
         description,
@@ -89,7 +89,7 @@ def base_name(path: str) -> str:
     return PurePath(path).name or path
 
 
-def shown(value) -> str:
+def option_text(value) -> str:
     """An option's value."""
     values = value if isinstance(value, (list, tuple)) else [value]
     return ", ".join(base_name(item) if isinstance(item, str) else json.dumps(item) for item in values)

@@ -24,7 +24,7 @@ from ..profiles.words import Words
 from ..records import Record, overlap
 from .evidence import View
 
-UNFILTERED = 16  # candidates of each span of blocks that a sensitive scan searches without a trial
+UNTRIED = 16  # candidates of each span of blocks that a sensitive scan searches without a trial
 MOST_SPANS = 4  # a longer protein has no more of them
 # A longer sequence of lower entropy, in bits a residue, is of low complexity: proteins have about 4.2,
 # silk 1.6. HMMER's filters are for such sequences, and without them one profile takes seconds.
@@ -161,7 +161,7 @@ class NetworkCaller:
 class ProfileSearcher:
     """Searches proteins with the profiles of their candidates.
 
-    In a sensitive scan `engine` has no filters, and `trial` has: the first `UNFILTERED` candidates
+    In a sensitive scan `engine` has no filters, and `trial` has: the first `UNTRIED` candidates
     of each span of blocks (of `block` residues) are searched at once, others if the trial finds a hit.
     In a sequence of low complexity all wait for the trial.
     """
@@ -174,7 +174,7 @@ class ProfileSearcher:
         candidates = [proposal.families.tolist() for proposal in proposals]
         if self.trial is not None:
             blocks = [-(-len(record.sequence) // self.block) for record in records]
-            first = [UNFILTERED * min(spans(count), MOST_SPANS) for count in blocks]
+            first = [UNTRIED * min(spans(count), MOST_SPANS) for count in blocks]
             first = [0 if is_simple(record.sequence) else n for record, n in zip(records, first)]
             tried = self.trial.search(records, [some[n:] for some, n in zip(candidates, first)])
             found = ([hit.family for hit in hits] for hits in tried)

@@ -14,8 +14,8 @@ from pfamnet.build import gathering as module
 from pfamnet.build.gathering import (
     E_VALUE,
     MOST_LOST,
-    Material,
     Scores,
+    Searched,
     bits,
     gathering,
     pieces,
@@ -124,7 +124,7 @@ def test_the_least_score_is_that_of_the_profiles_own_p_value(profiles):
 
 
 def test_relatives_are_not_among_the_others(trainset):
-    material = Material(trainset, 1)
+    material = Searched(trainset, 1)
     for index, clan in enumerate([{0, 1}, {0, 1}, {2}, {3}]):
         strange = material.unrelated(index)
         of_others = {piece.family for piece, yes in zip(material.chosen, strange) if yes}
@@ -143,14 +143,14 @@ def test_what_overlaps_a_family_or_one_left_out():
 
 
 def test_the_sample_is_bounded_and_of_all_families(trainset):
-    material = Material(trainset, 1, residues=2000)
+    material = Searched(trainset, 1, residues=2000)
     assert {piece.family for piece in material.chosen} == {0, 1, 2, 3}
     assert 2000 <= sum(len(piece.sequence) for piece in material.chosen) < 2200
     assert len(material.others) == 3 * len(material.chosen)
 
 
 def test_a_domain_of_every_family_is_tried_however_many_there_are(trainset):
-    material = Material(trainset, 1, residues=100)
+    material = Searched(trainset, 1, residues=100)
     assert sorted(piece.family for piece in material.chosen) == [0, 1, 2, 3]
     decoys = len(material.others) - 4
     assert 2 <= decoys < 8 and all(material.unrelated(i)[4:].all() for i in range(4))
@@ -183,7 +183,7 @@ def test_sisters_without_rows_are_told_apart(tmp_path):
 
 def test_dev_that_train_stands_in_for_is_not_taken_for_dev(trainset):
     stand_in = replace(trainset, dev=trainset.train)
-    assert not any(Material(stand_in, 1).dev) and all(Material(trainset, 1).dev)
+    assert not any(Searched(stand_in, 1).dev) and all(Searched(trainset, 1).dev)
 
 
 # Thresholds of profiles
@@ -233,7 +233,7 @@ def test_neither_threads_nor_the_order_of_rows_matter(trainset, profiles, tmp_pa
 def test_thresholds_once_made_are_taken_up_again(trainset, profiles, tmp_path, monkeypatch):
     again = [hmm.copy() for hmm in profiles]
     first = made(trainset, profiles, tmp_path)
-    monkeypatch.setattr(module, "Material", None)  # would fail
+    monkeypatch.setattr(module, "Searched", None)  # would fail
     assert made(trainset, again, tmp_path) == first
 
 

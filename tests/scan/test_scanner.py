@@ -474,9 +474,9 @@ def test_sensitive_spares_only_the_first_candidates_the_filters(scan, monkeypatc
     both = sequence + relative(4, rng)
     calls = [(2, 2, 4, 2.5), (4, 12, 14, 3.5)]
     assert {hit.family for hit in scan(both, calls, "sensitive")} == {2, 4}
-    monkeypatch.setattr(scanner, "UNFILTERED", 1)
+    monkeypatch.setattr(scanner, "UNTRIED", 1)
     assert {hit.family for hit in scan(both, calls, "sensitive")} == {4}
-    monkeypatch.setattr(scanner, "UNFILTERED", 0)
+    monkeypatch.setattr(scanner, "UNTRIED", 0)
     (filtered,) = scan(both, calls, "sensitive")
     (straight,) = scan(both, [(4, 12, 14, 3.5)], "sensitive")
     assert filtered == straight
