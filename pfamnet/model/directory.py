@@ -249,7 +249,8 @@ class ModelWriter:
     def __init__(self, out: str | Path, within: str | Path | None = None):
         self.out = Path(out)
         within = Path(within or self.out.parent)
-        self.out.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (within, self.out.parent):
+            folder.mkdir(parents=True, exist_ok=True)
         if within.stat().st_dev != self.out.parent.stat().st_dev:
             within = self.out.parent
         self.folder = Path(tempfile.mkdtemp(prefix=".model.", dir=within))

@@ -160,7 +160,7 @@ def test_a_build_stopped_before_its_end_repeats_nothing(quick, tmp_path, labelle
     (work / ".made.abcdef").mkdir()
     (work / ".made.abcdef" / "families.tsv").write_text("half")
     with monkeypatch.context() as patch:
-        for place, name in (("hmms", "build_profile"), ("gathering", "Material")):
+        for place, name in (("hmms", "build_profile"), ("gathering", "Searched")):
             patch.setattr(f"pfamnet.build.{place}.{name}", None)
         patch.setattr("pfamnet.training.loop.Training.step", None)
         status, said = quick("--resume", labelled)
@@ -230,7 +230,9 @@ def test_damaged_options_are_refused(quick, tmp_path, labelled):
     assert "options.json is corrupt" in one_line(quick("--resume", labelled))
 
 
-@pytest.mark.parametrize("change", [["--seed", 7], ["--lr", 0.1], ["--max-families", 3], ["--recall", 0.9]])
+@pytest.mark.parametrize(
+    "change", [["--seed", 7], ["--light-lr", 0.1], ["--max-families", 3], ["--recall", 0.9]]
+)
 def test_other_options_are_refused_when_resuming(quick, tmp_path, labelled, change):
     begin(tmp_path, labelled)
     assert "begun with other options" in one_line(quick("--resume", *change, labelled))
