@@ -13,7 +13,7 @@ from common import bin_names, by_bins, machine, markdown, percent, read_model, s
 from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
-from pfamnet.network.candidates import best_blocks, may_reach
+from pfamnet.network.candidates import best_blocks
 from pfamnet.trainset.domains import read_domains
 
 RECALLS = (0.96, 0.98, 0.99, 0.995, 0.998)
@@ -33,13 +33,11 @@ def main(model_path, proteins, domains, network, first, out):
     model, about = open_model(model_path), read_model(model_path)
     places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
     table, runtime, words = read_domains(domains), model.runtime(network, "cpu"), model.words()
-    plausible = model.networks[network].sensitivities["default"].plausible
     peaks, own, ranks, rows = [], [], [], []
     for record, _ in zip(read_fasta(proteins), range(first)):
         found = np.full(len(model.families), -np.inf, np.float32)
-        blocks = runtime.blocks(record.sequence)
-        matches = words.matches(record.sequence, may_reach(blocks, plausible))
-        families, values = best_blocks(blocks, matches=matches)
+        matches = words.matches(record.sequence)
+        families, values = best_blocks(runtime.blocks(record.sequence), matches=matches)
         found[families] = values
         peaks.append(found)
         labels = [places.get(accession_key(a)) for _, _, a, *_ in table.domains.get(record.name, ())]

@@ -18,9 +18,8 @@ from .work import Threads
 LEAST = 10  # validation domains from which thresholds are learnt; from fewer they are not
 MOST = 2  # times the average number of candidates that one protein may have
 EVERY_FAMILY = -1e9  # a threshold that every peak passes
-IMPLAUSIBLE = 0.1  # of the domains that may be lost, the fraction whose families' words do not count
 RANKS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-Matched = Callable[[str, Blocks], Matches]
+Matched = Callable[[str], Matches]  # of the words in a sequence
 Peaks = list[tuple[int, np.ndarray]]  # spans, and peaks of all families, falling
 
 
@@ -29,7 +28,7 @@ def dev_ranks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank (0 = first) and peak of the correct family, for the domains of at most `limit` sequences.
 
-    `matched` gives the matches of a sequence's words, of which the network says `blocks`.
+    `matched` gives the matches of a sequence's words.
     """
     families: dict[int, list[int]] = {}
     for index, _, _, family in fold.domains.tolist():
@@ -66,27 +65,11 @@ def peaks_of_all(runtime, fold: Fold, limit: int, threads: Threads, matched: Mat
 
 def all_of(blocks: Blocks, sequence: str, matched: Matched | None) -> np.ndarray:
     """The peaks of all families in a sequence."""
-    return best_blocks(blocks, matches=matched and matched(sequence, blocks))[1]
-
-
-def least_plausible(peaks: np.ndarray, recall: float) -> float:
-    """The peak, without words, below which words do not count: they seldom mean anything there.
-
-    Of the validation domains, whose families have the `peaks` (n,), a tenth as many are below it as `recall`
-    may lose.
-    """
-    if len(peaks) < LEAST or recall >= 1:
-        return EVERY_FAMILY
-    return float(np.sort(peaks)[int(IMPLAUSIBLE * (1 - recall) * len(peaks))])
+    return best_blocks(blocks, matches=matched and matched(sequence))[1]
 
 
 def choose_sensitivities(
-    ranks: np.ndarray,
-    peaks: np.ndarray,
-    all_peaks: Peaks,
-    candidates: int,
-    recall: float,
-    plausible: float = EVERY_FAMILY,
+    ranks: np.ndarray, peaks: np.ndarray, all_peaks: Peaks, candidates: int, recall: float
 ) -> dict[str, dict]:
     """`sensitivities` of model.json; by default `candidates` of a span on average, and `recall`.
 
@@ -108,7 +91,6 @@ def choose_sensitivities(
             if wanted < 1:  # a threshold that keeps every validation domain says little of other domains
                 threshold = max(threshold, recall_threshold(ranks, peaks, MOST * mean, wanted))
         chosen[name] = {"candidates": mean, "most": MOST * mean, "recall": wanted, "threshold": threshold}
-        chosen[name]["plausible"] = plausible if wanted < 1 else EVERY_FAMILY
         chosen[name]["passing"] = round(mean_passing(all_peaks, threshold, MOST * mean), 1)
     return chosen
 

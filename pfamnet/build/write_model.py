@@ -18,7 +18,6 @@ from safetensors.numpy import save_file
 from .. import __version__
 from ..families import Family, write_families
 from ..model.directory import CARD, ENCODER, GRAPH, HEAD, PROFILES, WEIGHTS, WORDS, ModelWriter
-from ..network.candidates import plausible_matches
 from ..network.esm import EsmNetwork
 from ..network.esm_files import save_encoder, save_head
 from ..network.light import LightNetwork
@@ -39,7 +38,7 @@ from .found import FoundByProfiles
 from .inputs import some_sequences
 from .model_card import model_card
 from .options import BuildOptions
-from .sensitivities import choose_sensitivities, dev_ranks, least_plausible, peaks_of_all, recall_by_rank
+from .sensitivities import choose_sensitivities, dev_ranks, peaks_of_all, recall_by_rank
 from .work import Threads, Work
 
 ORDINARY = 1000  # sequences in which families' usual log-odds are looked up, at most
@@ -151,10 +150,8 @@ class ModelOutput:
         """A network's entry in model.json."""
         options, clans, dev = self.options, [family.clan for family in families], trainset.dev
         recall = 1.0 if options.emitted_only else options.recall  # emitted sequences are found too easily
-        plausible = least_plausible(dev_ranks(runtime, dev, effort.ranked, self.threads)[1], recall)
-        matched = plausible_matches(words, plausible)
-        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, matched)
-        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, matched)
+        ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, words.matches)
+        all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, words.matches)
         calibration, check = calibrate(
             runtime, trainset.train, dev, clans, effort.decoys, options.seed, self.threads, found
         )
@@ -166,9 +163,7 @@ class ModelOutput:
             self.say(f"warning: {name}: {lack}: this network only proposes families and calls none by itself")
         return {
             "block": runtime.block,
-            "sensitivities": choose_sensitivities(
-                ranks, peaks, all_peaks, options.candidates, recall, plausible
-            ),
+            "sensitivities": choose_sensitivities(ranks, peaks, all_peaks, options.candidates, recall),
             "calibration": calibration.to_json(),
             "check": check,
             "dev": {"domains": len(ranks), "recall": recall_by_rank(ranks)},

@@ -49,7 +49,6 @@ class Sensitivity:
     """How a sensitivity selects candidates, the families whose profiles are searched."""
 
     threshold: float  # peak that a family needs to be a candidate
-    plausible: float  # peak without words that it needs for its words to count
     candidates: int  # mean number for a span of blocks, at most
     most: int  # largest number for a span
     passing: float  # mean number for a span on the validation set
@@ -58,9 +57,8 @@ class Sensitivity:
     def from_json(cls, fields: dict) -> Sensitivity:
         """Raises KeyError, TypeError or ValueError if a scan cannot use `fields`."""
         counts = int(fields["candidates"]), int(fields["most"])
-        limits = float(fields["threshold"]), float(fields["plausible"])
-        found = cls(*limits, *counts, float(fields["passing"]))
-        if any(map(math.isnan, limits)) or min(found.candidates, found.most) < 1:
+        found = cls(float(fields["threshold"]), *counts, float(fields["passing"]))
+        if math.isnan(found.threshold) or min(found.candidates, found.most) < 1:
             raise ValueError("not a sensitivity")
         return found
 

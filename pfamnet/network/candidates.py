@@ -123,14 +123,6 @@ def may_reach(blocks: Blocks, threshold: float) -> np.ndarray:
     return (levels >= least[:, None]).any(0)[1:]
 
 
-def plausible_matches(words, level: float) -> Callable[[str, Blocks], Matches]:
-    """What gives the matches of a sequence, of which the network says `blocks`, by the words of profiles.
-
-    Only families count that may reach the `level` by the network alone.
-    """
-    return lambda sequence, blocks: words.matches(sequence, may_reach(blocks, level))
-
-
 def runs_of(
     blocks: Blocks, families: np.ndarray, clans: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

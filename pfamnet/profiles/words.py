@@ -59,15 +59,16 @@ def columns_of(hmms: Iterable[HMM], seed: int = 0) -> dict[str, np.ndarray]:
         turn,) uint16, the column of each.
     """
     background = np.array(Background(Alphabet.amino()).residue_frequencies, np.float32)
-    chances = np.concatenate([np.asarray(hmm.match_emissions)[1:] for hmm in hmms])
+    # in double precision: the most similar column shall not depend on the order of sums
+    chances = np.concatenate([np.asarray(hmm.match_emissions, float)[1:] for hmm in hmms])
     with np.errstate(divide="ignore"):
         scores = np.clip(np.log2(chances / background), FLOOR, CEILING)
     some = np.random.default_rng(seed).permutation(len(scores))[:COLUMNS]
     columns = np.rint(scores[np.sort(some)] * UNIT).astype(np.int8)
-    few = columns.astype(np.float32).T / UNIT
+    few = columns.T / UNIT
     codes = np.empty(len(scores), np.uint16)
     for start in range(0, len(scores), COMPARED):
-        part, weights = scores[start : start + COMPARED], chances[start : start + COMPARED] + np.float32(0.02)
+        part, weights = scores[start : start + COMPARED], chances[start : start + COMPARED] + 0.02
         distances = weights @ few**2 - 2 * (weights * part) @ few  # squared and weighted, but for a constant
         codes[start : start + COMPARED] = distances.argmin(1)
     return {"columns": columns, "codes": codes}
@@ -172,20 +173,16 @@ class Words:
         firsts = np.searchsorted(words, np.arange(len(LETTERS) ** len(PATTERN) + 1) << 32)
         return (words & 0xFFFFFFFF).astype(np.int32), firsts
 
-    def matches(self, sequence: str, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def matches(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
         """The families (m,) whose best match is better than chance, ascending, and by how many nats (m,).
 
         The nats are the negative natural logarithm of the number of such matches that chance would give.
-        If `among`, bool (F,), is given, only those families are looked at.
         """
         letters = _PLACES[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
         best = np.zeros(len(self.lengths), np.int16)
         padded = np.full(len(letters) + 2 * FAR + WIDTH, _END, np.uint8)
         padded[FAR : FAR + len(letters)] = letters
         places, at = self.shared(letters)
-        if among is not None:
-            asked = among[self.family[places]]
-            places, at = places[asked], at[asked]
         for start in range(0, len(places), AT_ONCE):
             some, there = places[start : start + AT_ONCE], at[start : start + AT_ONCE]
             promising = self.extended(some, there, padded, NEAR) >= PROMISING

@@ -17,7 +17,7 @@ from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
 from ..network.blocks import Blocks
-from ..network.candidates import Matches, Proposal, merged, plausible_matches, propose, spans
+from ..network.candidates import Matches, Proposal, merged, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds
 from ..profiles.words import Words
@@ -101,7 +101,7 @@ class NetworkCaller:
         Z: float,
         words: Words | None = None,
     ):
-        self.matched = words and plausible_matches(words, choice.plausible)
+        self.matched = words and words.matches
         self.runtime, self.block, self.calibration = runtime, info.block, info.calibration
         self.clans = clan_numbers([family.clan for family in families])
         self.choice, self.limits, self.Z = choice, limits, Z
@@ -130,7 +130,7 @@ class NetworkCaller:
         places = zip(accumulate(map(len, sequences)), sequences)
         for _, group in groupby(places, lambda place: place[0] // most):
             seen = [(sequence, self.runtime.blocks(sequence)) for _, sequence in group]
-            matches = [self.matched and self.matched(*pair) for pair in seen]
+            matches = [self.matched and self.matched(sequence) for sequence, _ in seen]
             found += [self.proposed(*pair, some) for pair, some in zip(seen, matches)]
         return found
 

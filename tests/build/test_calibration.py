@@ -1,7 +1,6 @@
 """Candidates on average and at most, thresholds for a recall, ranks, decoys and what they are for."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,7 +27,6 @@ from pfamnet.build.sensitivities import (
     MOST,
     choose_sensitivities,
     dev_ranks,
-    least_plausible,
     peaks_of_all,
     recall_by_rank,
     recall_threshold,
@@ -37,7 +35,6 @@ from pfamnet.build.sensitivities import (
 from pfamnet.build.work import Threads
 from pfamnet.families import clan_numbers
 from pfamnet.network.blocks import Blocks
-from pfamnet.network.candidates import plausible_matches
 from pfamnet.profiles.words import Words
 from pfamnet.trainset.trainset import Fold
 
@@ -120,29 +117,13 @@ def test_a_network_that_knows_has_every_family_first():
 def test_matches_of_words_count_for_ranks_and_peaks():
     fold, plain = make_fold(), dev_ranks(Runtime(), make_fold(), 100, ONE)
     nothing = Words(np.zeros((1, 20), np.int8), np.zeros(FAMILIES, np.uint16), [1] * FAMILIES)
-    everything = lambda sequence, blocks: (np.arange(FAMILIES), np.full(FAMILIES, 5.0))
-    for matched, more in ((plausible_matches(nothing, -1e9), 0.0), (everything, 5.0)):
+    everything = lambda sequence: (np.arange(FAMILIES), np.full(FAMILIES, 5.0))
+    for matched, more in ((nothing.matches, 0.0), (everything, 5.0)):
         ranks, peaks = dev_ranks(Runtime(), fold, 100, ONE, matched)
         assert ranks.tolist() == plain[0].tolist() and peaks == pytest.approx(plain[1] + more, abs=1e-5)
         with_words, without = (peaks_of_all(Runtime(), fold, 9, ONE, some) for some in (matched, None))
         pairs = zip(with_words, without, strict=True)
         assert all(one == pytest.approx(other + more, abs=1e-5) for (_, one), (_, other) in pairs)
-
-
-def test_words_do_not_count_where_the_network_sees_nothing():
-    fold, asked = make_fold(), []
-    noted = lambda sequence, among: asked.append(among) or (np.arange(0), np.zeros(0))
-    words = SimpleNamespace(matches=noted)
-    dev_ranks(Runtime(), fold, 100, ONE, plausible_matches(words, 1e9))
-    peaks_of_all(Runtime(), fold, 9, ONE, plausible_matches(words, -1e9))
-    assert [some.mean() for some in asked] == [0.0] * (len(asked) - 9) + [1.0] * 9
-
-
-def test_a_tenth_of_what_may_be_lost_is_not_plausible():
-    peaks = np.random.default_rng(0).permutation(10_000).astype(float)
-    assert least_plausible(peaks, 0.99) == 10
-    assert least_plausible(peaks[peaks < 100], 0.995) == 0
-    assert least_plausible(peaks, 1.0) == least_plausible(peaks[: LEAST - 1], 0.99) == EVERY_FAMILY
 
 
 def test_ranks_do_not_depend_on_the_number_of_threads():
@@ -447,15 +428,6 @@ def test_where_fewer_are_enough_for_the_recall_fewer_are_tried():
     ranks, peaks = np.zeros(50), np.full(50, 99.0)
     chosen = choose_sensitivities(ranks, peaks, some_peaks(2), 16, 0.99)["default"]
     assert chosen["threshold"] == 99.0 and chosen["passing"] == 0
-
-
-def test_words_of_all_families_count_in_a_sensitive_scan():
-    chosen = choose_sensitivities(np.zeros(50), np.full(50, 99.0), some_peaks(2), 16, 0.99, plausible=-7.0)
-    assert [chosen[name]["plausible"] for name in ("fast", "default", "sensitive")] == [
-        -7.0,
-        -7.0,
-        EVERY_FAMILY,
-    ]
 
 
 def test_a_model_of_few_families_tries_them_all():

@@ -35,7 +35,7 @@ def write_model(path, candidates=12, weights=None, packed=True):
             layer.bias.data.zero_()
     network.head.weight.data *= 40  # untrained logits are all but equal
     sensitivities = {
-        mode: {"candidates": n, "most": n, "recall": 1.0, "threshold": -1e9, "plausible": -1e9, "passing": n}
+        mode: {"candidates": n, "most": n, "recall": 1.0, "threshold": -1e9, "passing": n}
         for mode, n in (("fast", candidates // 3), ("default", candidates), ("sensitive", 2 * candidates))
     }
     tails = [

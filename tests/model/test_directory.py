@@ -206,7 +206,7 @@ def test_another_format_is_named(copy):
 
 SOUND = {"residues": 64.0, "scores": [3.0], "log_p": [-3.9], "scale": 1.5}
 UNSOUND = SOUND | {"residues": 0.0}
-SENSITIVITY = {"threshold": 0.0, "plausible": -9.0, "candidates": 9, "most": 9, "passing": 9}
+SENSITIVITY = {"threshold": 0.0, "candidates": 9, "most": 9, "passing": 9}
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ SENSITIVITY = {"threshold": 0.0, "plausible": -9.0, "candidates": 9, "most": 9, 
         {"block": 24},
         *(
             {"sensitivities": dict.fromkeys(("fast", "default", "sensitive"), SENSITIVITY | change)}
-            for change in ({"threshold": float("nan")}, {"plausible": float("nan")}, {"candidates": 0})
+            for change in ({"threshold": float("nan")}, {"candidates": 0})
         ),
     ),
 )

@@ -84,17 +84,6 @@ def test_matches_are_those_that_the_definition_gives(words, record):
     assert found(words, sequence) == pytest.approx(expected(sequence))
 
 
-@given(st.sets(st.integers(0, len(LENGTHS) - 1)))
-def test_only_the_families_that_are_asked_for_are_found(words, asked):
-    among = np.isin(np.arange(len(LENGTHS)), list(asked))
-    sequence = "".join(record.sequence for record in golden.records()[:6])
-    families, nats = words.matches(sequence, among)
-    every = found(words, sequence)
-    assert dict(zip(families.tolist(), nats.tolist(), strict=True)) == {
-        k: every[k] for k in every if k in asked
-    }
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, len(LENGTHS) - 1), st.integers(0, 60), st.integers(0, 10**6))
 def test_consensus_sequences_are_found_wherever_they_are_cut(words, family, cut, seed):

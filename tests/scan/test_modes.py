@@ -66,7 +66,7 @@ def test_auto_searches_every_profile_where_the_network_saves_no_time(model, capf
     ("families", "passing", "mode"), [(3, 500, "profiles"), (2175, 500, "profiles"), (2176, 500, "hybrid")]
 )
 def test_what_auto_is_depends_on_candidates_and_families(families, passing, mode):
-    sensitivity = Sensitivity(-5.0, -20.0, 512, 1024, passing)
+    sensitivity = Sensitivity(-5.0, 512, 1024, passing)
     info = NetworkInfo(16, dict.fromkeys(SENSITIVITIES, sensitivity), None)
     model = Model(None, [None] * families, None, {"light": info}, {})
     assert mode_of(model, ScanOptions()) == mode

@@ -37,15 +37,10 @@ def peak(odds):
 
 
 SENSITIVITIES = {
-    "fast": Sensitivity(peak(3.0), -5.2, 1, 1, 1.0),
-    "default": Sensitivity(peak(2.0), -5.2, 2, 4, 2.0),
-    "sensitive": Sensitivity(peak(1.0), -1e9, 6, 6, 6.0),
+    "fast": Sensitivity(peak(3.0), 1, 1, 1.0),
+    "default": Sensitivity(peak(2.0), 2, 4, 2.0),
+    "sensitive": Sensitivity(peak(1.0), 6, 6, 6.0),
 }
-
-
-def only(among, families, nats):
-    """Those of the families that are among some."""
-    return families[among[families]], nats[among[families]]
 
 
 class Network:
@@ -82,7 +77,7 @@ class Model:
         return self.weights
 
     def words(self):
-        return self.matched and SimpleNamespace(matches=lambda sequence, among: only(among, *self.matched))
+        return self.matched and SimpleNamespace(matches=lambda sequence: self.matched)
 
     def runtime(self, network, device="cpu"):
         self.asked.append((network, device))
@@ -224,22 +219,6 @@ def test_a_family_whose_words_match_is_found_whatever_the_network_says(profiles)
     assert scanner_of(model, "network").scan([record])[0] == []  # words belong to profiles
     exact = scanner_of(model, "profiles").scan([record])[0]
     assert [hit.score for hit in exact if hit.family == 2] == [hit.score]
-
-
-def test_words_of_a_family_that_is_not_plausible_to_the_network_do_not_count(profiles):
-    store, families = profiles
-    sequence, length = domain_at_32()
-    model, record = Model(store, families), Record("q", "a query", sequence, 1)
-    model.matched = np.array([2]), np.array([12.0])
-    hits = {}
-    for odds in (-5.0, -6.0):  # in every block
-        model.calls = [(2, 0, None, odds)]
-        hits[odds] = [hit.family for hit in scanner_of(model).scan([record])[0]]
-    assert hits == {-5.0: [2], -6.0: []}
-    model.networks["light"] = NetworkInfo(
-        BLOCK, SENSITIVITIES | {"default": SENSITIVITIES["sensitive"]}, CALIBRATION
-    )
-    assert [hit.family for hit in scanner_of(model).scan([record])[0]] == [2]
 
 
 def far_relative():
