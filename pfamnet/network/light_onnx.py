@@ -47,7 +47,7 @@ def family_offsets(network: LightNetwork, sequences: Iterable[str]) -> np.ndarra
 
     Half of the log-odds that a family exceeds in 1 % of the blocks of ordinary sequences.
     """
-    rows, room = [], MOST_LOGITS
+    network, rows, room = rounded(network), [], MOST_LOGITS
     for tokens in map(as_input, sequences):
         with torch.inference_mode():
             logits = network(torch.from_numpy(tokens))[0].float().numpy()
