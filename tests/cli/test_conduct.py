@@ -115,7 +115,7 @@ def test_rows_come_query_by_query(tmp_path):
     assert status == 0 and b"P06213" in b"".join(lines) + out
 
 
-@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1))
 def test_signals_end_a_run_in_order(tmp_path, number):
     table = tmp_path / "table"
     process = start("--mode", "profiles", "--domtblout", table, LIBRARY, "-", stdin=subprocess.PIPE)

@@ -94,7 +94,7 @@ def gone(process):
         return True
 
 
-@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1))
 def test_signals_end_all_processes_in_order(many, tmp_path, number):
     process, workers = scan_many(many, tmp_path)
     for one in (process.pid, *workers) if number != signal.SIGTERM else (process.pid,):
