@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -194,7 +195,7 @@ def as_output_options(options: dict, files: list[str], exact: bool):
 
     words = ["pfamnet-scan", *sys.argv[1:]]
     if options["no_date"]:
-        files, words = list(map(without_folder, files)), list(map(without_folder, words))
+        files, words = list(map(without_folder, files)), without_folders(words)
     return OutputOptions(
         " ".join(files),
         shlex.join(words),
@@ -206,6 +207,13 @@ def as_output_options(options: dict, files: list[str], exact: bool):
         title=options["title"] or (" ".join(map(os.path.basename, files)) if len(files) > 1 else None),
         **{name: options[name] for name in ("header", "acc", "noali")},
     )
+
+
+def without_folders(words: Sequence[str]) -> list[str]:
+    """The words of a command line, those that name files without their folders; a title stays."""
+    is_title = lambda option: len(option) > 3 and "--title".startswith(option)  # or what is typed of it
+    titles = (is_title(before) or is_title(word.partition("=")[0]) for before, word in pairwise(["", *words]))
+    return [word if title else without_folder(word) for word, title in zip(words, titles)]
 
 
 def without_folder(word: str) -> str:

@@ -108,3 +108,12 @@ def test_no_date_names_no_folder(tmp_path):
         tables.append((folder / "x.dom").read_bytes())
     assert tables[0] == tables[1] and b"# Query file:      one.fa\n" in tables[0]
     assert DATA.name.encode() + b"/" not in tables[0] and PROTEINS.exists()
+
+
+@pytest.mark.parametrize("title", [["--title", "mine/yours"], ["--ti", "mine/yours"], ["--title=mine/yours"]])
+def test_no_date_leaves_a_title_complete(tmp_path, two, monkeypatch, title):
+    options = ["--report", "html", *title, "-o", tmp_path / "page", "--tblout", tmp_path / "t", "--no-date"]
+    monkeypatch.setattr("sys.argv", ["pfamnet-scan", *map(str, options)])
+    assert scan_here(*options, LIBRARY, two[0]) == 0
+    settings = (tmp_path / "t").read_text()
+    assert f"{' '.join(title)} -o page --tblout t --no-date" in settings and str(tmp_path) not in settings
