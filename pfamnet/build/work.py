@@ -91,15 +91,18 @@ class Work:
             if os.path.lexists(self.folder):
                 raise PfamnetError(f"{self.folder}: an earlier build is unfinished: resume it or delete it")
             return
-        try:
-            begun = load_json(self / OPTIONS)
-        except (FileNotFoundError, NotADirectoryError):
-            raise PfamnetError(f"{self.folder}: no build to resume") from None
-        except ValueError:
-            raise PfamnetError(f"{self / OPTIONS} is corrupt; delete the directory") from None
-        if begun != self.options:
+        if self.begun(OPTIONS) != self.options:
             raise PfamnetError(f"{self.folder}: begun with other options; repeat them or delete it")
         self.lock()
+
+    def begun(self, name: str) -> dict:
+        """What the build was begun with, from one of the two files that say so."""
+        try:
+            return dict(load_json(self / name))
+        except (FileNotFoundError, NotADirectoryError):
+            raise PfamnetError(f"{self.folder}: no build to resume") from None
+        except (ValueError, TypeError):
+            raise PfamnetError(f"{self / name} is corrupt; delete the directory") from None
 
     def lock(self) -> None:
         """Keep other builds out until this process ends; raises PfamnetError if one is running here."""
@@ -119,7 +122,7 @@ class Work:
             save_json(digests, self / INPUTS)
             save_json(self.options, self / OPTIONS)
             return
-        begun = read(load_json, self / INPUTS)
+        begun = self.begun(INPUTS)
         for file in sorted(begun.keys() | digests.keys()):
             if begun.get(file) != digests.get(file):
                 raise PfamnetError(f"{file}: changed since {self.folder} was begun; delete that directory")

@@ -224,10 +224,12 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(quick, tmp_path, lab
     assert "no build to resume" in one_line(quick("--resume", labelled))
 
 
-def test_damaged_options_are_refused(quick, tmp_path, labelled):
-    (tmp_path / "made.work").mkdir()
-    (tmp_path / "made.work" / "options.json").write_text('{"trainsets": [')
-    assert "options.json is corrupt" in one_line(quick("--resume", labelled))
+@pytest.mark.parametrize("name", ["options.json", "inputs.json"])
+@pytest.mark.parametrize("content", ['{"trainsets": [', "[1]", ""])
+def test_a_damaged_beginning_is_refused(quick, tmp_path, labelled, name, content):
+    begin(tmp_path, labelled)
+    (tmp_path / "made.work" / name).write_text(content)
+    assert f"{name} is corrupt; delete the directory" in one_line(quick("--resume", labelled))
 
 
 @pytest.mark.parametrize(
