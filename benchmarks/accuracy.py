@@ -13,6 +13,9 @@ Methods, each of which predicts one family per row:
   hit are searched again without filters);
 - phmmer against the training rows, on some of the rows (--phmmer-rows).
 
+If the networks have learnt from more than the training fold, --seen names these proteins: the errors in
+test rows that no such protein contains are counted apart.
+
 A row without a prediction is an error. Decoys are test rows, shuffled or reversed. What is finished is
 kept in --work, so that an interrupted run continues.
 """
@@ -34,6 +37,7 @@ from reduced_split import read
 
 from pfamnet import __version__
 from pfamnet.families import accession_key, read_families
+from pfamnet.io.sequences import read_sequences
 from pfamnet.records import Record
 
 ONE, TWO, TOP = "profiles, one pass", "profiles, two passes", "pfamnet-scan --top"
@@ -47,19 +51,20 @@ UNKNOWN = -2  # the label of a family that the model does not have
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--fewer", multiple=True, type=click.Path(exists=True, file_okay=False), help="more models")
 @click.option("--families", type=click.Path(exists=True, dir_okay=False), help="table of clans")
+@click.option("--seen", multiple=True, type=click.Path(exists=True, dir_okay=False), help="see above")
 @click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--decoys", default=1000, show_default=True, help="decoys of each kind")
 @click.option("--phmmer-rows", default=200, show_default=True, help="test rows for phmmer; 0: none")
 @click.option("--first", type=int, help="take N test rows at random, to try it out")
 @click.option("--cpu", default=1, show_default=True, help="threads of each program")
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
-def main(name, model, data, fewer, families, work, decoys, phmmer_rows, first, cpu, out):
+def main(name, model, data, fewer, families, seen, work, decoys, phmmer_rows, first, cpu, out):
     """Errors, calls on decoys and E-values of pfamnet-scan and of profiles."""
     first_model, *others = map(read_model, [model, *fewer])
     for other in others:
         if len(other.families) != len(first_model.families):
             raise click.UsageError(f"{other.path}: has other families than {model}")
-    bench = Bench(first_model, others, data, families, work, cpu)
+    bench = Bench(first_model, others, data, families, seen, work, cpu)
     result = {
         "benchmark": "accuracy",
         "split": name,
@@ -78,8 +83,8 @@ def candidates(model) -> int:
 class Bench:
     """One split: its model, its rows, and what was computed of them."""
 
-    def __init__(self, model, fewer, data, families, work, cpu):
-        self.model, self.data, self.cpu = model, data, cpu
+    def __init__(self, model, fewer, data, families, seen, work, cpu):
+        self.model, self.data, self.seen, self.cpu = model, data, seen, cpu
         self.folder = work / f"{__version__}.{model.about['digest']}"
         self.folder.mkdir(parents=True, exist_ok=True)
         keys = [accession_key(row["accession"]) for row in model.families]
@@ -123,6 +128,10 @@ class Bench:
         }
         if phmmer_rows:
             result["phmmer"] = self.phmmer(sequences, labels, answers, phmmer_rows)
+        if self.seen:
+            proteins = "\n".join(record.sequence for path in self.seen for record in read_sequences(path))
+            unseen = np.array([place for place, row in enumerate(sequences) if row not in proteins])
+            result["unseen"] = wrong_in(unseen, answers, labels)
         if (self.data / "reduced.json").exists():
             result |= self.reduced(answers, labels)
         return result
@@ -283,6 +292,7 @@ def tables(result: dict) -> dict[str, str]:
         result,
     )
     counted = {"phmmer": "errors", "left_out": "called at E <= 0.001", "few": "errors"}
+    counted["unseen"] = "errors in rows of no training protein"
     for part in filter(result.get, counted):
         rows = [[split, name, row["count"], row["of"], percent(row)] for name, row in result[part].items()]
         header = ["split", "method", counted[part], "of", "% (95 % interval)"]
