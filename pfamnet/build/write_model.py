@@ -119,7 +119,7 @@ class ModelOutput:
     ) -> tuple[dict, dict, dict]:
         """`networks` and `combination` of model.json, and the evaluation of each network."""
         found = FoundByProfiles(store, families)
-        appraiser = Appraiser(store, families, self.options.candidates)
+        appraiser = Appraiser(store, families, self.options.candidates, words)
         dev, networks, combination, evaluations = Corpus(trainset.dev), {}, {}, {}
         for name, runtime in runtimes.items():
             effort = SLOW if name == "esm" and self.device.type == "cpu" else FULL

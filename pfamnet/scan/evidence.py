@@ -1,7 +1,8 @@
 """Evidence for each of the likeliest families of a sequence that is one domain.
 
-All candidates are searched with HMMER's heuristic filters. If none is significant, the next three
-times as many families are tried. What the filters rejected is then searched without them: the top
+The network and the words of the profiles choose candidates: to a family's log-probability is added by
+how many nats its profile's best match without gaps is better than chance. All candidates are searched
+with HMMER's heuristic filters. If none is significant, the next three times as many families are tried. What the filters rejected is then searched without them: the top
 `UNFILTERED` candidates, or every candidate if none is significant. A score does not depend on the
 filters; they only decide whether it is computed.
 """
@@ -21,6 +22,7 @@ from ..network.blocks import Blocks
 from ..network.candidates import runs_of
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
+from ..profiles.words import Words
 from ..records import Record
 
 FURTHER = 4  # times as many families as candidates are tried if no candidate is significant
@@ -28,7 +30,7 @@ UNFILTERED = 16  # candidates that are searched without filters in any case
 
 
 class Evidence(NamedTuple):
-    """The terms of the combined score of m families: the network's likeliest, and others that were found."""
+    """The terms of the combined score of m families: the candidates, and others that were found."""
 
     families: np.ndarray  # (m,)
     terms: np.ndarray  # (4, m): log-probabilities, nats of profiles, agreement of lengths, rarity
@@ -58,18 +60,24 @@ class View(NamedTuple):
 class Appraiser:
     """Collects the evidence of the network and of the profiles of at most `most` candidates.
 
-    All that a profile finds is reported, whatever the `thresholds` say. `of` may be called from
+    Without `words` the network alone chooses the candidates. All that a profile finds is reported, whatever the `thresholds` say. `of` may be called from
     several threads.
     """
 
     def __init__(
-        self, store, families: Sequence[Family], most: int, thresholds=None, alignments: bool = False
+        self,
+        store,
+        families: Sequence[Family],
+        most: int,
+        words: Words | None = None,
+        thresholds: Thresholds | None = None,
+        alignments: bool = False,
     ):
         limits = {"E": np.inf, "T": None, "domE": np.inf, "domT": None, "bit_cutoffs": None}
         # one family is reported for each query: domZ is 1
         thresholds = thresholds or Thresholds()
         everything = replace(thresholds, **limits, domZ=thresholds.domZ or 1.0)
-        self.most = most
+        self.most, self.words = most, words
         self.lengths = np.array([family.length for family in families])
         self.rarity = rarity(np.array([family.rows for family in families]))
         self.filtered = ProfileSearch(store, families, everything, alignments)
@@ -78,7 +86,7 @@ class Appraiser:
     def of(self, record: Record, view: View) -> Evidence:
         """The evidence on a sequence."""
         log_p = view.log_p()
-        likeliest = np.argsort(-log_p, kind="stable")[: FURTHER * self.most]
+        likeliest = self.order(log_p, record.sequence)[: FURTHER * self.most]
         hits, counts = self.searched(record, likeliest.tolist())
         rank = np.arange(len(likeliest))
         families = likeliest[(rank < self.most) | np.isin(likeliest, list(hits))]
@@ -86,6 +94,14 @@ class Appraiser:
         lengths = agreement(len(record.sequence), self.lengths[families])
         terms = np.stack([log_p[families], nats, lengths, self.rarity[families]])
         return Evidence(families, terms, hits, counts)
+
+    def order(self, log_p: np.ndarray, sequence: str) -> np.ndarray:
+        """The families (F,) by their log-probabilities and the matches of their words, likeliest first."""
+        if self.words is not None:
+            families, nats = self.words.matches(sequence)
+            log_p = log_p.copy()
+            log_p[families] += nats
+        return np.argsort(-log_p, kind="stable")
 
     def searched(self, record: Record, likeliest: list[int]) -> tuple[dict[int, Hit], dict | None]:
         """The hits of all passes, by family, and what passed the filters of the first."""

@@ -138,13 +138,15 @@ def scanner_of(model: Model, options: ScanOptions):
     if mode == "network":  # its E-values decide; the threshold is for candidates that words have raised
         choice = replace(choice, threshold=-math.inf)
     with ThreadPoolExecutor(1) as pool:  # neither waits for the other
-        words = pool.submit(model.words) if mode == "hybrid" and not options.top else None
+        opened = pool.submit(model.words) if mode == "hybrid" else None
         runtime = model.runtime(name, options.device)
-    network = NetworkCaller(runtime, info, choice, families, limits, Z, words and words.result())
+    words = opened and opened.result()
+    network = NetworkCaller(runtime, info, choice, families, limits, Z, words)
     if options.top:
-        appraiser = Appraiser(model.store, families, choice.candidates, limits, options.alignments)
-        by_profiles = appraiser if mode == "hybrid" else None
-        return TopScanner(network, NetworkHits(network, families), by_profiles, combination)
+        appraiser = words and Appraiser(
+            model.store, families, choice.candidates, words, limits, options.alignments
+        )
+        return TopScanner(network, NetworkHits(network, families), appraiser, combination)
     if mode == "network":
         return NetworkScanner(network, NetworkHits(network, families))
     trial = engine(limits, options.threads) if sensitive else None

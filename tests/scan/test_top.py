@@ -162,6 +162,17 @@ def test_where_no_candidate_is_significant_more_are_tried(rank, found):
         assert len(seen.families) == 2
 
 
+def test_words_make_a_family_a_candidate_that_the_network_puts_last(models):
+    model = open_model(models["profiles"])
+    right = [family.name for family in model.families].index("PK_Tyr_Ser-Thr")
+    logits = np.zeros((3, len(model.families) + 1))
+    logits[:, 1 + right] = -9.0
+    for words in (None, model.words()):
+        seen = Appraiser(model.store, model.families, 2, words).of(golden.record("P15056"), View(logits))
+        assert (right in seen.families[:2]) == (right in seen.hits) == (words is not None)
+        assert words is None or seen.terms[0, seen.families == right] == seen.terms[0].min()
+
+
 class Search:
     """Stands in for a search of profiles: finds what it is told to, and keeps what it was asked for."""
 
