@@ -27,7 +27,7 @@ import numpy as np
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Pipeline
 
-from ..profiles.search import to_digital
+from ..profiles.search import check_overflow, to_digital
 from ..profiles.thresholds import Thresholds
 from ..trainset.holdout import draw_number
 from ..trainset.trainset import Fold, TrainSet
@@ -212,7 +212,8 @@ def hits(hmm: HMM, block: DigitalSequenceBlock, thresholds: Thresholds) -> list:
         return []
     try:
         return list(Pipeline(AMINO, **vars(thresholds)).search_hmm(hmm, block))
-    except OverflowError:
+    except (OverflowError, SystemError) as error:
+        check_overflow(error)
         middle = len(block) // 2
         parts = (block[:middle], block[middle:]) if middle else ()
         return [hit for part in parts for hit in hits(hmm, part, thresholds)]

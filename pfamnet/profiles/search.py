@@ -155,7 +155,7 @@ class ProfileSearch:
             with self.store.borrowed(families) as profiles:
                 top = pipeline.scan_seq(query.sequence, OptimizedProfileBlock(_AMINO, profiles))
         except (OverflowError, SystemError) as error:
-            _check_overflow(error)
+            check_overflow(error)
             for half in _halves(families):
                 self._scan(query, half, as_it_goes)
             return
@@ -189,7 +189,7 @@ class ProfileSearch:
                     pipeline.F3 = self._forward_p(family, profile)
                 top = pipeline.search_hmm(profile, block)
         except (OverflowError, SystemError) as error:
-            _check_overflow(error)
+            check_overflow(error)
             for half in _halves(block):
                 self._search(family, half, queries, as_it_goes)
             return
@@ -247,8 +247,11 @@ class ProfileSearch:
         return sorted((with_domZ(hit, domZ, self.thresholds) for hit in hits), key=order)
 
 
-def _check_overflow(error: Exception) -> None:
-    """Raise other errors again: pyhmmer 0.12 makes a SystemError of the OverflowError that it means."""
+def check_overflow(error: Exception) -> None:
+    """Raise an error again unless it says that HMMER's arithmetic overflowed.
+
+    pyhmmer 0.12 makes a SystemError of the OverflowError that it means.
+    """
     if isinstance(error, SystemError) and not isinstance(error.__cause__, EaselError):
         raise error
 

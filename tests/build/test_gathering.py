@@ -123,6 +123,12 @@ def test_the_least_score_is_that_of_the_profiles_own_p_value(profiles):
 # What profiles are tried on
 
 
+def test_a_sequence_in_which_the_arithmetic_overflows_is_not_found(profiles):
+    block = module.to_block(["*", "".join(profiles[0].consensus).upper(), "*"])
+    found = module.bits(profiles[0], block, module.FILTERED.unfiltered())
+    assert np.isfinite(found).all(1).tolist() == [False, True, False]
+
+
 def test_relatives_are_not_among_the_others(trainset):
     material = Searched(trainset, 1)
     for index, clan in enumerate([{0, 1}, {0, 1}, {2}, {3}]):
