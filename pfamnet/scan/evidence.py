@@ -2,9 +2,10 @@
 
 The network and the words of the profiles choose candidates: to a family's log-probability is added by
 how many nats its profile's best match without gaps is better than chance. All candidates are searched
-with HMMER's heuristic filters. If none is significant, the next three times as many families are tried. What the filters rejected is then searched without them: the top
-`UNFILTERED` candidates, or every candidate if none is significant. A score does not depend on the
-filters; they only decide whether it is computed.
+with HMMER's heuristic filters. If none is significant, the next three times as many families are tried.
+What the filters rejected is then searched without them: the top `UNFILTERED` candidates, or every
+candidate if none is significant. A score does not depend on the filters; they only decide whether it is
+computed.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class View(NamedTuple):
 class Appraiser:
     """Collects the evidence of the network and of the profiles of at most `most` candidates.
 
-    Without `words` the network alone chooses the candidates. All that a profile finds is reported, whatever the `thresholds` say. `of` may be called from
-    several threads.
+    Without `words` the network alone chooses the candidates. All that a profile finds is reported,
+    whatever the `thresholds` say. `of` may be called from several threads.
     """
 
     def __init__(
