@@ -13,7 +13,7 @@ from common import machine, markdown, read_model, save
 
 from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
-from pfamnet.model.directory import Model, open_model
+from pfamnet.model.directory import OpenedModel, open_model
 from pfamnet.network.candidates import best_blocks
 from pfamnet.profiles.files import emit_sequences
 from pfamnet.profiles.search import ProfileSearch
@@ -59,7 +59,7 @@ def main(model_path, proteins, domains, count, out):
     save(result | {"tables": {"emission": markdown(header, cells, result)}}, out)
 
 
-def real_domains(model: Model, proteins: str, domains: str, count: int) -> dict[int, str]:
+def real_domains(model: OpenedModel, proteins: str, domains: str, count: int) -> dict[int, str]:
     """{family: one domain of it}, of at least 0.9 times the length of its profile."""
     places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
     table, found = read_domains(domains), {}
@@ -73,7 +73,7 @@ def real_domains(model: Model, proteins: str, domains: str, count: int) -> dict[
     return {family: found[family][int(rng.integers(len(found[family])))] for family in chosen}
 
 
-def measured(model: Model, sequences: dict[int, str]) -> dict:
+def measured(model: OpenedModel, sequences: dict[int, str]) -> dict:
     """Bits per match state by each family's own profile, and ranks by the network, in percent."""
     everything = Thresholds(E=np.inf, domE=np.inf).unfiltered()
     search = ProfileSearch(model.store, model.families, everything)

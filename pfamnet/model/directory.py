@@ -81,7 +81,7 @@ class NetworkInfo:
 
 
 @dataclass(frozen=True)
-class Model:
+class OpenedModel:
     """An opened model directory. `networks` holds "light", and "esm" if the model has it.
 
     `title` replaces the directory's name in outputs.
@@ -123,7 +123,7 @@ class Model:
         return runtime
 
 
-def open_model(path: str | Path, title: str = "") -> Model:
+def open_model(path: str | Path, title: str = "") -> OpenedModel:
     """Open and check a model directory.
 
     Raises PfamnetError if it is no model or of another format, or if a file is missing or corrupt.
@@ -137,7 +137,7 @@ def open_model(path: str | Path, title: str = "") -> Model:
         raise PfamnetError(f"{path}: {DESCRIPTION} or families.tsv lacks what a model needs") from None
 
 
-def _open(path: Path, description: dict) -> Model:
+def _open(path: Path, description: dict) -> OpenedModel:
     files, number = description["files"], description["families"]
     for name in (FAMILIES, GRAPH, WORDS, description["profiles"]):
         if name not in files:
@@ -158,7 +158,7 @@ def _open(path: Path, description: dict) -> Model:
     networks = {name: NetworkInfo.from_json(fields) for name, fields in description["networks"].items()}
     if "light" not in networks:
         raise KeyError("light")
-    model = Model(path, families, store, networks, description)
+    model = OpenedModel(path, families, store, networks, description)
     if not LEAST_BITS <= description["word_bits"] <= MOST_BITS:
         raise ValueError("words that no profile or every one has")
     for name in networks:  # errors come now, not at the first hit

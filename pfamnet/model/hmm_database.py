@@ -18,7 +18,7 @@ from ..io.textfile import numbered_lines
 from ..profiles.files import read_hmms, text_of
 from ..profiles.store import ProfileStore
 from ..records import shown
-from .directory import Model
+from .directory import OpenedModel
 
 # how an index of Easel's (SSI 3.0) begins: magic, flags, size of offsets, files, primary keys
 INDEX, INDEX_MAGIC = struct.Struct(">IIIHQ"), 0xD3D3C9B3
@@ -47,8 +47,8 @@ def needs_reading(flat: Path, pressed: Path) -> bool:
     return not flat.is_file() or (status.st_size > 0 and status.st_mtime_ns > pressed.stat().st_mtime_ns)
 
 
-def open_database(path: Path, warn: Callable[[str], None] | None = None, title: str = "") -> Model:
-    """A `Model` without networks; `warn` takes a line about odd profiles. `title` is as of `Model`.
+def open_database(path: Path, warn: Callable[[str], None] | None = None, title: str = "") -> OpenedModel:
+    """A model without networks; `warn` takes a line about odd profiles. `title` is as of `OpenedModel`.
 
     Raises PfamnetError if the file holds anything but profiles, or a name twice.
     """
@@ -70,7 +70,7 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None, title: 
             raise PfamnetError(f"{cut_off}: it is cut off")
         if warn:
             warn(f"warning: {cut_off}")
-    return Model(path, families, ProfileStore(hmms), {}, {}, title)
+    return OpenedModel(path, families, ProfileStore(hmms), {}, {}, title)
 
 
 def pressed_number(path: Path) -> int | None:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..errors import PfamnetError
-from ..model.directory import Model, open_model
+from ..model.directory import OpenedModel, open_model
 from ..model.hmm_database import find_database, open_database
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
@@ -42,7 +42,7 @@ class ScanOptions:
     thresholds: Thresholds = Thresholds()  # of reporting and inclusion, and the filters
 
 
-def open_any(path: Path, warn: Callable[[str], None]) -> Model:
+def open_any(path: Path, warn: Callable[[str], None]) -> OpenedModel:
     """The model of a directory, of an HMM database or of the hub (hf:ORG/NAME[@REVISION]).
 
     `warn` takes lines for the user. Raises PfamnetError, one line.
@@ -61,7 +61,7 @@ def needs_network(options: ScanOptions) -> bool:
     return options.mode == "network" or options.network is not None or options.top
 
 
-def mode_of(model: Model, options: ScanOptions) -> str:
+def mode_of(model: OpenedModel, options: ScanOptions) -> str:
     """What `auto` is for a model: `profiles` where the network saves no time, else `hybrid`.
 
     A scan that needs the network by its options, or has other filters for its candidates, is `hybrid`.
@@ -76,7 +76,7 @@ def mode_of(model: Model, options: ScanOptions) -> str:
     return "profiles" if saves_nothing(model, "light", options.sensitivity, count) else "hybrid"
 
 
-def network_of(model: Model, options: ScanOptions) -> str | None:
+def network_of(model: OpenedModel, options: ScanOptions) -> str | None:
     """The network that proposes, or None if every profile is searched."""
     if mode_of(model, options) == "profiles":
         return None
@@ -85,18 +85,18 @@ def network_of(model: Model, options: ScanOptions) -> str | None:
     )
 
 
-def saves_nothing(model: Model, network: str, sensitivity: str, count: int | None = None) -> bool:
+def saves_nothing(model: OpenedModel, network: str, sensitivity: str, count: int | None = None) -> bool:
     """Whether searching a network's candidates takes as long as searching every profile, or `count`."""
     passing = model.networks[network].sensitivities[sensitivity].passing
     return (len(model.families) if count is None else count) <= CANDIDATE * passing + NETWORK
 
 
-def reported_families(model: Model, options: ScanOptions) -> Sequence[int]:
+def reported_families(model: OpenedModel, options: ScanOptions) -> Sequence[int]:
     """The families that a scan may report: where every profile is searched, these are."""
     return range(len(model.families)) if options.families is None else chosen(model, options.families)
 
 
-def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]):
+def make_scanner(model: OpenedModel, options: ScanOptions, warn: Callable[[str], None]):
     """The scanner of a model.
 
     `warn` takes lines for the user. Raises PfamnetError if the model lacks the network that is asked for.
@@ -122,7 +122,7 @@ def make_scanner(model: Model, options: ScanOptions, warn: Callable[[str], None]
     return BestOfClans(scanner, model.families) if best else scanner
 
 
-def scanner_of(model: Model, options: ScanOptions):
+def scanner_of(model: OpenedModel, options: ScanOptions):
     """The scanner of a mode, from its parts."""
     families, limits = model.families, options.thresholds
     sensitive = options.sensitivity == "sensitive"

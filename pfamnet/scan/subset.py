@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import PfamnetError
 from ..families import Family
-from ..model.directory import Model
+from ..model.directory import OpenedModel
 from ..profiles.clans import best_of_clans
 from ..profiles.search import SearchedHits
 from ..records import Record, shown
 
 
-def chosen(model: Model, names: Iterable[str]) -> list[int]:
+def chosen(model: OpenedModel, names: Iterable[str]) -> list[int]:
     """The families of these names or accessions, with a version or without; PfamnetError if there is none."""
     known = {}
     for index, family in enumerate(model.families):

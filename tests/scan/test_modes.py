@@ -10,7 +10,7 @@ from scanning import LIBRARY, PROTEINS, records, rows, scan_here
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.errors import PfamnetError
-from pfamnet.model.directory import SENSITIVITIES, Model, NetworkInfo, Sensitivity
+from pfamnet.model.directory import SENSITIVITIES, NetworkInfo, OpenedModel, Sensitivity
 from pfamnet.model.hmm_database import find_database, open_database
 from pfamnet.profiles.files import read_hmms, write_profiles
 from pfamnet.scan.opening import ScanOptions, mode_of
@@ -68,7 +68,7 @@ def test_auto_searches_every_profile_where_the_network_saves_no_time(model, capf
 def test_what_auto_is_depends_on_candidates_and_families(families, passing, mode):
     sensitivity = Sensitivity(-5.0, 512, 1024, passing)
     info = NetworkInfo(16, dict.fromkeys(SENSITIVITIES, sensitivity), None)
-    model = Model(None, [None] * families, None, {"light": info}, {})
+    model = OpenedModel(None, [None] * families, None, {"light": info}, {})
     assert mode_of(model, ScanOptions()) == mode
     assert mode_of(model, ScanOptions(network="light")) == "hybrid"
     assert mode_of(model, ScanOptions(sensitivity="sensitive")) == "hybrid"
