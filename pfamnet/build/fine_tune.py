@@ -79,10 +79,9 @@ def esm_sampler(
     return PackedSampler(train, families, block, settings, options.seed, emission)
 
 
-def new_light(options: BuildOptions, families: int) -> LightNetwork:
+def new_light(families: int) -> LightNetwork:
     """A light network with random weights."""
-    width = {"width": options.light_width} if options.light_width else {}
-    return LightNetwork(LightConfig(families, **width))
+    return LightNetwork(LightConfig(families))
 
 
 def light_settings(options: BuildOptions) -> TrainSettings:

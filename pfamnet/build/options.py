@@ -22,7 +22,6 @@ class BuildOptions:
     aligner: str = "hmmalign"
     emit: int = 50  # training rows to which families are filled up
     light_from: str | None = None
-    light_width: int | None = None  # channels
     light_residues: int = 150_000_000
     light_lr: float = 3e-3
     esm_residues: int = 40_000_000

@@ -237,7 +237,7 @@ class Build:
     def light_network(self) -> LightNetwork:
         """The light network to begin with."""
         keys = self.material.keys
-        return self.start.network(keys) if self.start else new_light(self.options, len(keys))
+        return self.start.network(keys) if self.start else new_light(len(keys))
 
     def train_light(self) -> LightNetwork:
         options, (train, _, keys, emission) = self.options, self.material

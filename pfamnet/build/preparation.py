@@ -87,6 +87,6 @@ class Preparation:
         settings = light_settings(self.options)
         if not settings.residues:
             return "no training"
-        network = new_light(self.options, min(families, self.options.max_families or families))
+        network = new_light(min(families, self.options.max_families or families))
         seconds = training_seconds(network, settings, self.work.folder, self.device)
         return f"training on {settings.residues} residues: {duration(seconds)}"

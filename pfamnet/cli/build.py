@@ -78,7 +78,6 @@ expert = options_of("Other expert options", BuildOptions)
     "<s>",
     "Start from the light network of this model, or of the 'shipped' one; new families start at random.",
 )
-@training("--light-width", Whole(min=8), "Channels of a new light network.  [192]")
 @training(
     "--light-residues", NATURAL, "Residues to train the light network on; 0 keeps that of --light-from."
 )

@@ -41,7 +41,5 @@ def check_choices(trainsets: tuple[str, ...], options: dict, plan: bool) -> None
         raise click.UsageError("--lora trains adapters in all layers: not together with --cache")
     if options["cut_domains"] and not (options["domains"] or options["proteins"]):
         raise click.UsageError("--cut-domains needs a table of domains, --domains, or --proteins")
-    if options["light_width"] and options["light_from"]:
-        raise click.UsageError("--light-width is for a new network: not together with --light-from")
     if not (options["light_residues"] or options["light_from"]):
         raise click.UsageError("--light-residues 0 needs a model to take the network from: --light-from")

@@ -122,10 +122,3 @@ def test_a_model_can_be_cut_down_without_training(light_model, trainset, tmp_pat
     assert np.corrcoef(few.ravel(), many.ravel())[0, 1] > 0.98
     # and the log of a training that did not happen has no rows
     assert len((out / "training.tsv").read_text().splitlines()) == 1
-
-
-def test_a_new_network_has_the_width_that_is_asked_for(quick, labelled, tmp_path):
-    status, said = quick("--light-width", 24, labelled)
-    assert status == 0, said
-    with safe_open(tmp_path / "made" / WEIGHTS, "np") as file:
-        assert json.loads(file.metadata()["config"])["width"] == 24
