@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,12 @@ def test_help_imports_click_alone():
 def test_explore_imports_no_torch():
     found = {library for name in reached("explore.page") for library in libraries(name)}
     assert not found & {"torch", "transformers"}
+
+
+def test_tests_of_every_package_are_collected(pytestconfig):
+    """By default pytest enters no directory named build, dist or venv."""
+    folders = {path.parent.name for path in Path(__file__).parent.rglob("test_*.py")}
+    skipped = pytestconfig.getini("norecursedirs")
+    assert "build" in folders and not [
+        name for name in folders if any(fnmatch(name, rule) for rule in skipped)
+    ]
