@@ -40,6 +40,7 @@ class Domain:
     log_p               natural logarithm of the P-value (i_evalue / Z)
     reported, included  passed the reporting, the inclusion thresholds
     alignment           only if it was asked for
+    insertions          runs of the query's residues, from first to last, opposite no state of the profile
     """
 
     c_evalue: float
@@ -57,6 +58,7 @@ class Domain:
     reported: bool = True
     included: bool = True
     alignment: Alignment | None = None
+    insertions: tuple[tuple[int, int], ...] = ()
 
     @property
     def aligned(self) -> tuple[int, int]:

@@ -24,7 +24,6 @@ from .scan_checks import CUTOFFS, LIMITS
 
 TABLES = ("tblout", "domtblout", "pfamtblout", "architecture", "pfamscan", "gff3", "json_lines", "parquet")
 TABLES += ("stockholm",)
-ALIGNED = ("pfamscan", "stockholm")  # pfam_scan's nested domains are recognised by their alignments
 
 
 def scan_files(
@@ -158,7 +157,7 @@ def as_scan_options(options: dict, threads: int):
     return ScanOptions(
         sensitivity="fast" if options["fast"] else "sensitive" if options["sensitive"] else "default",
         device=options["device"] or "cpu",
-        alignments=options["report"] == "text" or any(options[kind] for kind in ALIGNED),
+        alignments=options["report"] == "text" or bool(options["stockholm"]),
         threads=threads,
         families=words_of(options["families"]),
         thresholds=as_thresholds(options),

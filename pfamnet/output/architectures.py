@@ -38,8 +38,8 @@ class ArchitectureWriter(Writer):
 class PfamscanWriter(Writer):
     """pfam_scan's table: the domains by start, and of overlapping ones of a clan the best alone.
 
-    Nested domains are kept if domains have alignments. A domain is significant if its family's and its
-    own score reach the gathering cutoffs or, if the family has none, if it is included.
+    A domain is significant if its family's and its own score reach the gathering cutoffs or, if the family
+    has none, if it is included.
     """
 
     def __init__(self, out: str | BinaryIO, families: Sequence[Family]) -> None:

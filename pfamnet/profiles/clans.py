@@ -8,7 +8,6 @@ validation set the lowest E-value is correct for 63 of 64 such domains.
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,9 +19,7 @@ NESTED = 0.9  # fraction of the inner domain that lies opposite insertions of th
 
 
 def best_of_clans(hits: Sequence[Hit], families: Sequence[Family]) -> list[Hit]:
-    """The hits of one protein, in their order, with only the best of overlapping domains of a clan
-    reported. Nested domains are recognized only if they have alignments.
-    """
+    """The hits of one protein, in their order; of overlapping domains of a clan only the best is reported."""
     rivals = [
         (domain.log_p, -domain.score, h, d, families[hit.family].clan, domain)
         for h, hit in enumerate(hits)
@@ -53,22 +50,8 @@ def architecture(hits: Sequence[Hit], families: Sequence[Family]) -> list[tuple[
 def nested(one: Domain, other: Domain) -> bool:
     """Whether the shorter of two domains lies in insertions of the other one."""
     inner, outer = sorted((one, other), key=lambda domain: domain.ali_to - domain.ali_from)
-    if outer.alignment is None:
-        return False
-    inside = inserted(outer)
-    first, last = (bisect.bisect(inside, place) for place in (inner.ali_from - 1, inner.ali_to))
-    return last - first >= NESTED * (inner.ali_to - inner.ali_from + 1)
-
-
-def inserted(domain: Domain) -> list[int]:
-    """Residues of the query, from 1, that are opposite no state of the profile."""
-    residues, place = [], domain.ali_from
-    for state, residue in zip(domain.alignment.model, domain.alignment.sequence):
-        if residue != "-":
-            if state == ".":
-                residues.append(place)
-            place += 1
-    return residues
+    shared = (min(inner.ali_to, last) - max(inner.ali_from, first) + 1 for first, last in outer.insertions)
+    return sum(max(0, residues) for residues in shared) >= NESTED * (inner.ali_to - inner.ali_from + 1)
 
 
 def without(hit: Hit, lost: set[int]) -> Hit:

@@ -1,6 +1,8 @@
 """From pyhmmer's hits to ours, with every value of hmmscan's tables."""
 
+import re
 import struct
+from collections.abc import Iterator
 from math import exp
 
 from ..hits import Alignment, Domain, Hit
@@ -50,7 +52,18 @@ def _to_domain(domain, Z: float, domZ: float, alignments: bool) -> Domain:
         reported=bool(reported),
         included=bool(included),
         alignment=_to_alignment(alignment) if alignments else None,
+        insertions=tuple(_insertions(alignment)),
     )
+
+
+def _insertions(alignment) -> Iterator[tuple[int, int]]:
+    """The runs of residues, from 1, that are opposite no state of the profile."""
+    model, sequence = alignment.hmm_sequence, alignment.target_sequence
+    place, column = alignment.target_from, 0
+    for run in re.finditer(r"\.+", model):
+        place += run.start() - column - sequence.count("-", column, run.start())
+        yield place, place + len(run[0]) - 1
+        place, column = place + len(run[0]), run.end()
 
 
 def _to_alignment(alignment) -> Alignment:

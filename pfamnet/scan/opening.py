@@ -108,10 +108,8 @@ def make_scanner(model: OpenedModel, options: ScanOptions, warn: Callable[[str],
             searched = "every profile is searched; pfamnet-build makes a model of it"
             warn(f"warning: {model.path} has no network: {searched}")
     best = options.clan_overlaps == "best"
-    if best:  # nested domains are recognized by their alignments
-        options = replace(options, alignments=True)
-        if not any(family.clan for family in model.families):
-            warn("warning: no clans are known here: all overlapping domains are reported")
+    if best and not any(family.clan for family in model.families):
+        warn("warning: no clans are known here: all overlapping domains are reported")
     if options.network and mode_of(model, options) != "profiles" and options.network not in model.networks:
         raise PfamnetError(f"{model.path}: has no {options.network} network")
     if options.device != "cpu" and network_of(model, options) != "esm":

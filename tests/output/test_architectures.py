@@ -7,6 +7,7 @@ import pytest
 import untrained
 from scanning import LIBRARY, PROTEINS, records, scan_here
 
+import pfamnet
 from pfamnet.families import Family
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.output.architectures import ArchitectureWriter, PfamscanWriter
@@ -77,8 +78,23 @@ def test_both_on_the_command_line(tmp_path, capfd):
     assert not {"Pkinase", "PK_Tyr_Ser-Thr"} <= set(named["P15056"])
 
 
+def test_a_nested_domain_is_named_whatever_else_is_written(tmp_path):
+    """A domain of a clan in an insertion of another one's: both stay, with alignments and without."""
+    model = pfamnet.Model()
+    places = {family.name: place for place, family in enumerate(model.families)}
+    outer, inner = (model.profiles.hmm(places[name]).consensus.upper() for name in ("AlkZ-like", "Crp"))
+    query, one, two = tmp_path / "x.fa", tmp_path / "one", tmp_path / "two"
+    query.write_text(f">x\n{outer[:160]}{inner}{outer[160:]}\n")
+    assert scan_here("--cut_ga", "--architecture", one, "-o", tmp_path / "tsv", query) == 0
+    more = ["--pfamscan", tmp_path / "pfamscan", "-A", tmp_path / "sto"]
+    assert scan_here("--cut_ga", "--architecture", two, *more, "-o", tmp_path / "tsv", query) == 0
+    assert one.read_bytes() == two.read_bytes()
+    assert one.read_text().split()[-2:] == ["AlkZ-like", "Crp"]
+    assert next(model.scan(query, bit_cutoffs="gathering")).architecture() == "AlkZ-like Crp"
+
+
 def test_other_tables_stay_as_they_are(tmp_path):
-    """Alignments, which nested domains and -A need, change no other table."""
+    """Alignments, which -A needs, change no other table."""
     tables = []
     for name, more in (("a", []), ("b", ["--pfamscan", tmp_path / "p", "-A", tmp_path / "sto"])):
         kinds = ("tblout", "domtblout", "pfamtblout")

@@ -10,8 +10,8 @@ from scanning import LIBRARY, PROTEINS, rows, scan_here
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.families import Family
-from pfamnet.hits import Alignment, network_domain, network_hit
-from pfamnet.profiles.clans import best_of_clans, inserted, nested, without
+from pfamnet.hits import network_domain, network_hit
+from pfamnet.profiles.clans import best_of_clans, nested, without
 from pfamnet.records import Record
 
 FAMILIES = [
@@ -25,10 +25,10 @@ RECORD = Record("q", "", "A" * 500, 1)
 
 
 def hit(family, *places):
-    """A hit with domains (start, end, bits) or (start, end, bits, alignment)."""
+    """A hit with domains (start, end, bits, insertions...)."""
     domains = [
-        replace(network_domain(start, end, 1.0, bits, (1, 9)), alignment=more[0] if more else None)
-        for start, end, bits, *more in places
+        replace(network_domain(start, end, 1.0, bits, (1, 9)), insertions=tuple(insertions))
+        for start, end, bits, *insertions in places
     ]
     return network_hit(family, FAMILIES[family], RECORD, domains)
 
@@ -68,18 +68,23 @@ def test_domains_of_one_family_compete_too():
 
 
 def test_nested_domains_stay():
-    outer = Alignment("m" * 20 + "." * 60 + "m" * 20, " " * 100, "A" * 100, "*" * 100)
-    solid = Alignment("m" * 100, " " * 100, "A" * 100, "*" * 100)
-    for inner_bits in (10.0, 90.0):
-        inside = hit(1, (20, 80, inner_bits))
-        assert len(reported(best_of_clans([hit(0, (0, 100, 50.0, outer)), inside], FAMILIES))) == 2
-        assert len(reported(best_of_clans([hit(0, (0, 100, 50.0, solid)), inside], FAMILIES))) == 1
-        assert len(reported(best_of_clans([hit(0, (0, 100, 50.0)), inside], FAMILIES))) == 1
+    """A domain in insertions of another one, but for a tenth of its residues."""
+    for bits in (10.0, 90.0):
+        inside = hit(1, (20, 80, bits))  # residues 21 to 80
+        for insertions, count in (
+            ([(21, 80)], 2),
+            ([(27, 90)], 2),
+            ([(28, 90)], 1),
+            ([(10, 50), (57, 85)], 2),
+            ([(10, 50), (58, 85)], 1),
+            ([], 1),
+        ):
+            hits = [hit(0, (0, 100, 50.0, *insertions)), inside]
+            assert len(reported(best_of_clans(hits, FAMILIES))) == count
 
 
-def test_inserted_residues():
-    (domain,) = hit(0, (10, 16, 1.0, Alignment("mm.m.mm", "", "ACD-EFG", ""))).domains
-    assert inserted(domain) == [13, 14]
+def test_no_domain_is_nested_in_itself():
+    (domain,) = hit(0, (10, 16, 1.0, (13, 13), (14, 14))).domains
     assert not nested(domain, domain)
 
 

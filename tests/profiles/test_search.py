@@ -3,6 +3,7 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import golden
 import pytest
@@ -61,6 +62,24 @@ def test_no_residues_no_candidates():
     assert nothing == no_candidates == []
     assert nothing.counts["nmodels"] == len(everything()) and no_candidates.counts["nmodels"] == 0
     assert nothing.counts["nnodes"] > nothing.counts["n_past_msv"] == 0
+
+
+def inserted(domain):
+    """The residues, from 1, at the dots of the profile's line, where the sequence has no hyphen."""
+    lines = zip(domain.alignment.model, domain.alignment.sequence)
+    states = [state for state, residue in lines if residue != "-"]
+    return [domain.ali_from + place for place, state in enumerate(states) if state == "."]
+
+
+def test_insertions_are_those_of_the_alignment():
+    records = golden.records()
+    found = golden.profile_search(alignments=True).search(records, [everything()] * len(records))
+    domains = [domain for hits in found for hit in hits for domain in hit.domains]
+    for domain in domains:
+        runs = domain.insertions
+        assert [place for first, last in runs for place in range(first, last + 1)] == inserted(domain)
+        assert all(last < first for (_, last), (first, _) in pairwise(runs))
+    assert any(domain.insertions and "-" in domain.alignment.sequence for domain in domains)
 
 
 CASES = [
