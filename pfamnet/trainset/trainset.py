@@ -4,9 +4,10 @@
 "dev") from inputs without one, and chooses families. Faulty input is
 
 - refused, with file and line or record: a file that is missing, empty, truncated, or of no known layout; a
-  missing column or accession, a wrong number of fields; a character that is no residue (all letters are; a
-  '*' at the end is dropped); aligned rows of unequal length; one name and sequence in two families; two
-  proteins of one name; a domain not within its protein; a fold without rows; no family;
+  missing column or accession, a wrong number of fields; a sequence without residues; a character that is no
+  residue (all letters are; a '*' at the end is dropped); aligned rows of unequal length; one name and
+  sequence in two families; two proteins of one name; a domain not within its protein; a fold without rows;
+  no family;
 - dropped, with a warning: a sequence of one residue; a repeated row; a validation sequence that is also a
   training sequence; validation domains of a family without training rows; domains of proteins that are not in
   the input;
