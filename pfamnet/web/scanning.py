@@ -20,6 +20,7 @@ from pathlib import Path
 from ..api import Model
 from ..errors import PfamnetError
 from ..io.sequences import read_sequences
+from ..io.signatures import COMPRESSED
 from ..io.textfile import text_chunks
 from ..output.outputs import OutputOptions
 from ..records import Record, shown
@@ -72,7 +73,10 @@ def is_bare(text: str) -> bool:
 
 
 def limited(stream, size: int, name: str) -> bytes:
-    """All of a stream, inflated; raises PfamnetError as soon as it exceeds the limit."""
+    """All of a stream, inflated.
+
+    Raises PfamnetError as soon as it exceeds the limit, or if what was compressed is compressed.
+    """
     data = bytearray()
     for chunk in text_chunks(name, stream) if size <= LIMIT else ():
         data += chunk
@@ -81,6 +85,8 @@ def limited(stream, size: int, name: str) -> bytes:
     if max(size, len(data)) > LIMIT:
         megabytes = f"{LIMIT // 1_000_000} MB"
         raise PfamnetError(f"{name} exceeds the {megabytes} of this page; pfamnet-scan takes any amount")
+    if data.startswith(tuple(COMPRESSED)):
+        raise PfamnetError(f"{name}: compressed twice; unpack it first")
     return bytes(data)
 
 

@@ -1,7 +1,9 @@
 """What the web app does with what it is given, without the web."""
 
+import bz2
 import gzip
 import io
+import lzma
 import re
 import tarfile
 import threading
@@ -195,3 +197,11 @@ def test_an_archive_is_no_sequence_file(tmp_path):
     with tarfile.open(path, "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("a.fa"), io.BytesIO(b""))
     assert "tar data, which are not read" in refused("", str(path))
+
+
+@pytest.mark.parametrize("inner", (gzip.compress, bz2.compress, lzma.compress))
+def test_data_that_are_compressed_twice_are_refused(inner, tmp_path):
+    """What is small when it is unpacked once may be of any size when it is unpacked again."""
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(inner(GOOD.encode())))
+    assert "x.gz: compressed twice" in refused("", str(path))
