@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from ..errors import PfamnetError
+
 LISTED = ("accession", "name", "length", "clan", "ga_sequence", "ga_domain", "description")
 
 
@@ -14,8 +16,13 @@ def print_model(path: str | None, whole_list: bool, warn: Callable[[str], None])
     from ..api import Model
 
     model = Model(path, warn)
-    for line in families_of(model) if whole_list else about(model):
-        click.echo(line.encode("utf-8", "surrogateescape"))
+    try:
+        lines = families_of(model) if whole_list else about(model)
+        lines = [line.encode("utf-8", "surrogateescape") for line in lines]
+    except (KeyError, TypeError, ValueError, AttributeError):  # a scan does not need what --info reads
+        raise PfamnetError(f"{model.path}: model.json lacks what --info needs") from None
+    for line in lines:
+        click.echo(line)
 
 
 def families_of(model) -> Iterator[str]:

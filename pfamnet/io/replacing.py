@@ -18,14 +18,25 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
-        yield path
+        with naming(path):
+            yield path
         return
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")  # a name that nobody else has
     try:
-        yield partial
-        os.replace(partial, path)
-    except BaseException as error:
-        if isinstance(error, OSError) and error.filename == os.fspath(partial):
-            error.filename = os.fspath(path)
+        with naming(path, partial):
+            yield partial
+            os.replace(partial, path)
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def naming(path: str | Path, partial: str | Path = "") -> Iterator[None]:
+    """Let an OSError that names no file, or `partial`, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, os.fspath(partial)):
+            error.filename = os.fspath(path)
         raise

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 import stat
 import subprocess
 
@@ -9,6 +10,7 @@ import golden
 import pytest
 import untrained
 from pyhmmer.plan7 import HMMFile
+from scanning import ENVIRONMENT, LIBRARY, PROGRAM, start
 
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
@@ -17,6 +19,12 @@ from pfamnet.cli.scan import scan
 def scan_alone(*arguments):
     """`pfamnet-scan` with these arguments only."""
     return run(scan, list(map(str, arguments)))
+
+
+def run_program(*arguments, **settings):
+    """The program, ended."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT}
+    return subprocess.run([*PROGRAM, *map(str, arguments)], **pipes | settings)
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +94,26 @@ def test_stdout_and_compressed(model, tmp_path, capfdbinary):
 def test_no_argument_at_all(capfd):
     assert scan_alone() == 2
     assert "Missing argument" in capfd.readouterr().err
+
+
+def test_what_cannot_be_written_is_one_line(tmp_path):
+    saving = lambda out, **more: run_program("--save-hmm", out, LIBRARY, **more)
+    with open("/dev/full", "wb") as full:
+        for process in (saving("/dev/full"), saving("-", stdout=full)):
+            assert process.returncode == 1 and process.stderr.count(b"\n") == 1
+            assert b"no space left on device" in process.stderr
+    closed = saving("-", preexec_fn=lambda: os.close(1))
+    assert (closed.returncode, closed.stderr.count(b"\n")) == (1, 1) and b"stdout is closed" in closed.stderr
+    with start("--save-hmm", "-", LIBRARY) as process:
+        process.stdout.close()
+        assert process.wait(60) == 141 and process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
+def test_a_signal_leaves_nothing(tmp_path, number):
+    with start("--save-hmm", tmp_path / "out.hmm") as process:  # of the model that ships: it takes seconds
+        while not list(tmp_path.iterdir()) and process.poll() is None:
+            pass
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number and process.stderr.read() == b""
+    assert not list(tmp_path.iterdir())
