@@ -14,17 +14,17 @@ from ..records import Record, shown
 
 def chosen(model: OpenedModel, names: Iterable[str]) -> list[int]:
     """The families of these names or accessions, with a version or without; PfamnetError if there is none."""
-    known = {}
+    known: dict[str, set[int]] = {}
     for index, family in enumerate(model.families):
         for name in (family.accession, family.key, family.name):
-            known.setdefault(name, index)
+            known.setdefault(name, set()).add(index)
     names = list(names)
     for name in names:
         if name not in known:
             raise PfamnetError(f"{model.path}: has no family '{shown(name)}'")
     if not names:
         raise PfamnetError("no families are chosen")
-    return sorted({known[name] for name in names})
+    return sorted(set().union(*(known[name] for name in names)))
 
 
 class OfFamilies:

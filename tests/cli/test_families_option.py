@@ -1,9 +1,11 @@
 """--families, --list-families, --info, and the look of the table on a terminal."""
 
+import json
 import os
 import pty
 import subprocess
 
+import golden
 import pytest
 import untrained
 from golden import families
@@ -12,6 +14,7 @@ from scanning import ENVIRONMENT, LIBRARY, PROGRAM, records, rows, scan_here
 import pfamnet
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
+from pfamnet.model.directory import as_text, description_digest
 from pfamnet.output.tsv import _HEADER, aligned_line
 
 NAMES = b"Pkinase", b"PK_Tyr_Ser-Thr"
@@ -80,6 +83,48 @@ def test_info(tmp_path, capfd):
     assert run(scan, ["--info", str(LIBRARY)]) == 0
     assert "every profile is searched" in capfd.readouterr().out
     assert run(scan, ["--info", str(LIBRARY), "x.fa"]) == 2 and run(scan, []) == 2
+
+
+@pytest.mark.parametrize(
+    "place, value",
+    [
+        (("provenance",), "x"),
+        (("provenance", "options"), None),
+        (("provenance", "options", "license"), "\ud800"),
+        (("networks", "light", "sensitivities", "fast", "recall"), "x"),
+        (("pfamnet",), None),
+    ],
+)
+def test_info_that_is_damaged_is_one_line(place, value, tmp_path, capfd):
+    """The digest fits, but no build has written it; a scan needs none of this."""
+    model = untrained.write_model(tmp_path / "model")
+    description = json.loads((model / "model.json").read_text())
+    *folders, name = place
+    inner = description
+    for folder in folders:
+        inner = inner.setdefault(folder, {})
+    inner[name] = value
+    if value is None:
+        del inner[name]
+    if place[-1] == "options":
+        inner[name] = [1]
+    description["digest"] = description_digest({k: v for k, v in description.items() if k != "digest"})
+    (model / "model.json").write_text(as_text(description))
+    assert run(scan, ["--info", str(model)]) == 1
+    said = capfd.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and "lacks what --info needs" in said.err
+
+
+def test_profiles_of_one_accession_are_chosen_together(path, tmp_path, capfdbinary):
+    database = tmp_path / "two.hmm"
+    with open(database, "wb") as file:
+        for version, hmm in enumerate(hmm for hmm in golden.hmms() if hmm.name.encode() in NAMES):
+            hmm = hmm.copy()
+            hmm.accession = f"PF99999.{version}"
+            hmm.write(file)
+    for given, count in (("PF99999", 2), ("PF99999.1", 1)):
+        assert scan_here("--families", given, database, path) == 0
+        assert len({row[0] for row in fields(capfdbinary.readouterr().out)}) == count
 
 
 def test_columns_on_a_terminal(path):
