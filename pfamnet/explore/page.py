@@ -16,6 +16,7 @@ from matplotlib.ticker import LogFormatter
 
 from .. import __version__
 from ..errors import PfamnetError
+from ..io.replacing import replacing
 from .statistics import NEAR, NEAR_KMERS, NEAR_MOST, Exploration
 from .tables import shared_counts, tables, untrained
 
@@ -46,12 +47,21 @@ def write_exploration(folder: str | Path, found: Exploration, inputs: Iterable[s
 
     Raises:
         PfamnetError: another file would be overwritten, or one of the `inputs`.
+        OSError: something cannot be written; what was not there before is removed.
     """
     folder, every = Path(folder), tables(found)
     check_names(folder, [PAGE, *every], [path for path in inputs if Path(path).exists()])
-    for name, table in every.items():
-        table.to_csv(folder / name, **TSV)
-    (folder / PAGE).write_text(page(found, every), encoding="utf-8", newline="\n")
+    texts = {name: table.to_csv(**TSV) for name, table in every.items()} | {PAGE: page(found, every)}
+    made = []
+    try:
+        for path, text in ((folder / name, text) for name, text in texts.items()):
+            made += [] if path.exists() else [path]
+            with replacing(path) as partial:
+                partial.write_text(text, encoding="utf-8", newline="\n")
+    except BaseException:
+        for path in made:  # without the page they would not be known as ours
+            path.unlink(missing_ok=True)
+        raise
 
 
 def check_names(folder: Path, names: Iterable[str], inputs: list[str | Path]) -> None:

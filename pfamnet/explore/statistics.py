@@ -7,6 +7,7 @@ isolated domain or a full-length protein.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,25 +77,33 @@ def explore(paths, domains=None, families=None) -> Exploration:
     similar, nested = near_duplicates(rows if near else rows[:0])
     shared = described(rows, pd.concat([shared_rows(rows), similar]))
     conflicts = [described(rows, pd.concat([same_sequence(rows), nested])), overlaps(rows, labels)]
-    paths, sizes = [str(path) for path in paths], family_sizes(labels, book, folds)
-    return Exploration(paths, warnings, rows, labels, sizes, shared, pd.concat(conflicts), near)
+    sizes = family_sizes(labels, book, folds, {key for entry in entries for *_, key in entry.labels})
+    texts = [[plain(str(text)) for text in some] for some in (paths, warnings)]
+    return Exploration(*texts, rows, labels, sizes, shared, pd.concat(conflicts), near)
+
+
+def plain(text: str) -> str:
+    """A text as tables and pages have it: one line of valid UTF-8."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
 
 def read_folds(paths, book: FamilyBook, table, warnings: list[str]) -> tuple[list[Entry], list[str]]:
     """The entries of all folds, sorted by fold, and the names of the folds.
 
     Folds are those of split directories, and files named train.*, dev.* or test.*; other files are
-    the fold "all". The folds of several directories are named after them.
+    the fold "all". The folds of several directories are named after them, or after their paths if two
+    have one name.
     """
     paths = [Path(path) for path in paths]
-    several = sum(path.is_dir() for path in paths) > 1
-    entries = []
+    folders = [path.name for path in paths if path.is_dir()]
+    alike, entries = len(set(folders)) < len(folders), []
     for path in paths:
         stem = path.name.split(".")[0].lower()
         usual = "train" if path.is_dir() else stem if stem in FOLDS else "all"
         for entry in read_input(path, book, table, warnings, FOLDS):
             fold = entry.fold or usual
-            entry.fold = f"{path.name}/{fold}" if several and path.is_dir() else fold
+            folder = plain(str(path) if alike else path.name)
+            entry.fold = f"{folder}/{fold}" if len(folders) > 1 and path.is_dir() else fold
             entries.append(entry)
     folds = list(dict.fromkeys(entry.fold for entry in entries))
     folds.sort(key=lambda fold: FOLDS.index(fold) if fold in FOLDS else len(FOLDS))
@@ -103,29 +112,36 @@ def read_folds(paths, book: FamilyBook, table, warnings: list[str]) -> tuple[lis
 
 def frames(entries: list[Entry], folds: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows and domains of an `Exploration`."""
-    # a name in a table is one line of valid UTF-8, without tabs
     table = [
         (
-            e.fold,
-            " ".join(e.name.encode("utf-8", "backslashreplace").decode().split()),
-            *(e.sequence, e.whole, len(e.sequence)),
-            " ".join(dict.fromkeys(key for *_, key in e.labels)) or "-",
+            *(e.fold, plain(e.name), e.sequence, e.whole, len(e.sequence)),
+            plain(" ".join(dict.fromkeys(key for *_, key in e.labels))) or "-",
         )
         for e in entries
     ]
     rows = pd.DataFrame(table, columns=["fold", "name", "sequence", "whole", "length", "families"])
     rows["fold"] = pd.Categorical(rows["fold"], folds, ordered=True)
-    labels = [(row, *label) for row, entry in enumerate(entries) for label in sorted(entry.labels)]
+    labels = [
+        (row, *place, plain(key)) for row, entry in enumerate(entries) for *place, key in sorted(entry.labels)
+    ]
     domains = pd.DataFrame(labels, columns=["row", "start", "end", "family"])
     domains["fold"] = rows["fold"].array[domains["row"].to_numpy(int)]
     return rows, domains
 
 
-def family_sizes(domains: pd.DataFrame, book: FamilyBook, folds: list[str]) -> pd.DataFrame:
-    """The families of an `Exploration`."""
+def family_sizes(
+    domains: pd.DataFrame, book: FamilyBook, folds: list[str], keys: Iterable[str]
+) -> pd.DataFrame:
+    """The families of an `Exploration`, whose `keys` the book knows."""
     counts = pd.crosstab(domains["family"], domains["fold"].astype(str)).reindex(columns=folds, fill_value=0)
-    known = pd.DataFrame([book.family(key, 0) for key in counts.index], counts.index)
-    known = known[["accession", "name", "clan"]].replace("", "-").assign(domains=counts.sum(axis=1))
+    families = {plain(key): book.family(key, 0) for key in keys}
+    texts = [
+        [plain(getattr(families[key], field)) or "-" for field in ("accession", "name", "clan")]
+        for key in counts.index
+    ]
+    known = pd.DataFrame(texts, counts.index, ["accession", "name", "clan"]).assign(
+        domains=counts.sum(axis=1)
+    )
     return known.join(counts).sort_values("domains", ascending=False, kind="stable")
 
 

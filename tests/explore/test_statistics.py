@@ -1,9 +1,12 @@
 """What exploration finds in made-up train sets: shared rows, conflicts, clans, odd letters."""
 
+import errno
+import os
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,3 +290,52 @@ def test_an_exploration_overwrites_only_an_exploration(faulty, tmp_path):
         build("--explore", tmp_path / "new", faulty)
     options = ["--families", tmp_path / "new" / "families.tsv"]
     assert "overwritten" in refused(build("--explore", tmp_path / "new", *options, faulty, check=False))
+
+
+def test_texts_that_are_not_utf8(tmp_path):
+    """Names, accessions and clans of families, and names of files."""
+    path, table = os.fsencode(tmp_path) + b"/n\xe9.sto", tmp_path / "names.tsv"
+    with open(path, "wb") as file:
+        file.write(b"# STOCKHOLM 1.0\n#=GF ID Fam\xe9\n#=GF AC PF1\xe9.1\na/1-8 MKVLAAGG\n//\n")
+    table.write_bytes(b"accession\tname\tclan\nPF1\xe9.1\tmine\tCL\xe9\n")
+    found = explore([os.fsdecode(path)], families=table)
+    assert found_in(found.families, "accession", "name", "clan") == [
+        ("PF1\\udce9.1", "Fam\\udce9", "CL\\udce9")
+    ]
+    assert found_in(found.rows, "name", "families") == [("a/1-8", "PF1\\udce9.1")]
+    write_exploration(tmp_path, found)
+    assert "n\\udce9.sto" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_splits_of_one_name_are_told_apart(split, tmp_path):
+    one, two = (split(f"{name}/s", train=[("a", "PF1.1", A)]) for name in ("x", "y"))
+    found = explore([one, two])
+    assert found.folds == [f"{one}/train", f"{two}/train"] and len(found.shared) == 1
+
+
+def test_what_cannot_be_written_leaves_nothing(faulty, tmp_path, monkeypatch):
+    folder, found = tmp_path / "out", explore([faulty])
+    folder.mkdir()
+    with monkeypatch.context() as patches:
+        patches.setattr(os, "replace", full_disk_at("index.html", os.replace))
+        with pytest.raises(OSError) as caught:
+            write_exploration(folder, found)
+    assert caught.value.filename == str(folder / "index.html") and not list(folder.iterdir())
+    write_exploration(folder, found)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with monkeypatch.context() as patches:
+        patches.setattr(os, "replace", full_disk_at("clans.tsv", os.replace))
+        with pytest.raises(OSError):
+            write_exploration(folder, found)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def full_disk_at(name, replace):
+    """`os.replace` that fails for files of a name."""
+
+    def failing(one, two):
+        if Path(two).name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(one, two)
+
+    return failing
