@@ -8,8 +8,10 @@ them again. FAMSA can align them instead, as an extra.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from pyhmmer.easel import Alphabet, DigitalMSA, DigitalSequenceBlock, TextMSA, TextSequence
@@ -53,8 +55,19 @@ def build_profiles(trainset: TrainSet, aligner: str, work: Work, threads: Thread
 
     # the longest jobs first, so that no thread is left with one at the end
     order = sorted(range(len(sequences)), key=lambda index: -sum(map(len, sequences[index])))
-    built = dict(zip(order, threads.map("profiles", build, order)))
+    with plain_command_line():
+        built = dict(zip(order, threads.map("profiles", build, order)))
     return [built[index] for index in range(len(order))]
+
+
+@contextmanager
+def plain_command_line() -> Iterator[None]:
+    """Meanwhile the command line is valid UTF-8: pyhmmer notes it in profiles, and fails on other text."""
+    before, sys.argv = sys.argv, ["pfamnet-build"]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def build_profile(

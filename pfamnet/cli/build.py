@@ -11,12 +11,12 @@ from ..errors import PfamnetError
 from ..signals import stopping_in_order
 from ..trainset.recipes import RECIPES
 from .build_checks import check_choices
-from .common import CONTEXT, GroupedCommand, Whole, complain, options_of, threads_of, version_option
+from .common import CONTEXT, GroupedCommand, Real, Whole, complain, options_of, threads_of, version_option
 from .look import explore_into, print_plan
 
 NATURAL, COUNT = Whole(min=0), Whole(min=1)
-POSITIVE = click.FloatRange(min=0, min_open=True)
-POWER, RECALL = click.FloatRange(0, 1), click.FloatRange(0.5, 1)
+POSITIVE = Real(min=0, min_open=True)
+POWER, RECALL = Real(0, 1), Real(0.5, 1)
 SEED = Whole(0, 2**64 - 1)  # what torch takes
 PRECISIONS, BALANCES = ["auto", "fp32", "bf16", "fp16"], ["none", "inverse", "logit"]
 
@@ -55,7 +55,7 @@ expert = options_of("Other expert options", BuildOptions)
 @inputs("--max-families", COUNT, "Keep the <n> families with the most rows.")
 @inputs(
     "--holdout",
-    click.FloatRange(0, 0.5, min_open=True),
+    Real(0, 0.5, min_open=True),
     "Fraction of rows held out for validation, in clusters of similar rows, if there is no split.",
 )
 @profiles("--hmm", "<f>", "Take the profiles, and their GA cutoffs, from this file (HMMER ASCII or .h3m).")

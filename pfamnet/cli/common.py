@@ -145,7 +145,17 @@ class Number(click.ParamType):
         return number
 
 
-METAVARS = {Whole: "<n>", click.FloatRange: "<x>", Number: "<x>"}
+class Real(click.FloatRange):
+    """A finite number within bounds."""
+
+    def convert(self, value, param, context):
+        number = super().convert(value, param, context)
+        if "_" in str(value) or not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, context)
+        return number
+
+
+METAVARS = {Whole: "<n>", Real: "<x>", Number: "<x>"}
 
 
 def options_of(group: str, defaults: type | None = None):

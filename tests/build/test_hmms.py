@@ -228,6 +228,14 @@ def test_a_train_set_gives_a_profile_per_family_in_order(two_families, rows, pro
     assert h3m(hmms[1]) == h3m(build_profile(two_families.families[1], rows=rows[:12]))
 
 
+def test_a_command_line_that_is_not_utf8_changes_nothing(two_families, profiles, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["pfamnet-build", "g\udce9.sto"])
+    made = profiles(two_families)
+    assert sys.argv[1] == "g\udce9.sto"
+    monkeypatch.setattr(sys, "argv", ["pfamnet-build"])
+    assert list(map(h3m, made)) == list(map(h3m, profiles(two_families)))
+
+
 def test_threads_do_not_change_the_profiles(two_families, profiles):
     alone = [h3m(hmm) for hmm in profiles(two_families)]
     assert [h3m(hmm) for hmm in profiles(two_families, cpus=4)] == alone

@@ -362,6 +362,12 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, labelled, capfd):
         ["--nonsense", "out", "d.fa"],
         ["--max-families", "x", "out", "d.fa"],
         ["--light-residues", "0", "out", "d.fa"],
+        ["--light-lr", "nan", "out", "d.fa"],
+        ["--lr", "inf", "out", "d.fa"],
+        ["--head-lr", "1_0", "out", "d.fa"],
+        ["--recall", "nan", "out", "d.fa"],
+        ["--power", "nan", "out", "d.fa"],
+        ["--holdout", "nan", "out", "d.fa"],
     ],
 )
 def test_wrong_use_is_status_2_and_one_line(capfd, monkeypatch, tmp_path, arguments):
