@@ -32,6 +32,7 @@ def scan_files(
     """Scan sequence files; `warn` takes lines for the user."""
     from ..api import Model
     from ..model.hmm_database import find_database
+    from ..output.journal import forget
     from ..scan.opening import needs_network
 
     say = warn if options["verbose"] else lambda text: None
@@ -50,7 +51,8 @@ def scan_files(
         warn(f"note: resuming after {journal.queries:,} sequences")
     progress = Progress(plain_size(files)) if wanted(options["quiet"], options["out"] is None) else None
     settings = {"format": options["qformat"], "strict": options["strict_empty"], "processes": True}
-    settings["genetic_code"] = (options["genetic_code"] or 1) if options["translate"] else None
+    code = 1 if options["genetic_code"] is None else options["genetic_code"]
+    settings["genetic_code"] = code if options["translate"] else None
     settings["skip"] = journal.queries if journal else 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(stopping_in_order())
@@ -58,6 +60,8 @@ def scan_files(
         outputs = stack.enter_context(scan.outputs(as_output_options(options, files, scan.exact)))
         if progress:
             stack.callback(progress.clear)
+        if options["out"] is not None and not journal:
+            forget(options["out"])
         if journal:
             stack.enter_context(journal.kept(outputs.writers))
         for protein in scan:
@@ -89,13 +93,11 @@ class Done:
 
 
 def journal_of(options: dict, files: list[str], model):
-    """The `Journal` of --resume; without it None, and an old one is removed."""
-    from ..output.journal import LASTING, Journal, forget
+    """The `Journal` of --resume; without it None."""
+    from ..output.journal import LASTING, Journal
 
     outputs = outputs_of(options)
     if not options["resume"]:
-        if options["out"] is not None:
-            forget(options["out"])
         return None
     for kind, out in outputs:
         if out == "-":
@@ -200,12 +202,19 @@ def as_output_options(options: dict, files: list[str], exact: bool):
         shlex.join(words),
         outputs_of(options),
         date=not options["no_date"],
-        directory=None if options["no_date"] else str(Path.cwd()),
+        directory=None if options["no_date"] else here(),
         width=0 if options["notextw"] else options["textw"] or 120,
         exact=exact,
         title=options["title"] or (" ".join(map(os.path.basename, files)) if len(files) > 1 else None),
         **{name: options[name] for name in ("header", "acc", "noali")},
     )
+
+
+def here() -> str | None:
+    """The working directory; None if it was removed."""
+    with contextlib.suppress(OSError):
+        return os.getcwd()
+    return None
 
 
 def without_folders(words: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """How far the outputs of a scan are, so that one that was stopped can go on.
 
 The journal lies beside the main output. It names the scan, counts the queries that are complete in every
-output, and holds the sizes that the outputs had then. What was written later is cut off.
+output, and holds the sizes that the outputs had then, with a checksum of what they ended in. What was
+written later is cut off.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Journal:
     def kept(self, writers: Sequence[Writer]) -> Iterator[None]:
         """Cut the outputs to what they had at the last entry; make entries until the scan ends or fails."""
         if self.queries:
-            for writer, size in zip(writers, self.sizes, strict=True):
-                writer.go_on(self.queries, size)
+            for writer, at in zip(writers, self.sizes, strict=True):
+                writer.go_on(self.queries, *at)
         self.writers = writers
         try:
             yield

@@ -7,6 +7,7 @@ a line that says so, even if the disk was full.
 import os
 import stat
 import sys
+import zlib
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from ..hits import Hit
 from ..records import Record
 
 _LONGEST_ROW = 1 << 16
+_COMPARED = 1 << 16  # bytes before the place where a scan goes on
 
 
 def as_bytes(text: str) -> bytes:
@@ -97,24 +99,26 @@ class Writer:
         if self._path is not None:
             self._guarded(self._out.close)
 
-    def saved(self) -> int:
-        """Hand everything to the disk, and return the size of the file."""
+    def saved(self) -> tuple[int, int]:
+        """Hand everything to the disk, and return the size of the file and the checksum of its last part."""
         status = os.fstat(self._out.raw.fileno())
         if self._queries == 0 or self._old or not stat.S_ISREG(status.st_mode):
-            return 0
+            return 0, 0
         self.flush()
         self._guarded(lambda: os.fsync(self._out.raw.fileno()))
-        return self._out.tell()
+        size = self._out.tell()
+        return size, _checksum(self._path, size)
 
-    def go_on(self, queries: int, size: int) -> None:
-        """Go on after so many queries, at a size that `saved` returned.
+    def go_on(self, queries: int, size: int, checksum: int) -> None:
+        """Go on after so many queries, where `saved` returned this size and checksum.
 
-        Raises PfamnetError if the file is shorter.
+        Raises PfamnetError if the file is shorter, or holds something else there.
         """
         self._queries = queries
         if not size:
             return
-        if os.fstat(self._out.raw.fileno()).st_size < size:
+        shorter = os.fstat(self._out.raw.fileno()).st_size < size
+        if shorter or _checksum(self._path, size) != checksum:
             raise PfamnetError(f"{self._path}: has changed since the scan was stopped")
         os.ftruncate(self._out.raw.fileno(), size)
         self._out.seek(size)
@@ -123,8 +127,8 @@ class Writer:
     def abandon(self, reason: str = "") -> None:
         """Close the file as incomplete, for this reason; what `end` wrote is taken back if possible."""
         broken, self._broken = self._broken, True
-        if self._old:  # nothing was written
-            return _quietly(self._out.close)
+        if self._old:  # nothing was written, and nothing shall be
+            return _quietly(self._out.raw.close)
         # if its head is still to come, an empty table looks like none
         mark = b"" if self._head else self._mark(" ".join(reason.split()))
         if self._path is None:
@@ -177,6 +181,13 @@ class Writer:
     def _mark(self, reason):
         """What stands at the end of a table that is incomplete."""
         return b"# incomplete: " + as_bytes(reason) + b"\n"
+
+
+def _checksum(path, size):
+    """The CRC-32 of the last part of a file's first `size` bytes."""
+    with open(path, "rb") as file:
+        file.seek(max(0, size - _COMPARED))
+        return zlib.crc32(file.read(min(size, _COMPARED)))
 
 
 def _without_emptying(path, flags):

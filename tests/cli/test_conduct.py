@@ -1,9 +1,12 @@
 """Exit statuses, closed pipes, signals, full disks: how a run ends."""
 
+import gzip
 import io
 import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -180,6 +183,25 @@ def test_outputs_that_cannot_be_opened(tmp_path, good, capfd):
     assert "cannot write: no such file" in said.err and said.out == ""
     assert scan_here(LIBRARY, good, "-o", tmp_path) == 1
     assert "is a directory" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ("out.tsv", "out.tsv.gz"))
+def test_an_old_output_stays_where_another_cannot_be_opened(name, tmp_path, good):
+    before = gzip.compress(b"precious") if name.endswith(".gz") else b"precious"
+    (tmp_path / name).write_bytes(before)
+    assert scan_here(LIBRARY, good, "-o", tmp_path / name, "--tblout", tmp_path / "no" / "t") == 1
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_working_directory_that_was_removed(tmp_path, good):
+    (tmp_path / "gone").mkdir()
+    code = f"import os; os.chdir({str(tmp_path / 'gone')!r}); os.rmdir('../gone'); "
+    code += "from pfamnet.cli import main_scan; main_scan()"
+    command = [sys.executable, "-c", code, "--mode", "profiles", "--tblout", tmp_path / "t", LIBRARY, good]
+    environment = ENVIRONMENT | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, env=environment, capture_output=True)
+    assert done.returncode == 0 and not done.stderr and rows(done.stdout)
+    assert (tmp_path / "t").read_text().endswith("# [ok]\n")
 
 
 def test_outputs_over_each_other_are_refused(tmp_path, good, capfd):

@@ -156,3 +156,26 @@ def test_outputs_that_cannot_go_on(tmp_path, capfd):
         assert scan_here("--resume", *options, LIBRARY, PROTEINS) == 2
         assert said in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_scan_that_cannot_begin_leaves_the_journal(tmp_path, monkeypatch, argv):
+    with monkeypatch.context() as patches:
+        stop_after(patches, 5, KeyboardInterrupt())
+        assert scan_here("--resume", "-o", tmp_path / "out", LIBRARY, PROTEINS) == 130
+    before = contents(tmp_path)
+    assert scan_here("-o", tmp_path / "out", LIBRARY, tmp_path / "none.fa") == 1
+    assert contents(tmp_path) == before and "out.resume" in before
+
+
+@pytest.mark.parametrize("ending", ("", ".gz"))
+def test_outputs_that_hold_something_else_are_refused(ending, tmp_path, monkeypatch, argv, capfd):
+    with monkeypatch.context() as patches:
+        stop_after(patches, 5, KeyboardInterrupt())
+        assert scan_here(*outputs(tmp_path, ending), LIBRARY, PROTEINS) == 130
+    changed = tmp_path / f"domtblout{ending}"
+    changed.write_bytes(changed.read_bytes()[::-1] * 2)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    capfd.readouterr()
+    assert scan_here(*outputs(tmp_path, ending), LIBRARY, PROTEINS) == 1
+    assert f"{changed}: has changed since the scan was stopped" in capfd.readouterr().err
+    assert changed.read_bytes() == before[changed.name]
