@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 from pyhmmer.easel import SequenceFile
@@ -13,7 +13,7 @@ from pyhmmer.easel import SequenceFile
 from ..errors import PfamnetError, reason
 from ..io.sequences import checked, no_nucleotides, read_sequences
 from ..io.textfile import EmptyFile
-from ..io.translation import CODES, translated
+from ..io.translation import CODES, LEAST, translated
 from ..records import Record, shown
 
 MEMORY = "sequences"  # where records are that come from no file
@@ -75,17 +75,21 @@ class SequenceReader:
 
     def of_file(self, path: str, stream: BinaryIO | None = None) -> Iterator[Record]:
         """The records of a file, or of a stream that messages call `path`."""
-        record = None
+        first, record = [], None
         try:
-            for record in self.prepared(read_sequences(path, self.format, stream, self.warn), path):
+            records = read_sequences(path, self.format, stream, self.warn)
+            first = list(islice(records, 1))
+            for record in self.prepared(chain(first, records), path):
                 yield record
         except EmptyFile:
             if self.strict:
                 raise
-        if record is None:
+        if not first:
             if self.strict:
                 raise PfamnetError(f"{path}: no sequences")
             self.warn(f"warning: {path}: no sequences")
+        elif record is None:
+            self.warn(f"warning: {path}: no open reading frame of {LEAST} codons")
 
     def prepared(self, records: Iterable[Record], where: str) -> Iterator[Record]:
         """Proteins as they are, or nucleotides translated."""

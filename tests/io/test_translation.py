@@ -129,7 +129,18 @@ def test_from_python_and_without_effect(contigs, capfd):
     _, path, _ = contigs
     found = [protein for protein in pfamnet.Model(LIBRARY).scan(path, genetic_code=1) if protein.domains]
     assert {protein.record.origin.name for protein in found} == {"contig.1", "c2"}
-    assert scan_here("--translate", "--genetic-code", 7, LIBRARY, path) == 1
-    assert "genetic code 7: not one of" in capfd.readouterr().err
+    for code in (0, 7):
+        assert scan_here("--translate", "--genetic-code", code, LIBRARY, path) == 1
+        assert f"genetic code {code}: not one of" in capfd.readouterr().err
     assert scan_here("--genetic-code", 4, LIBRARY, contigs[0]) == 0
     assert "--genetic-code has no effect without --translate" in capfd.readouterr().err
+
+
+def test_a_file_without_frames_is_not_empty(tmp_path, capfd):
+    path, nothing = tmp_path / "x.fna", tmp_path / "empty"
+    path.write_text(">s\nACGTACGT\n")
+    nothing.write_text("")
+    assert scan_here("--translate", "--strict-empty", LIBRARY, path) == 0
+    warning = f"pfamnet-scan: warning: {path}: no open reading frame of 30 codons\n"
+    assert capfd.readouterr().err == warning
+    assert scan_here("--translate", "--strict-empty", LIBRARY, nothing) == 1
