@@ -58,7 +58,7 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None, title: 
         first = numbers.setdefault(name, number)
         if first != number:
             raise PfamnetError(f"{path}: profile {number} '{shown(name)}': has the name of profile {first}")
-        if hmm.consensus is None:  # HMMER needs it for alignments
+        if not text_of(hmm, "consensus"):  # HMMER needs it for alignments
             hmm.set_consensus()
         limits = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
         more = about_them.get(accession_key(accession), {})

@@ -90,7 +90,7 @@ def read_hmms(path: str | os.PathLike, warn: Callable[[str], None] | None = None
 
 
 def text_of(one, field: str) -> str:
-    """The name, accession or description of a profile or hit; bytes that are no UTF-8 as surrogates."""
+    """A text of a profile or hit, such as its name; bytes that are no UTF-8 as surrogates."""
     try:
         return getattr(one, field) or ""
     except UnicodeDecodeError as error:

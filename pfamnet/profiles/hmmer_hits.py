@@ -58,7 +58,11 @@ def _to_domain(domain, Z: float, domZ: float, alignments: bool) -> Domain:
 
 def _insertions(alignment) -> Iterator[tuple[int, int]]:
     """The runs of residues, from 1, that are opposite no state of the profile."""
-    model, sequence = alignment.hmm_sequence, alignment.target_sequence
+    try:
+        model = alignment.hmm_sequence
+    except UnicodeDecodeError:  # a consensus may have any letters
+        model = _to_alignment(alignment).model
+    sequence = alignment.target_sequence
     place, column = alignment.target_from, 0
     for run in re.finditer(r"\.+", model):
         place += run.start() - column - sequence.count("-", column, run.start())

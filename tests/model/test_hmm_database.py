@@ -1,6 +1,7 @@
 """HMM databases as they are found: odd profiles and bytes do not refuse the others."""
 
 import io
+import re
 
 import golden
 import pytest
@@ -46,6 +47,14 @@ def test_names_and_descriptions_keep_their_bytes(database):
         b"\tProtein", b"\tProt\xe9in"
     )
     assert b"caf\xe9" in rows(database(*changes))
+
+
+def test_a_consensus_may_have_any_bytes(database):
+    """hmmscan prints them as they are."""
+    plain = rows(database())
+    path = database()
+    path.write_bytes(re.sub(rb"(\d) [a-zA-Z] (\S \S \S\n)", rb"\1 \xe9 \2", path.read_bytes()))
+    assert path.read_bytes().count(b"\xe9") > 200 and rows(path) == plain
 
 
 def test_an_odd_profile_is_searched_with_a_warning(database):
