@@ -39,7 +39,8 @@ class Journal:
         self.writers, self.complete = (), True
         try:
             found = json.loads(self.path.read_bytes())
-            same, self.queries, self.sizes = found["scan"] == self.identity, found["queries"], found["sizes"]
+            same, self.queries = found["scan"] == self.identity, int(found["queries"])
+            self.sizes = [(int(size), int(checksum)) for size, checksum in found["sizes"]]
         except FileNotFoundError:
             return
         except OSError as error:

@@ -184,10 +184,13 @@ class Writer:
 
 
 def _checksum(path, size):
-    """The CRC-32 of the last part of a file's first `size` bytes."""
-    with open(path, "rb") as file:
-        file.seek(max(0, size - _COMPARED))
-        return zlib.crc32(file.read(min(size, _COMPARED)))
+    """The CRC-32 of the last part of a file's first `size` bytes; 0 if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, size - _COMPARED))
+            return zlib.crc32(file.read(min(size, _COMPARED)))
+    except OSError:
+        return 0
 
 
 def _without_emptying(path, flags):

@@ -119,9 +119,14 @@ def test_another_scan_is_refused(tmp_path, monkeypatch, argv, capfd):
     assert "is of a scan with other options or files" in capfd.readouterr().err
     assert scan_here("-o", tmp_path / "out", LIBRARY, PROTEINS) == 0
     assert not (tmp_path / "out.resume").exists()
-    (tmp_path / "out.resume").write_text("{}")
-    assert scan_here(*out, LIBRARY, PROTEINS) == 1
-    assert "is not the journal of a scan" in capfd.readouterr().err
+    for text in (
+        "{}",
+        '{"scan": [], "queries": 1, "sizes": [5]}',
+        '{"scan": [], "queries": [], "sizes": []}',
+    ):
+        (tmp_path / "out.resume").write_text(text)
+        assert scan_here(*out, LIBRARY, PROTEINS) == 1
+        assert "is not the journal of a scan" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("changed", ("x.fa", "x.hmm", "families"))
