@@ -53,7 +53,7 @@ def test_a_consensus_may_have_any_bytes(database):
     """hmmscan prints them as they are."""
     plain = rows(database())
     path = database()
-    path.write_bytes(re.sub(rb"(\d) [a-zA-Z] (\S \S \S\n)", rb"\1 \xe9 \2", path.read_bytes()))
+    path.write_bytes(re.sub(rb"(\d) [a-zA-Z] (\S \S \S\n)", b"\\1 \xe9 \\2", path.read_bytes()))
     assert path.read_bytes().count(b"\xe9") > 200 and rows(path) == plain
 
 
