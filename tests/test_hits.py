@@ -12,13 +12,14 @@ from pfamnet.records import overlap
 
 def numbers(value):
     """Every number in a hit and its domains."""
-    for field in dataclasses.fields(value):
-        item = getattr(value, field.name)
-        if isinstance(item, (int, float)):
-            yield item
-        elif isinstance(item, tuple):
-            for domain in item:
-                yield from numbers(domain)
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from numbers(part)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from numbers(getattr(value, field.name))
 
 
 def test_values_are_plain_python():
