@@ -1,6 +1,9 @@
 """How files begin, as far as that tells what they hold."""
 
-PROFILES = (b"HMMER", b"H3Z\n", b"\xba\xed\xed\xe8", b"\xf3\xe6\xb3\xe8", b"\xf3\xe6\xe6\xb3")
+_H3M = tuple(bytes((version, 0xED, 0xED, 0xE8)) for version in b"\xb6\xb7\xb8\xb9\xb0\xba")  # 3/a to 3/f
+PROFILES = (b"HMMER", b"H3Z\n", *_H3M)
+# what hmmpress writes beside a `.h3m`: MSV filters, the rest of each profile, an index of Easel's
+PRESSED = (b"\xf3\xe6\xe6\xb3", b"\xf3\xf0\xe6\xb3", b"\xd3\xd3\xc9\xb3")
 SEQUENCES = (b">", b"ID   ", b"LOCUS   ")
 ALIGNMENTS = (b"# STOCKHOLM", b"CLUSTAL")
 # compressed data that are read

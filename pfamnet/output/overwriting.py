@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import PfamnetError
-from ..io.signatures import ALIGNMENTS, COMPRESSED, GZIP, OTHER_COMPRESSED, PROFILES, SEQUENCES
+from ..io.signatures import ALIGNMENTS, COMPRESSED, GZIP, OTHER_COMPRESSED, PRESSED, PROFILES, SEQUENCES
 
-PRESSED = (".h3m", ".h3f", ".h3i", ".h3p")  # what hmmpress makes of an HMM database
+PRESSED_ENDINGS = (".h3m", ".h3f", ".h3i", ".h3p")  # what hmmpress makes of an HMM database
 MODEL = "model.json"  # names the files of a model directory
 MOST_BYTES = 1 << 26  # of a model.json
 # what people keep, and no output of a scan is
 SIGNS = {
     **dict.fromkeys(SEQUENCES, "sequences"),
     **dict.fromkeys(ALIGNMENTS, "an alignment"),
-    **dict.fromkeys(PROFILES, "profile HMMs"),
+    **dict.fromkeys((*PROFILES, *PRESSED), "profile HMMs"),
     **dict.fromkeys((*COMPRESSED, *OTHER_COMPRESSED), "compressed data"),
 }
 
@@ -58,7 +58,7 @@ def files_of(path: str) -> Iterator[str | IO]:
     elif names := parts(path):
         yield from (os.path.join(path, name) for name in names)
     else:
-        yield from (f"{path}{ending}" for ending in ("", *PRESSED))
+        yield from (f"{path}{ending}" for ending in ("", *PRESSED_ENDINGS))
 
 
 def places(file: str | IO | None) -> Iterator[Hashable]:

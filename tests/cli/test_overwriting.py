@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+import pyhmmer
 import pytest
 import untrained
 from scanning import LIBRARY, PROGRAM, records, scan_here
@@ -70,6 +71,16 @@ def test_it_is_refused_before_anything_is_opened(arguments, files, monkeypatch, 
     out, err = capfd.readouterr()
     assert out == "" and err.startswith("pfamnet-scan: ") and err.count("\n") == 1
     assert contents(files) == before
+
+
+@pytest.mark.parametrize("ending", ("h3m", "h3f", "h3i", "h3p"))
+def test_what_hmmpress_wrote_is_kept_though_no_input(ending, tmp_path, capfd):
+    with pyhmmer.plan7.HMMFile(str(LIBRARY)) as hmms:
+        pyhmmer.hmmer.hmmpress(hmms, tmp_path / "pf.hmm")
+    path = tmp_path / f"pf.hmm.{ending}"
+    before = path.read_bytes()
+    assert scan_here("-o", path, LIBRARY, tmp_path / "x.fa") == 2
+    assert "holds profile HMMs" in capfd.readouterr().err and path.read_bytes() == before
 
 
 def test_stdin_and_stdout_that_are_the_input(files):
