@@ -62,10 +62,10 @@ def row_of(name: str, states: int, domain: Domain) -> Row:
 def stockholm(hit: Hit, rows: Sequence[Row]) -> bytes:
     """The alignment of one family; `x` in RF marks the match states.
 
-    If names are not unique, all are numbered.
+    All names are numbered unless they are unique and none would begin a line of Stockholm's own.
     """
     names, repeated = [row.name for row in rows], []
-    if len(set(names)) < len(names):
+    if len(set(names)) < len(names) or any(name.startswith(("#", "//")) for name in names):
         digits, repeated = len(str(len(names))), [UNIQUE]
         names = [f"{number:0{digits}}|{name}" for number, name in enumerate(names)]
     widths = [0] * (hit.target_length + 1)

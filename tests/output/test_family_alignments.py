@@ -2,6 +2,7 @@
 
 import gzip
 
+import pytest
 from pyhmmer.easel import MSAFile
 from scanning import LIBRARY, PROTEINS, records, scan_here
 
@@ -52,6 +53,15 @@ def test_domains_of_one_name_are_numbered_as_by_hmmsearch(tmp_path):
     assert UNIQUE in (tmp_path / "x.sto").read_bytes()
     assert scan_here("-A", tmp_path / "x.sto", "-o", tmp_path / "x.tsv", LIBRARY, PROTEINS) == 0
     assert UNIQUE not in (tmp_path / "x.sto").read_bytes()  # an old output is overwritten
+
+
+@pytest.mark.parametrize("name", ("#=GF", "//", "#"))
+def test_names_that_stockholm_would_read_as_its_own_are_numbered(name, tmp_path):
+    path, record = tmp_path / "x.fa", records("P15056")
+    path.write_bytes(record.replace(b">", f">{name}|".encode()))
+    assert scan_here("-A", tmp_path / "x.sto", "-o", tmp_path / "x.tsv", LIBRARY, path) == 0
+    found = [row for msa in alignments(tmp_path / "x.sto") for row in msa.names]
+    assert found and all(row.startswith(f"0|{name}|") for row in found)
 
 
 def test_again_and_compressed(tmp_path, capfd):
