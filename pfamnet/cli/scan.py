@@ -128,6 +128,7 @@ def scan(files, **options):
             raise click.UsageError("--info, --list-families and --save-hmm take only a model")
         model = files[0] if files else None
         if options["save_hmm"] is None:
+            refuse_others(("files", "info", "list_families", "quiet", "verbose"), "nothing is scanned")
             return print_model(model, options["list_families"], tell)
         refuse_others(("files", "save_hmm", "quiet", "verbose"), "--save-hmm scans nothing")
         check_files([options["save_hmm"]], files)

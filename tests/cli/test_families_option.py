@@ -85,6 +85,13 @@ def test_info(tmp_path, capfd):
     assert run(scan, ["--info", str(LIBRARY), "x.fa"]) == 2 and run(scan, []) == 2
 
 
+@pytest.mark.parametrize("option", ("--info", "--list-families"))
+def test_descriptions_take_no_options_of_a_scan(option, tmp_path, capfd):
+    assert run(scan, [option, "-o", str(tmp_path / "out"), str(LIBRARY)]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and "not together with -o" in err and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "place, value",
     [
