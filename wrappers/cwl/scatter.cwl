@@ -1,6 +1,6 @@
 cwlVersion: v1.2
 class: Workflow
-label: Scan the chunks of a FASTA file in parallel
+label: Scan the chunks of a FASTA file, plain or gzip, in parallel
 doc: |
   Splits by records, scans every chunk, and joins the tables in order. They are those of one scan, byte for byte.
 

@@ -1,6 +1,6 @@
 cwlVersion: v1.2
 class: CommandLineTool
-label: Split a FASTA file by records
+label: Split a FASTA file, plain or gzip, by records
 doc: |
   Splits into a number of chunks of consecutive records, at most one record apart in size. Chunks without a record
   are empty files. Each has the name of the input, in a directory of its own.
@@ -17,21 +17,29 @@ inputs:
 arguments:
   - position: 0
     valueFrom: |
+      gzip -cdf -- "$1" > /dev/null  # fails if the data are damaged; in a pipe nobody would know
       name=`basename "$1" .gz`
-      records=`gzip -cdf -- "$1" | grep -c '^>' || true`
+      text() {
+          gzip -cdf -- "$1" | LC_ALL=C awk 'NR == 1 { sub(/^\357\273\277/, "") } begun || /[^ \t\r]/ { begun = 1; print }'
+      }
+      case `text "$1" | head -c 1` in
+          ">" | "") ;;
+          *) echo "$1: not FASTA, plain or gzip: only that can be split by records" >&2; exit 1 ;;
+      esac
+      records=`text "$1" | grep -c '^>' || true`
       for number in `seq "$2"`; do
           folder=`printf %05d "$number"`
           mkdir "$folder"
           : > "$folder/$name"
       done
-      gzip -cdf -- "$1" | awk -v records="$records" -v chunks="$2" -v name="$name" '
+      text "$1" | LC_ALL=C awk -v records="$records" -v chunks="$2" -v name="$name" '
           /^>/ {
               close(out)
               chunk = records > chunks ? int(done * chunks / records) : done
               out = sprintf("%05d/", chunk + 1) name
               done++
           }
-          out { print >> out }'
+          { print >> out }'
       case "$1" in *.gz) gzip [0-9]*/"$name" ;; esac
   - position: 0
     valueFrom: split-fasta

@@ -3,28 +3,39 @@
 Chunks without a record are empty files.
 """
 
+import bz2
 import gzip
+import lzma
+
+PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 
 
-def opened(path):
-    """The lines of a plain or gzip-compressed file."""
+def lines_of(path):
+    """The lines of a FASTA file, plain or compressed, from its first record on."""
     with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else open(path, "rb")
+        begin = file.read(6)
+    opener = next((opener for magic, opener in PACKED.items() if begin.startswith(magic)), open)
+    with opener(path, "rb") as file:
+        first = file.readline().removeprefix(b"\xef\xbb\xbf")
+        while first and not first.strip():
+            first = file.readline()
+        if first and not first.startswith(b">"):
+            raise SystemExit(f"{path}: not FASTA: only FASTA can be split by records")
+        yield first
+        yield from file
 
 
-with opened(snakemake.input[0]) as lines:
-    records = sum(line.startswith(b">") for line in lines)
+records = sum(line.startswith(b">") for line in lines_of(snakemake.input[0]))
 each, more = divmod(records, len(snakemake.output))
 sizes = [each + (number < more) for number in range(len(snakemake.output))]
 
-with opened(snakemake.input[0]) as lines:
-    line = next(lines, b"")
-    for path, size in zip(snakemake.output, sizes):
-        with open(path, "wb") as chunk:
-            for _ in range(size):
+lines = lines_of(snakemake.input[0])
+line = next(lines)
+for path, size in zip(snakemake.output, sizes):
+    with open(path, "wb") as chunk:
+        for _ in range(size):
+            chunk.write(line)
+            for line in lines:
+                if line.startswith(b">"):
+                    break
                 chunk.write(line)
-                for line in lines:
-                    if line.startswith(b">"):
-                        break
-                    chunk.write(line)
