@@ -25,10 +25,11 @@ if len(reports) > 1:
 
 main = f"--report {reports[0]} -o {quote(outputs[reports[0]])}" if reports else "-o /dev/null"
 tables = " ".join(f"{option} {quote(outputs[name])}" for name, option in TABLES.items() if name in outputs)
-model = quote(snakemake.input.model) if "model" in snakemake.input.keys() else ""
 extra = snakemake.params.get("extra", "")
 log = snakemake.log_fmt_shell(stdout=True, stderr=True)
 
-files = f"{model} {quote(snakemake.input.proteins)}"
+model, proteins = snakemake.input.get("model", []), snakemake.input.proteins
+listed = lambda files: [files] if isinstance(files, str) else list(files)
+files = " ".join(map(quote, [*listed(model), *listed(proteins)]))
 
 shell("pfamnet-scan --cpu {snakemake.threads} {extra} {main} {tables} {files} {log}")
