@@ -15,6 +15,7 @@ from ..io.sequences import checked, no_nucleotides, read_sequences
 from ..io.textfile import EmptyFile
 from ..io.translation import CODES, LEAST, translated
 from ..records import Record, shown
+from .checks import is_whole
 
 MEMORY = "sequences"  # where records are that come from no file
 
@@ -35,8 +36,10 @@ class SequenceReader:
     code: int | None = None
 
     def __post_init__(self) -> None:
-        if self.code is not None and self.code not in CODES:
-            raise PfamnetError(f"genetic code {self.code}: not one of {', '.join(map(str, CODES))}")
+        if self.code is not None and not (is_whole(self.code) and self.code in CODES):
+            raise PfamnetError(
+                f"genetic code {shown(repr(self.code))}: not one of {', '.join(map(str, CODES))}"
+            )
 
     def records(self, sequences: object) -> Iterator[Record]:
         """Yield records, numbered from 1.
@@ -67,7 +70,7 @@ class SequenceReader:
         """The records of several files, numbered through; a file that is missing is known at once."""
         for path in paths:
             try:
-                os.stat(path if path != "-" else ".")
+                os.stat(path if os.fspath(path) != "-" else ".")
             except OSError as error:
                 raise PfamnetError(f"{path}: {reason(error)}") from None
         numbered = enumerate(chain.from_iterable(self.of_file(os.fspath(path)) for path in paths), 1)
@@ -110,24 +113,29 @@ def is_sequence(item: object) -> bool:
 def record_of(item: object, number: int) -> Record:
     """One record, checked as those of files are; the first word of a name is the name."""
     where = f"{MEMORY}: record {number}"
+    is_pair = isinstance(item, (tuple, list)) and len(item) == 2
+    key, item = item if is_pair else (None, item)
     if hasattr(item, "textize"):  # pyhmmer's digital sequences
         item = item.textize()
     description = accession = ""
     if hasattr(item, "seq"):  # Biopython's
-        name, sequence, description = item.id, item.seq, item.description
-        if description == "<unknown description>":
-            description = ""
-        description = description.removeprefix(str(name)).lstrip()
+        name, sequence = None if item.id == "<unknown id>" else item.id, item.seq
+        description = "" if item.description == "<unknown description>" else item.description
+        first, *rest = description.split(None, 1) or [""]
+        description = "".join(rest) if first == name else description
     elif is_sequence(item):
         name, sequence = item.name, item.sequence
         description, accession = (getattr(item, what, "") or "" for what in ("description", "accession"))
-    elif isinstance(item, (tuple, list)) and len(item) == 2:
-        name, sequence = item
+    elif is_pair:
+        name, sequence = key, item
     else:
         raise PfamnetError(f"{where}: neither a (name, sequence) pair nor a sequence: {shown(repr(item))}")
+    name = key if is_pair else name
     if name is None or isinstance(name, float):  # what tables have where there is nothing
         raise PfamnetError(f"{where}: no name: {name}")
     name, description, accession = map(as_text, (name, description, accession))
+    if not is_writable(name + description + accession):
+        raise PfamnetError(f"{where} '{shown(name)}': not Unicode text")
     name, *rest = name.split(None, 1) or [""]
     try:
         letters = as_text(sequence)
@@ -136,6 +144,14 @@ def record_of(item: object, number: int) -> Record:
     except ValueError:  # Biopython's too, if it knows only the length
         raise PfamnetError(f"{where} '{shown(name)}': no sequence: {shown(repr(sequence))}") from None
     return checked(Record(name, description or "".join(rest), letters, number, accession), where)
+
+
+def is_writable(text: str) -> bool:
+    """Whether a text has bytes: a lone surrogate is that of a byte, or nothing."""
+    try:
+        return text.encode("utf-8", "surrogateescape") is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def as_text(value: object) -> str:
