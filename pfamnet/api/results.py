@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,12 +19,22 @@ class Protein:
 
     record    the sequence, with its name
     hits      families, in hmmscan's order, also those that are not reported
-    families  of the model
+    families  of the model, by their places; of a protein that was pickled, those of its hits
     """
 
     record: Record
     hits: Sequence[Hit] = field(repr=False)
-    families: Sequence[Family] = field(repr=False)
+    families: Sequence[Family] | Mapping[int, Family] = field(repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        return hash(self.record)
+
+    def __getstate__(self) -> dict:
+        return {
+            "record": self.record,
+            "hits": self.hits,
+            "families": {hit.family: self.families[hit.family] for hit in self.hits},
+        }
 
     @property
     def name(self) -> str:
