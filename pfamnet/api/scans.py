@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import fields
 from typing import BinaryIO
 
-from ..errors import PfamnetError
+from ..errors import PfamnetError, os_reason
 from ..output.outputs import ALIGNED, SUFFIXES, OutputOptions, Outputs
 from ..output.overwriting import check_outputs
 from ..profiles.search import SearchedHits
@@ -19,6 +21,7 @@ from .frames import to_arrow, to_pandas, to_polars
 from .results import Protein
 
 SHOWN = 10  # proteins that a notebook shows
+SETTINGS = {field.name for field in fields(OutputOptions)} - {"tables"}
 
 
 class Scan(Iterator[Protein]):
@@ -103,30 +106,40 @@ class Scan(Iterator[Protein]):
         return to_arrow(self._once())
 
     def write(
-        self, path: str | os.PathLike | BinaryIO | None = None, format: str | None = None, **more: object
+        self,
+        path: str | bytes | os.PathLike | BinaryIO | None = None,
+        format: str | None = None,
+        **more: object,
     ) -> int:
         """Write the proteins that are left to files, and return their number.
 
         Arguments:
             path: a file or a binary stream; a file whose name ends in ".gz" is compressed.
             format: one of `pfamnet.output.outputs.KINDS`; by default the one of the file's ending.
-            more: further files by format, as in `gff3="hits.gff3"`, and fields of `OutputOptions`.
+            more: further files by format, as in `gff3="hits.gff3"`, and fields of `OutputOptions`
+                other than `tables`.
 
         Raises:
-            PfamnetError: a file cannot be written or would destroy an input; a format is not known.
+            PfamnetError: a file cannot be written or would destroy an input; a format is not known; a stream
+                is not binary.
         """
         tables = [] if path is None else [(format or format_of(path), path)]
-        settings = {name: more.pop(name) for name in list(more) if name in OutputOptions.__dataclass_fields__}
+        settings = {name: more.pop(name) for name in list(more) if name in SETTINGS}
         tables += more.items()
-        files = [(kind, out if hasattr(out, "write") else os.fspath(out)) for kind, out in tables]
+        files = [(kind, out if hasattr(out, "write") else os.fsdecode(out)) for kind, out in tables]
+        if any(isinstance(out, io.TextIOBase) for _, out in files):
+            raise PfamnetError("a text stream cannot be written: open it in binary mode")
         check_outputs([out for _, out in files if isinstance(out, str)], self.inputs)
         query = settings.pop("query", " ".join(self.inputs) or "sequences")
         settings = {"command": "pfamnet.Model.scan", "exact": self.exact, **settings}
         written = 0
-        with self._once(), self.outputs(OutputOptions(query, tables=files, **settings)) as outputs:
-            for protein in self:
-                outputs.write(protein.record, protein.hits)
-                written += 1
+        try:
+            with self._once(), self.outputs(OutputOptions(query, tables=files, **settings)) as outputs:
+                for protein in self:
+                    outputs.write(protein.record, protein.hits)
+                    written += 1
+        except OSError as error:
+            raise PfamnetError(os_reason(error)) from error
         return written
 
     def outputs(self, options: OutputOptions) -> Outputs:
@@ -158,7 +171,7 @@ class Scan(Iterator[Protein]):
 
 def format_of(path: object) -> str:
     """The format that the ending of a file's name stands for; PfamnetError if that is not known."""
-    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
+    name = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else ""
     ending = os.path.splitext(name.removesuffix(".gz"))[1]
     if ending not in SUFFIXES:
         known = ", ".join(SUFFIXES)

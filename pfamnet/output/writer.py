@@ -165,12 +165,16 @@ class Writer:
         try:
             action(*args)
         except OSError as error:
-            error.filename = error.filename or self._path or "stdout"
+            error.filename = error.filename or self._place()
             raise
         except BaseException:  # a signal: of an interrupted write, any part may be out
             self._cut, self._broken = bool(args), bool(args) and self._path is not None
             raise
         self._broken = False
+
+    def _place(self):
+        """The table's file or stream, for a message."""
+        return self._path or ("stdout" if self._out is getattr(sys.stdout, "buffer", None) else "stream")
 
     def _rows(self, record, hits):
         raise NotImplementedError
