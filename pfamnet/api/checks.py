@@ -44,13 +44,18 @@ def check_options(options: Mapping[str, object], thresholds: Mapping[str, object
     if unknown := sorted(set(thresholds) - set(DEFAULTS)):
         raise PfamnetError(f"{shown(unknown[0])}: no option of a scan")
     for name, value in (*options.items(), *thresholds.items()):
-        if name in CHOICES and value not in CHOICES[name]:
+        if name in CHOICES and not (isinstance(value, str | None) and value in CHOICES[name]):
             raise impossible(name, value, "not one of " + ", ".join(map(str, CHOICES[name])))
         if name in DEFAULTS and name not in CHOICES and (value is not None or DEFAULTS[name] is not None):
             check_number(name, value)
     cpus, families = options.get("cpus"), options.get("families")
     if cpus is not None and not is_whole(cpus):
         raise impossible("cpus", cpus, "not a whole number")
+    for name in ("top", "alignments"):
+        if not isinstance(options.get(name, False), bool):
+            raise impossible(name, options[name], "neither True nor False")
+    if not isinstance(options.get("device", ""), str):
+        raise impossible("device", options["device"], "not the name of a device")
     if families is not None and not all(isinstance(family, str) for family in families):
         raise PfamnetError("families: not names or accessions")
     given = {
@@ -71,12 +76,20 @@ def check_number(name: str, value: object) -> None:
     elif name == "seed":
         if not is_whole(value) or not 0 <= value <= MOST_SEED:
             raise impossible(name, value, f"not a whole number from 0 to {MOST_SEED}")
-    elif not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value):
+    elif not is_number(value):
         raise impossible(name, value, "not a number")
     elif name in POSITIVE and not value > 0:
         raise impossible(name, value, "not over 0")
     elif name in ("Z", "domZ") and math.isinf(value):
         raise impossible(name, value, "not finite")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number that a float can be."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+    except OverflowError:
+        return False
 
 
 def is_whole(value: object) -> bool:

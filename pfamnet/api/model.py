@@ -61,6 +61,10 @@ class Model:
         self.at_once = AT_ONCE  # records that a thread takes, and finishes even if nobody waits any more
         self._lock = threading.Lock()
 
+    def __reduce__(self):
+        """A model that is pickled is opened again by its path."""
+        return Model, (str(self.path), None if self.warn is as_warning else self.warn)
+
     @property
     def name(self) -> str:
         """As outputs state it."""
@@ -139,13 +143,13 @@ class Model:
             PfamnetError: an option is not possible, or the first sequence cannot be read.
         """
         if families is not None:
-            families = (families,) if isinstance(families, str) else tuple(families)
+            is_one = isinstance(families, str) or not isinstance(families, Iterable)
+            families = (families,) if is_one else tuple(families)
         given = {"mode": mode, "sensitivity": sensitivity, "network": network, "clan_overlaps": clan_overlaps}
-        given |= {"families": families, "top": top}
+        given |= {"families": families, "top": top, "device": device, "alignments": alignments}
         check_options(given | {"cpus": cpus}, thresholds)
         cpus = at_most(usable_processors() if cpus is None else cpus)
-        more = {"device": device, "alignments": alignments, "threads": cpus}
-        options = ScanOptions(**given, **more, thresholds=Thresholds(**thresholds))
+        options = ScanOptions(**given, threads=cpus, thresholds=Thresholds(**thresholds))
         return self.start(sequences, options, cpus, format, callback, warn, genetic_code)
 
     def start(

@@ -1,8 +1,10 @@
 """The Python API: sequences from anywhere, what a scan gives, and how it ends."""
 
+import errno
 import gzip
 import io
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -85,6 +87,9 @@ def test_sequences_come_from_anywhere(model, path, tmp_path, monkeypatch):
             ((name, sequence.lower().encode()) for name, sequence in SEQUENCES.items()),
             SeqIO.parse(path, "fasta"),
             SeqIO.to_dict(SeqIO.parse(path, "fasta")).values(),
+            SeqIO.to_dict(SeqIO.parse(path, "fasta")),
+            SeqIO.index(str(path), "fasta"),
+            ((text.name, text) for text in texts),
             texts,
             digital,
             file,
@@ -105,6 +110,8 @@ def test_names_and_descriptions_are_those_of_files(model, path):
     path.write_text("".join(f">{header}\n{sequence}\n" for header, sequence in headers))
     for sequences in (headers, dict(headers), SeqIO.parse(path, "fasta")):
         assert [(protein.name, protein.description) for protein in model.scan(sequences)] == expected
+    (protein,) = model.scan([SeqRecord(Seq("MKV"), id="Pro", description="Protein  kinase")])
+    assert (protein.name, protein.description) == ("Pro", "Protein  kinase")
     (protein,) = model.scan([("a\nb", "mkv la\n*")])
     assert (protein.name, protein.description, protein.sequence) == ("a", "b", "MKVLA*")
 
@@ -126,6 +133,8 @@ def test_names_and_descriptions_are_those_of_files(model, path):
         ({"a": float("nan")}, "record 1 'a': no sequence: nan"),
         ({"a": True}, "record 1 'a': no sequence: True"),
         ([(None, "MKV")], "record 1: no name: None"),
+        ([SeqRecord(Seq("MKV"))], "record 1: no name: None"),
+        ([("\ud800a", "MKV")], "record 1 '\\ud800a': not Unicode text"),
         ([SeqRecord(None, id="a")], "record 1 'a': no sequence: None"),
         ([SeqRecord(Seq(None, length=9), id="a")], "record 1 'a': no sequence: Seq(None, length=9)"),
         ("none.fa", "none.fa: no such file or directory"),
@@ -166,6 +175,14 @@ def test_a_mistake_comes_after_the_proteins_before_it(model):
         ({"seed": 2**32}, "seed=4294967296: not a whole number from 0"),
         ({"null2": "no"}, "null2='no': neither True nor False"),
         ({"cpus": "2"}, "cpus='2': not a whole number"),
+        ({"mode": ["auto"]}, "mode=['auto']: not one of auto"),
+        ({"E": 10**400}, "not a number"),
+        ({"device": []}, "device=[]: not the name of a device"),
+        ({"top": []}, "top=[]: neither True nor False"),
+        ({"alignments": 1}, "alignments=1: neither True nor False"),
+        ({"genetic_code": "1"}, "genetic code '1': not one of 1, 2"),
+        ({"genetic_code": True}, "genetic code True: not one of 1, 2"),
+        ({"families": 5}, "families: not names or accessions"),
         ({"families": [1]}, "families: not names or accessions"),
         ({"bit_cutoffs": "gathering", "E": 1}, "bit_cutoffs and E exclude each other"),
         ({"E": 1, "T": 20}, "E and T exclude each other"),
@@ -293,6 +310,13 @@ def test_every_table_is_written_as_by_the_command(model, path, tmp_path, monkeyp
     assert Path("q.gff3").read_bytes() == Path("c.gff3").read_bytes()
 
 
+class Full(io.RawIOBase):
+    """A stream that takes nothing."""
+
+    def write(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_what_cannot_be_written(model, path, tmp_path):
     for arguments, said in (
         ((tmp_path / "x.xls",), "name its format; endings known are .tsv"),
@@ -301,6 +325,10 @@ def test_what_cannot_be_written(model, path, tmp_path):
         ((tmp_path / "x.txt",), "text: needs a scan with alignments=True"),
         ((path, "tsv"), "is an input, which would be overwritten"),
         ((tmp_path / "no" / "x.tsv",), "no such file or directory"),
+        ((os.fsencode(tmp_path / "x.xls"),), "name its format; endings known are .tsv"),
+        (("/dev/full", "tsv"), "/dev/full: no space left on device"),
+        ((Full(), "tsv"), "stream: no space left on device"),
+        ((io.StringIO(), "tsv"), "a text stream cannot be written: open it in binary mode"),
     ):
         with pytest.raises(pfamnet.PfamnetError) as error:
             model.scan(path).write(*arguments)
@@ -313,6 +341,19 @@ def test_a_table_that_failed_is_marked(model, tmp_path):
     with pytest.raises(pfamnet.PfamnetError):
         model.scan({**SEQUENCES, "bad": "MK1"}).write(table)
     assert table.read_text().splitlines()[-1].startswith("# incomplete: sequences: record 4 'bad'")
+
+
+def test_proteins_and_models_are_pickled_small(hybrid, model):
+    (protein,) = hybrid.scan({"a": SEQUENCES["P15056"]})
+    data = pickle.dumps(protein)
+    twin = pickle.loads(data)
+    assert twin == protein and hash(twin) == hash(protein) and set(twin.families) < set(range(22))
+    assert twin.domains == protein.domains and twin.domains[0].clan == protein.domains[0].clan
+    assert twin.architecture() == protein.architecture() != ""
+    assert pickle.loads(pickle.dumps(twin)) == twin
+    for one in (hybrid, model):
+        again = pickle.loads(pickle.dumps(one))
+        assert repr(again) == repr(one) and found(again.scan(SEQUENCES)) == found(one.scan(SEQUENCES))
 
 
 def test_a_notebook_shows_the_first_and_keeps_all(model):
