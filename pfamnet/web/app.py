@@ -63,11 +63,11 @@ def serve(app, host: str, port: int, stored: Path, warn: Callable[[str], None]) 
     limits = {"middleware": [Middleware(LimitedRequests, folder=stored)]}
     conduct = {"share": False, "quiet": True, "prevent_thread_lock": True, "ssr_mode": False}
     conduct |= {"max_file_size": LIMIT, "app_kwargs": limits}
+    shown = f"[{host}]" if ":" in host else host
     try:
-        app.launch(server_name=host, server_port=port, **conduct, **looks)
+        app.launch(server_name=shown, server_port=port, **conduct, **looks)
     except OSError as error:
         raise cannot_listen(host, port, error) from None
-    shown = f"[{host}]" if ":" in host else host
     print(f"pfamnet {__version__}: http://{shown}:{port} (Ctrl-C ends it)", flush=True)
     if host not in ("127.0.0.1", "::1", "localhost"):
         warn(f"warning: whoever can reach {host} can use it")
@@ -142,7 +142,7 @@ def answering(scanner):
                     yield message(f"{done:,} of {len(records):,} proteins \u2026"), "", nothing
         except (PfamnetError, OSError) as error:
             reason = str(error) if isinstance(error, PfamnetError) else os_reason(error)
-            yield message(reason[:1].upper() + reason[1:], failed=True), "", nothing
+            yield message(reason, failed=True), "", nothing
 
     return answer
 
