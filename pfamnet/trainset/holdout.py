@@ -10,17 +10,19 @@ import numpy as np
 from .entries import Entry, count_rows
 from .similarity import Clusters, relatives
 
-# Domains, and full-length proteins, that share more than this fraction of their k-mers are held out together.
-# By the first figure proteins that share a domain are relatives, and chains of them join half of Swiss-Prot.
+# Two domains that share more than this fraction of their k-mers are held out together; the second figure is
+# for pairs with a full-length protein. By the first one proteins that share a domain would be relatives, and
+# chains of them join half of Swiss-Prot.
 SIMILARITY, OF_PROTEINS = 0.05, 0.15
 
 
-def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float | None = None) -> int:
+def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float = SIMILARITY) -> int:
     """Put every entry without a fold into "train" or "dev", similar ones into the same.
 
     A cluster (single linkage of `relatives`) becomes dev as a whole, while no family has more than about
     `fraction` of its open rows in dev or loses its last training row. Seed and residues decide which; the
-    seed decides too which of the small families have a row in dev.
+    seed decides too which of the small families have a row in dev. Domains are similar by `similarity`,
+    full-length proteins by `OF_PROTEINS` at least.
 
     Existing folds are preserved: open entries go with the fold of their cluster. In a cluster with
     entries of both they become train, but those similar to a dev entry get the fold "none".
@@ -33,8 +35,6 @@ def hold_out(entries: list[Entry], fraction: float, seed: int, similarity: float
         for i in undecided:
             entries[i].fold = "train"
         return 0
-    if similarity is None:
-        similarity = OF_PROTEINS if any(entry.whole for entry in entries) else SIMILARITY
     labels, near_dev = _clusters(entries, similarity)
     members, folds = {}, {}
     for label, entry in zip(labels, entries):
@@ -54,10 +54,12 @@ def _clusters(entries: list[Entry], similarity: float) -> tuple[list[int], np.nd
     """The cluster of each entry, and whether it is similar to an entry of the fold "dev"."""
     places: dict[str, int] = {}  # identical sequences are one; some are too short to share k-mers
     which = [places.setdefault(entry.sequence, len(places)) for entry in entries]
-    clusters, dev = Clusters(len(places)), np.zeros(len(places), bool)
+    clusters, dev, whole = Clusters(len(places)), np.zeros(len(places), bool), np.ones(len(places), bool)
+    whole[[place for place, entry in zip(which, entries) if not entry.whole]] = False
     dev[[place for place, entry in zip(which, entries) if entry.fold == "dev"]] = True
     near_dev = dev.copy()
-    for index, others, _ in relatives(list(places), similarity):
+    for index, others, shared in relatives(list(places), similarity):
+        others = others[(shared > OF_PROTEINS) | ~(whole[index] | whole[others])]
         clusters.join(index, others)
         near_dev[index] |= dev[others].any()
         near_dev[others] |= dev[index]

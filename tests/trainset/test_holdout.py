@@ -119,6 +119,16 @@ def test_no_dev_row_resembles_a_train_row(changed):
             assert 5 <= sum(e.labels[0][2] == f"F{family}" for e in folds["dev"]) <= 8
 
 
+def test_a_protein_among_domains_leaves_their_rule_unchanged():
+    entries, alone = relatives_of(150, changed=0.6), relatives_of(150, changed=0.6)
+    hold_out(alone, 0.3, 42)
+    hold_out([*entries, protein("p", [])], 0.3, 42)
+    assert [entry.fold for entry in entries] == [entry.fold for entry in alone]
+    folds = {fold: [e for e in entries if e.fold == fold] for fold in ("train", "dev")}
+    assert 30 <= len(folds["dev"]) <= 48
+    assert not any(similar(a, b, 0.05) for a in folds["train"] for b in folds["dev"])
+
+
 def test_proteins_that_share_a_domain_may_be_apart():
     rng = np.random.default_rng(0)
     domains = [synthetic.random_sequence(rng, 30) for _ in range(41)]
