@@ -58,8 +58,6 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None, title: 
         first = numbers.setdefault(name, number)
         if first != number:
             raise PfamnetError(f"{path}: profile {number} '{shown(name)}': has the name of profile {first}")
-        if not text_of(hmm, "consensus"):  # HMMER needs it for alignments
-            hmm.set_consensus()
         limits = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
         more = about_them.get(accession_key(accession), {})
         families.append(Family(accession, name, hmm.M, description=about, **limits, **more))

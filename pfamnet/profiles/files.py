@@ -79,6 +79,8 @@ def read_hmms(path: str | os.PathLike, warn: Callable[[str], None] | None = None
                     odd.append(f"{where}: {fault}")
             except PfamnetError as error:
                 raise PfamnetError(f"{where}: {error}") from None
+            if not text_of(hmm, "consensus"):  # HMMER needs it for alignments
+                hmm.set_consensus()
             yield hmm
         if watched.failure:
             raise PfamnetError(f"{path}: {watched.failure}")
@@ -122,6 +124,8 @@ def check_profile(hmm: HMM) -> str:
     # HMMER's own check passes NaN, which every comparison lets through.
     if not all(numpy.isfinite(table).all() and table.min() >= 0 for table in (matches, insertions, moves)):
         raise PfamnetError("damaged: a probability is not a number")
+    if hmm.evalue_parameters.f_tau is None:
+        return "not calibrated (no STATS): HMMER finds nothing with it"
     try:
         hmm.validate(TOLERANCE)
         return ""

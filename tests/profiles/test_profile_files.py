@@ -172,6 +172,22 @@ def test_a_profile_that_hmmscan_searches_is_read_with_a_warning(tmp_path, hmms, 
     assert warning.endswith("used as it is (1 more such profiles)")
 
 
+def test_a_profile_that_is_not_calibrated_is_read_with_a_warning(tmp_path, hmms):
+    lines = ascii_hmm(hmms[0]).splitlines(keepends=True)
+    (tmp_path / "x.hmm").write_bytes(b"".join(line for line in lines if not line.startswith(b"STATS")))
+    warnings = []
+    assert len(list(read_hmms(tmp_path / "x.hmm", warnings.append))) == 1
+    assert "not calibrated (no STATS): HMMER finds nothing with it" in warnings[0]
+
+
+def test_a_profile_without_consensus_has_one(tmp_path, hmms):
+    text = ascii_hmm(hmms[0])
+    assert b"CONS  yes" in text
+    (tmp_path / "x.hmm").write_bytes(text.replace(b"CONS  yes", b"CONS  no "))
+    (hmm,) = read_hmms(tmp_path / "x.hmm")
+    assert len(hmm.consensus) == hmm.M and hmm.consensus[:9] == hmms[0].consensus[:9]  # the file is rounded
+
+
 def test_bytes_that_are_not_utf8_are_kept(tmp_path, hmms):
     text = ascii_hmm(hmms[0]).replace(b"NAME  family0", b"NAME  caf\xe9\nDESC  th\xe9")
     (tmp_path / "latin.hmm").write_bytes(text)
