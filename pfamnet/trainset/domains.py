@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import PfamnetError
 from ..families import ALIASES
 from ..io.textfile import read_table
-from ..records import overlap
+from ..records import overlap, shown
 from .entries import FamilyBook
 
 REQUIRED = ("protein", "start", "end", "accession")
@@ -22,6 +22,7 @@ COLUMNS = {  # and their names in what `pfamnet-scan -o` writes, whose `acc` is 
     "name": ("target_name", *ALIASES["name"]),
     "domain_score": ("score", "bits"),
 }
+DIGITS = 18  # of a place in a protein at most
 
 
 @dataclass
@@ -80,10 +81,10 @@ def read_domains(path: str | Path, rivals: bool = False) -> DomainTable:
             number, a missing protein, neither accession nor name, or a score that is no number.
     """
     table = DomainTable(str(path), rivals=rivals)
-    for line, row in read_table(path, COLUMNS, REQUIRED):
+    for line, row in read_table(path, COLUMNS, REQUIRED, lenient=True):
         where = f"{path}: line {line}"
-        if not (row["start"].isdecimal() and row["end"].isdecimal()):
-            raise PfamnetError(f"{where}: '{row['start']}-{row['end']}' is not start and end")
+        if not all(place.isdecimal() and len(place) < DIGITS for place in (row["start"], row["end"])):
+            raise PfamnetError(f"{where}: '{shown(row['start'])}-{shown(row['end'])}' is not start and end")
         accession = row["accession"] or row["name"]  # a profile without one is known by its name
         for name, text in (("protein", row["protein"]), ("accession", accession)):
             if not text:

@@ -11,7 +11,7 @@ from ..families import PAIRS, Family
 from ..io.fasta import read_fasta
 from ..io.stockholm import HEADER, read_stockholm
 from ..io.textfile import numbered_lines, read_table
-from ..records import Record
+from ..records import Record, shown
 from .domains import DomainTable
 from .entries import GAPS, Entry, FamilyBook, clean_sequence, warn
 
@@ -21,6 +21,7 @@ SHARD_COLUMNS = dict.fromkeys((*SHARD_REQUIRED, "family_id", "aligned_sequence")
 FOLDS = ("train", "dev")
 PFAM_LABEL = re.compile("[^;]+;[^;]+;")  # of Pfam-A.fasta
 ACCESSION = re.compile(r"PF\d{5}(\.\d+)?;?")
+OF_PROTEIN = re.compile(r" OS=| OX=|\[.+\]$")  # in descriptions of UniProt and NCBI
 
 
 def read_input(
@@ -78,7 +79,7 @@ def read_shard(path: Path, fold: str, book: FamilyBook) -> Iterator[Entry]:
     character that is no residue, or an aligned sequence that is not the sequence with gaps.
     """
     source = f"{path}: line"
-    for number, row in read_table(path, SHARD_COLUMNS, SHARD_REQUIRED, ","):
+    for number, row in read_table(path, SHARD_COLUMNS, SHARD_REQUIRED, ",", lenient=True):
         name, aligned = row["sequence_name"], row["aligned_sequence"]
         where = f"{source} {number} '{name}'"
         if not name:
@@ -169,6 +170,9 @@ def _entry(path: Path, record: Record, book: FamilyBook, table: DomainTable | No
         labels = table.labels(record.name, len(sequence), book)
     elif not words:
         raise PfamnetError(f"{where}: family accession missing after the name")
+    elif OF_PROTEIN.search(record.description) and not ACCESSION.fullmatch(words[0]):
+        described = f"'{shown(record.description)}' describes a protein"
+        raise PfamnetError(f"{where}: {described}, not its family; a table of its domains is missing")
     else:
         labels = [(0, len(sequence), book.add_named(*_label(where, words), where))]
     return Entry(record.name, sequence, labels, table is not None, f"{path}: record", record.number)

@@ -220,6 +220,16 @@ def test_labelled_fasta(tmp_path, pack):
     [
         (">a\nACD\n", "record 2 'a': family accession missing after the name"),
         (">a PF00001.1 PF00002.1\nACD\n", "record 2 'a': two accessions, PF00001.1 and PF00002.1"),
+        (
+            ">a Probable ligase OS=Homo sapiens OX=9606\nACD\n",
+            "record 2 'a': 'Probable ligase OS=Homo sapiens OX=9606' describes a protein, not its family; "
+            "a table of its domains is missing",
+        ),
+        (
+            ">a ligase [Homo sapiens]\nACD\n",
+            "record 2 'a': 'ligase [Homo sapiens]' describes a protein, not its family; "
+            "a table of its domains is missing",
+        ),
         (">a PF1\n\n", "record 2 'a': no residues"),
         (">a PF1\nA.C\n", "record 2 'a': illegal character '.' at position 2"),
         (">a PF1\nA*C\n", "record 2 'a': illegal character '*' at position 2"),
@@ -286,6 +296,17 @@ def test_a_family_without_an_accession_is_known_by_its_name(tmp_path):
     assert domain[:4] == (1, 4, "K00001", "K00001")
 
 
+def test_tables_may_have_any_bytes(tmp_path):
+    path = tmp_path / "hits.tsv"
+    path.write_bytes(b"protein\tstart\tend\taccession\tdescription\np\xe9\t1\t4\tPF1\tSj\xf6gren\n")
+    (tmp_path / "p.fa").write_bytes(b">p\xe9\nACDEF\n")
+    (entry,) = read(tmp_path / "p.fa", read_domains(path))
+    assert entry.labels == [(0, 4, "PF1")]
+    (tmp_path / "data").write_bytes(f"{HEADER}\nKH_1,r\xe9,PF1.2,,ACD\n".encode("latin-1"))
+    (entry,) = read(tmp_path / "data")
+    assert entry.name == "r\udce9"
+
+
 @pytest.mark.parametrize(
     "table, message",
     [
@@ -295,6 +316,10 @@ def test_a_family_without_an_accession_is_known_by_its_name(tmp_path):
         ("protein\tstart\tend\tpfam_acc\np\t1\t2\n", "line 2: 3 fields, the header has 4"),
         ("protein\tstart\tend\tpfam_acc\np\t1\tx\tPF1\n", "line 2: '1-x' is not start and end"),
         ("protein\tstart\tend\tpfam_acc\np\t-1\t2\tPF1\n", "line 2: '-1-2' is not start and end"),
+        (
+            f"protein\tstart\tend\tpfam_acc\np\t1\t{'9' * 5000}\tPF1\n",
+            f"line 2: '1-{'9' * 60}...' is not start and end",
+        ),
         ("protein\tstart\tend\tpfam_acc\np\t1\t2\t-\n", "line 2: accession missing"),
         ("protein\tstart\tend\tpfam_acc\n\t1\t2\tPF1\n", "line 2: protein missing"),
     ],
