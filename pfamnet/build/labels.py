@@ -1,15 +1,15 @@
 """Labels for proteins that have none: what the profiles find in them, as hmmscan finds it.
 
 Domains of families with gathering cutoffs pass these, the others `E_VALUE`. What else has an E-value of
-`IGNORED` may be a domain or not: outside the labels its residues are of no known family. The work directory
-keeps each part of the proteins that was searched: a build that was killed continues with the next one.
+`IGNORED` may be a domain or not: outside the labels its residues are ignored. The work directory keeps each
+part of the proteins that was searched: a build that was killed continues with the next one.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, groupby
 
 from pyhmmer.plan7 import HMM
@@ -22,7 +22,7 @@ from ..profiles.files import text_of
 from ..profiles.search import ProfileSearch
 from ..profiles.store import ProfileStore
 from ..profiles.thresholds import Thresholds
-from ..records import Record, overlap, shown
+from ..records import Record, shown
 from ..trainset.domains import DomainTable
 from ..trainset.entries import clean_sequence
 from ..trainset.trainset import TrainSet
@@ -126,18 +126,31 @@ def search(hmms: Sequence[HMM], Z: int) -> Callable[[Sequence[Record]], list[tup
     def domains(record: Record, hits: Sequence[Hit]) -> list[tuple]:
         found = [(hit, domain) for hit in hits for domain in hit.domains]
         labels = [(hit, domain) for hit, domain in found if passes(hit, domain, families[hit.family].ga)]
-        rows = [(domain, families[hit.family].accession, families[hit.family].name) for hit, domain in labels]
+        taken, rows = sorted(label.aligned for _, label in labels), []
+        for hit, label in labels:
+            family = families[hit.family]
+            rows.append((record.name, *label.aligned, family.accession, family.name, 0, label.score))
         for hit, domain in found:
-            near = any(overlap(domain.aligned, label.aligned) for _, label in labels)
-            if max(hit.evalue, domain.i_evalue) <= IGNORED and not near:
-                rows.append((domain, "", ""))
-        return [(record.name, d.ali_from, d.ali_to, *family, 0, d.score) for d, *family in rows]
+            if max(hit.evalue, domain.i_evalue) <= IGNORED:
+                parts = uncovered(*domain.aligned, taken)
+                rows += [(record.name, *part, "", "", 0, domain.score) for part in parts]
+        return [(name, start + 1, *more) for name, start, *more in rows]
 
     def every_domain(records: Sequence[Record]) -> list[tuple]:
         found = zip(records, engine.search(records, [every] * len(records)))
         return [row for record, hits in found for row in domains(record, hits)]
 
     return every_domain
+
+
+def uncovered(start: int, end: int, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The parts of a range that none of others, which are sorted, covers: 0-based half-open, as they are."""
+    for first, last in ranges:
+        if start < min(first, end):
+            yield start, min(first, end)
+        start = max(start, last)
+    if start < end:
+        yield start, end
 
 
 def passes(hit: Hit, domain: Domain, cutoffs: tuple[float, float] | None) -> bool:
@@ -156,4 +169,6 @@ def read_proteins(path: str) -> list[Record]:
         if before != record.number:
             raise PfamnetError(f"{where}: has the name of record {before}")
         records.append(record._replace(sequence=clean_sequence(where, record.sequence)))
+    if not records:
+        raise PfamnetError(f"{path}: no sequences")
     return records

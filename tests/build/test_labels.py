@@ -3,6 +3,8 @@
 import golden
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pfamnet.build.labels as module
 from pfamnet.build.labels import Labelling
@@ -76,13 +78,24 @@ def test_some_families_have_cutoffs(work, proteins):
 def test_what_may_be_a_domain_is_of_no_family(work, proteins):
     """Residues of hits below the cutoffs, at hmmscan's inclusion threshold, that no label claims."""
     table = Labelling(proteins, golden.hmms(), Threads()).table(work)
-    doubtful = {(name, *row[:2]) for name, found in table.domains.items() for row in found if not row[2]}
-    near = lambda row: any(row[0] == p and start <= row[3] and row[2] <= end for p, _, start, end in labels)
-    labels = rows(table)
-    below = lambda most: {
-        (row[0], *row[2:4]) for row in domtblout("default") if row[4] <= most and not near(row)
-    }
+    places = lambda rows: {(row[0], place) for row in rows for place in range(row[-2], row[-1] + 1)}
+    rest = ((name, *row[:2]) for name, found in table.domains.items() for row in found if not row[2])
+    doubtful, labelled = places(rest), places(rows(table))
+    below = lambda most: places(row[:4] for row in domtblout("default") if row[4] <= most) - labelled
     assert below(9.4e-3) <= doubtful <= below(1e-2) and doubtful
+
+
+@given(
+    st.tuples(st.integers(0, 9), st.integers(1, 9)),
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 9))),
+)
+def test_uncovered_parts(one, others):
+    start, end = one[0], one[0] + one[1]
+    ranges = sorted((first, first + size) for first, size in others)
+    covered = {place for first, last in ranges for place in range(first, last)}
+    parts = list(module.uncovered(start, end, ranges))
+    assert [place for part in parts for place in range(*part)] == sorted({*range(start, end)} - covered)
+    assert all(first < last for first, last in parts)
 
 
 def test_a_search_that_was_killed_continues(work, proteins, monkeypatch):
@@ -128,6 +141,7 @@ def test_the_number_of_threads_and_parts_changes_nothing(work, proteins, tmp_pat
         (">a\nMKV\n>a\nMKI\n", "p.fa: record 2 'a': has the name of record 1"),
         (">a\n>b\nMKI\n", "p.fa: record 1 'a': no residues"),
         ("MKV\n", "p.fa: "),
+        ("\n\n", "p.fa: no sequences"),
     ],
 )
 def test_proteins_that_cannot_be_learnt_from_are_refused(tmp_path, text, message):
