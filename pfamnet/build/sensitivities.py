@@ -78,7 +78,7 @@ def choose_sensitivities(
     The arrays are those of `dev_ranks` and `peaks_of_all`.
     """
     settings = {
-        "fast": (max(candidates // 2, 1), 1 - 3 * (1 - recall)),
+        "fast": (max(candidates // 2, 1), max(0.0, 1 - 3 * (1 - recall))),
         "default": (candidates, recall),
         "sensitive": (4 * candidates, 1.0),
     }
@@ -114,5 +114,5 @@ def recall_threshold(ranks: np.ndarray, peaks: np.ndarray, most: int, recall: fl
     If the limit on candidates alone loses more, the threshold loses nothing in addition.
     """
     kept = np.sort(peaks[ranks < most])[::-1]
-    wanted = min(len(kept), int(np.ceil(recall * len(peaks))))
+    wanted = max(1, min(len(kept), int(np.ceil(recall * len(peaks)))))
     return float(kept[wanted - 1]) if len(kept) else 0.0

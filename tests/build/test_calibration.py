@@ -422,6 +422,8 @@ def test_more_effort_tries_more():
     assert fast["threshold"] > default["threshold"] > sensitive["threshold"]
     assert fast["passing"] <= 8 and fast["passing"] < default["passing"] <= 16 and sensitive["passing"] <= 64
     assert fast["recall"] == pytest.approx(0.97) and sensitive["recall"] == 1.0
+    low = choose_sensitivities(ranks, peaks, some_peaks(1), 16, 0.5)
+    assert low["fast"]["recall"] == 0 and low["fast"]["threshold"] >= low["default"]["threshold"]
 
 
 def test_where_fewer_are_enough_for_the_recall_fewer_are_tried():
