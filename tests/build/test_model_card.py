@@ -54,6 +54,12 @@ def describe(provenance=None, networks=None, **options):
     }
 
 
+def test_options_that_are_zero_are_stated_and_those_not_given_are_not():
+    card = model_card(describe(emit=0, seed=0, power=0.0, trainsets=(), cache=None))
+    assert "| `emit` | `0` |" in card and "| `seed` | `0` |" in card and "| `power` | `0.0` |" in card
+    assert "`trainsets`" not in card and "`cache`" not in card and "`base`" not in card
+
+
 def read_yaml(text):
     return pytest.importorskip("yaml").safe_load(text)
 
