@@ -11,6 +11,7 @@ import torch
 
 from ..model.directory import WEIGHTS, file_digest
 from ..model.hmm_database import dat_beside
+from ..trainset.readers import FOLDS, SHARD_NAME
 from ..trainset.sampling import Plan
 from .options import BuildOptions
 from .warm_start import model_to_begin_with
@@ -24,12 +25,15 @@ def input_digests(options: BuildOptions) -> dict[str, str]:
     beside = dat_beside(Path(options.hmm)) if options.hmm else None
     given = (options.domains, options.families, options.hmm, beside, options.proteins)
     for path in map(Path, filter(None, (*options.trainsets, *given))):
-        shards = [shard for fold in ("train", "dev") for shard in sorted(path.glob(f"{fold}/data-*"))]
+        shards = [shard for fold in FOLDS for shard in sorted(path.glob(f"{fold}/data-*"))]
+        shards = [shard for shard in shards if SHARD_NAME.fullmatch(shard.name)]
         files += shards if path.is_dir() else [path]
     digests = {str(file): file_digest(file) for file in files}
     if options.light_from:
         weights = model_to_begin_with(options.light_from) / WEIGHTS
         digests[f"{options.light_from}/{WEIGHTS}"] = file_digest(weights)
+    if options.base and (folder := Path(options.base).expanduser()).is_dir():
+        digests |= {str(file): file_digest(file) for file in sorted(folder.iterdir()) if file.is_file()}
     return digests
 
 

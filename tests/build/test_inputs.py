@@ -70,8 +70,8 @@ def test_two_profiles_of_one_family_are_refused(what, accessions, names, read, t
         ({"name": "-"}, "name '-' is not one word"),
         ({"accession": "-"}, "accession '-' is not one word"),
         ({"name": "a\u00a0b"}, r"name 'a\\xa0b' is not one word"),
-        ({"gathering": (float("nan"), 1.0)}, r"GA cutoffs \(nan, 1.0\) are not finite"),
-        ({"trusted": (1.0, float("inf"))}, r"TC cutoffs \(1.0, inf\) are not finite"),
+        ({"gathering": (float("nan"), 1.0)}, r"GA cutoffs \(nan, 1.0\) are not two numbers of bits"),
+        ({"trusted": (1.0, float("inf"))}, r"TC cutoffs \(1.0, inf\) are not two numbers of bits"),
     ),
 )
 def test_families_that_no_table_holds_are_refused_at_once(changes, said, tmp_path):
@@ -95,6 +95,17 @@ def test_clans_and_types_are_those_of_the_dat_beside_the_profiles(tmp_path):
     families = {family.name: (family.clan, family.type) for family in read_inputs(options).trainset.families}
     assert families == {hmms[0].name: ("", ""), hmms[1].name: ("CL0007", "Domain"), hmms[2].name: ("", "")}
     assert str(tmp_path / "x.hmm.dat") in input_digests(options)
+
+
+def test_digests_are_of_what_is_read(tmp_path):
+    (tmp_path / "split" / "train" / "data-old").mkdir(parents=True)
+    shard = tmp_path / "split" / "train" / "data-00000-of-00001"
+    for path in (shard, shard.with_name(shard.name + ".bak")):
+        path.write_text("x")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}")
+    options = BuildOptions((str(tmp_path / "split"),), base=str(tmp_path / "base"))
+    assert {*input_digests(options)} == {str(shard), str(tmp_path / "base" / "config.json")}
 
 
 def test_a_pressed_database_that_is_cut_off_is_refused(tmp_path):
