@@ -252,7 +252,9 @@ class ModelWriter:
         if within.stat().st_dev != self.out.parent.stat().st_dev:
             within = self.out.parent
         self.folder = Path(tempfile.mkdtemp(prefix=".model.", dir=within))
-        os.chmod(self.folder, 0o755)
+        self.mask = os.umask(0)
+        os.umask(self.mask)
+        os.chmod(self.folder, 0o777 & ~self.mask)
 
     def __enter__(self) -> ModelWriter:
         return self
@@ -265,7 +267,7 @@ class ModelWriter:
         files = {}
         for file in sorted(self.folder.rglob("*")):
             if file.is_file():
-                file.chmod(0o644)  # safetensors writes files for the owner alone
+                file.chmod(0o666 & ~self.mask)  # safetensors writes files for the owner alone
                 files[str(file.relative_to(self.folder))] = file_digest(file)
         # through JSON once, so that the digest is of what will be read
         description = json.loads(json.dumps(description | {"format": FORMAT, "files": files}))

@@ -277,6 +277,23 @@ def test_a_model_has_its_name_only_when_it_is_whole(tmp_path):
     assert [path.name for path in out.parent.iterdir()] == ["model"]
 
 
+@pytest.mark.parametrize("mask", (0o022, 0o077, 0o007))
+def test_modes_are_those_that_the_user_wants(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        with ModelWriter(tmp_path / "model") as writer:
+            (writer.folder / "sub").mkdir()
+            for file in ("part", "sub/part"):
+                (writer.folder / file).write_text("x")
+                (writer.folder / file).chmod(0o600)
+            writer.finish({})
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "model").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o777 if path.is_dir() else 0o666) & ~mask, path
+    assert (tmp_path / "model").stat().st_mode & 0o777 == 0o777 & ~mask
+
+
 def test_a_failure_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError), ModelWriter(tmp_path / "model") as writer:
         (writer.folder / "part").write_text("x")
