@@ -11,7 +11,9 @@ import numpy as np
 
 from .errors import PfamnetError
 from .io.textfile import read_table
+from .records import shown
 
+MOST_BITS = 1e9  # of a cutoff; no profile reaches them
 MOST = 1_000_000  # families of one table; all that were ever published are fewer
 ALIASES = {"accession": ("pfam_acc", "family_accession", "acc"), "name": ("id", "pfam_id", "family_id")}
 PAIRS = {cutoff: (f"{cutoff}_sequence", f"{cutoff}_domain") for cutoff in ("ga", "tc", "nc")}
@@ -88,11 +90,11 @@ def clan_numbers(clans: Sequence[str]) -> np.ndarray:
 def flaw(family: Family) -> str:
     """Why no table holds a family, "" if one does."""
     for what, text in (("accession", family.accession), ("name", family.name)):
-        if text.split() != [text] or text == "-":
+        if text.split() != [text] or text == "-" or "\0" in text:
             return f"{what} {text!r} is not one word"
     for cutoff in PAIRS:
-        if not all(map(math.isfinite, getattr(family, cutoff) or ())):
-            return f"{cutoff.upper()} cutoffs {getattr(family, cutoff)} are not finite"
+        if not all(abs(bits) <= MOST_BITS for bits in getattr(family, cutoff) or ()):
+            return f"{cutoff.upper()} cutoffs {getattr(family, cutoff)} are not two numbers of bits"
     return ""
 
 
@@ -139,8 +141,8 @@ def read_families(path: str | Path, most: int = MOST) -> list[Family]:
 
 
 def _count(where, column, text):
-    if text and not (text.isascii() and text.isdigit()):
-        raise PfamnetError(f"{where}: {column} '{text}' is not a whole number")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise PfamnetError(f"{where}: {column} '{shown(text)}' is not a whole number")
     return int(text) if text else None
 
 

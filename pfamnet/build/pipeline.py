@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_tensors
 
 from ..errors import PfamnetError
+from ..model.directory import DESCRIPTION
 from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork, parameter_groups
 from ..network.esm_packed import PackedEsm
@@ -108,7 +109,11 @@ class Build:
 
     def check(self) -> None:
         if os.path.lexists(self.out):  # a link that leads nowhere too
-            raise PfamnetError(f"{self.out}: exists already; delete it or choose another name")
+            if (self.out / DESCRIPTION).exists():
+                raise PfamnetError(f"{self.out}: exists already; delete it or choose another name")
+            raise PfamnetError(
+                f"{self.out}: exists already and is no model; the first argument is the model to write"
+            )
         if self.track != "none" and os.path.lexists(self.tracked) and not self.work.resume:
             raise PfamnetError(f"{self.tracked}: exists already; delete it or choose another name")
         check_files(self.options)
