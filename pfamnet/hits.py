@@ -144,6 +144,16 @@ class Hit:
         return self.log_p, self.target_name, first
 
 
+def reported(hits: Iterable[Hit]) -> list[tuple[Hit, Domain]]:
+    """The reported domains of the reported hits, each with its hit, in the order of the hits."""
+    return [(hit, domain) for hit in hits if hit.reported for domain in hit.reported_domains]
+
+
+def by_start(hits: Iterable[Hit]) -> list[tuple[Hit, Domain]]:
+    """`reported`, in the order of their alignments on the protein."""
+    return sorted(reported(hits), key=lambda pair: (pair[1].ali_from, pair[1].ali_to))
+
+
 def network_domain(
     start: int,
     end: int,

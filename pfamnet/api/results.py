@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..families import Family
-from ..hits import Hit
+from ..hits import Hit, by_start
 from ..output.rows import ProteinDomain, protein_domain
 from ..profiles.clans import architecture
 from ..records import Record
@@ -56,9 +56,8 @@ class Protein:
     @cached_property
     def domains(self) -> list[ProteinDomain]:
         """The reported domains by start."""
-        found = [(hit, domain) for hit in self.hits if hit.reported for domain in hit.reported_domains]
-        found.sort(key=lambda pair: (pair[1].ali_from, pair[1].ali_to))
-        return [protein_domain(*pair, self.families[pair[0].family].clan) for pair in found]
+        found = by_start(self.hits)
+        return [protein_domain(hit, domain, self.families[hit.family].clan) for hit, domain in found]
 
     def architecture(self, separator: str = " ") -> str:
         """Names of the included domains by start; of overlapping ones of a clan the best alone."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from ..families import Family
-from ..hits import Domain, Hit
+from ..hits import Domain, Hit, by_start
 from ..profiles.clans import architecture, best_of_clans
 from ..records import Record
 from .writer import Writer, as_bytes
@@ -47,9 +47,7 @@ class PfamscanWriter(Writer):
         self._families = families
 
     def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
-        best = [hit for hit in best_of_clans(hits, self._families) if hit.reported]
-        placed = [(hit, domain) for hit in best for domain in hit.reported_domains]
-        placed.sort(key=lambda pair: (pair[1].ali_from, pair[1].ali_to))
+        placed = by_start(best_of_clans(hits, self._families))
         return b"".join(self._row(record, *pair) for pair in placed)
 
     def _row(self, record: Record, hit: Hit, domain: Domain) -> bytes:

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from .. import __version__
 from ..families import Family
-from ..hits import Domain, Hit
+from ..hits import Domain, Hit, reported
 from ..records import Record
 from .writer import Writer, as_bytes
 
@@ -36,11 +36,10 @@ class AlignmentWriter(Writer):
         self._found: dict[int, tuple[Hit, list[Row]]] = {}
 
     def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
-        for hit in hits:
-            for domain in hit.reported_domains if hit.reported else ():
-                if domain.included and domain.alignment:
-                    row = row_of(record.name, hit.target_length, domain)
-                    self._found.setdefault(hit.family, (hit, []))[1].append(row)
+        for hit, domain in reported(hits):
+            if domain.included and domain.alignment:
+                row = row_of(record.name, hit.target_length, domain)
+                self._found.setdefault(hit.family, (hit, []))[1].append(row)
         return b""
 
     def _end(self) -> bytes:

@@ -10,6 +10,7 @@ import re
 import time
 
 from ..families import accession_key
+from ..hits import reported
 from .writer import Writer, as_bytes
 
 _SEQID = re.compile(rb"[^a-zA-Z0-9.:^*$@!+_?\-|]")
@@ -30,7 +31,7 @@ class Gff3Writer(Writer):
         self._date, self._region = date, b""
 
     def _rows(self, record, hits):
-        domains = [(hit, domain) for hit in hits if hit.reported for domain in hit.reported_domains]
+        domains = reported(hits)
         if not domains:
             return b""
         origin = record.origin

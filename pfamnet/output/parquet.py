@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from ..errors import PfamnetError
 from ..families import Family
-from ..hits import Hit
+from ..hits import Hit, reported
 from ..records import Record
 from .rows import COLUMNS, VALUES, clean, protein_domain
 from .writer import Writer
@@ -34,10 +34,9 @@ class ParquetWriter(Writer):
         self._arrow, self._schema, self._table = Arrow(self._written, schema), schema, pyarrow.table
 
     def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
-        for hit in hits:
-            for domain in hit.reported_domains if hit.reported else ():
-                row = protein_domain(hit, domain, self._families[hit.family].clan)
-                self._waiting.append((record.name, len(record.sequence), *VALUES(row)))
+        for hit, domain in reported(hits):
+            row = protein_domain(hit, domain, self._families[hit.family].clan)
+            self._waiting.append((record.name, len(record.sequence), *VALUES(row)))
         return self._group() if len(self._waiting) >= ROWS else b""
 
     def _group(self) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..families import Family
-from ..hits import Domain, Hit
+from ..hits import Domain, Hit, by_start
 from ..records import overlap
 
 NESTED = 0.9  # fraction of the inner domain that lies opposite insertions of the outer one
@@ -42,9 +42,7 @@ def architecture(hits: Sequence[Hit], families: Sequence[Family]) -> list[tuple[
     overlapping domains of a clan only the best.
     """
     others = [{d for d, domain in enumerate(hit.domains) if not domain.included} for hit in hits]
-    best = best_of_clans([without(*pair) for pair in zip(hits, others)], families)
-    placed = [(hit, domain) for hit in best if hit.reported for domain in hit.reported_domains]
-    return sorted(placed, key=lambda pair: (pair[1].ali_from, pair[1].ali_to))
+    return by_start(best_of_clans([without(*pair) for pair in zip(hits, others)], families))
 
 
 def nested(one: Domain, other: Domain) -> bool:
