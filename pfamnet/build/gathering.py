@@ -27,6 +27,7 @@ import numpy as np
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock
 from pyhmmer.plan7 import HMM, Pipeline
 
+from ..families import clan_numbers
 from ..profiles.search import check_overflow, to_digital
 from ..profiles.thresholds import Thresholds
 from ..trainset.holdout import draw_number
@@ -127,9 +128,7 @@ class Searched:
 
     def __init__(self, trainset: TrainSet, seed: int, residues: int = RESIDUES):
         self.families, seen = trainset.families, set(trainset.train.sequences)
-        clans = [family.clan or place for place, family in enumerate(self.families)]
-        numbers = {clan: number for number, clan in enumerate(dict.fromkeys(clans))}
-        self.clans = np.array([numbers[clan] for clan in clans])
+        self.clans = clan_numbers([family.clan for family in self.families])
         train, dev = pieces(trainset.train), pieces(trainset.dev) if trainset.dev else []
         self.train = self.by_family(train, seed)
         self.dev = self.by_family([piece for piece in dev if piece.sequence not in seen], seed)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch.nn import functional as F
 
-from ..network.tokens import CLS, EOS, PAD
+from ..network.esm import add_ends
+from ..network.tokens import PAD
 from .examples import Dice
 from .loss import packed_loss
 from .sampler import Batch, Sampler
@@ -74,9 +74,7 @@ class PackedSampler(Sampler):
         """Some examples of a batch, each in its row, from its place on."""
         lengths, n, width = batch.lengths[part], len(part), self.width
         at = torch.arange(self.settings.crop + 2)
-        framed = F.pad(batch.tokens[part], (1, 1), value=PAD)
-        framed[:, 0] = CLS
-        framed.scatter_(1, lengths[:, None] + 1, EOS)
+        framed, _ = add_ends(batch.tokens[part], lengths)
         target = torch.where(at < lengths[:, None] + 2, (row * width + place)[:, None] + at, rows * width)
 
         def put(values: torch.Tensor, none: int) -> torch.Tensor:
