@@ -19,7 +19,6 @@ from pfamnet.io.fasta import read_fasta
 
 PROTEINS, CORES = 100_000_000, 1_000
 PROGRAMS = ("pfamnet-scan default", "pfamnet-scan fast", "pyhmmer hmmsearch", "hmmscan")
-OVERHEAD = 0.02  # fraction of the CPU time that chunks may add
 
 
 @click.command()
@@ -96,15 +95,6 @@ def hours(rate: float) -> float:
     0.28
     """
     return PROTEINS / rate / CORES / 3600
-
-
-def chunk_size(seconds: float, rate: float) -> float:
-    """Proteins in a chunk whose own cost is the fraction allowed.
-
-    >>> chunk_size(1.0, 100)
-    5000.0
-    """
-    return seconds * rate / OVERHEAD
 
 
 def tables(result: dict) -> dict:

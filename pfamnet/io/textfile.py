@@ -99,23 +99,17 @@ def _raw_chunks(stream, path):
 
 
 class ChunkFile(io.RawIOBase):
-    """Chunks of bytes as a file; an error of reading them is kept in `failure`, too."""
+    """Chunks of bytes as a file."""
 
     def __init__(self, chunks: Iterator[bytes]):
-        self.chunks, self.rest, self.failure = chunks, b"", None
+        self.chunks, self.rest = chunks, b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer) -> int:
-        try:
-            while not self.rest:
-                self.rest = next(self.chunks)
-        except StopIteration:
-            return 0
-        except PfamnetError as error:
-            self.failure = error
-            raise
+        while not self.rest and (chunk := next(self.chunks, None)) is not None:
+            self.rest = chunk
         size = min(len(buffer), len(self.rest))
         buffer[:size], self.rest = self.rest[:size], self.rest[size:]
         return size
