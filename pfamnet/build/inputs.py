@@ -11,9 +11,9 @@ import numpy as np
 from pyhmmer.plan7 import HMM
 
 from ..errors import PfamnetError
-from ..families import Family, accession_key, flaw
+from ..families import PAIRS, Family, accession_key, flaw
 from ..model.hmm_database import pressed_number, read_dat
-from ..profiles.files import emit_sequences, read_hmms, text_of
+from ..profiles.files import emit_sequences, family_of, read_hmms, text_of
 from ..records import shown
 from ..trainset.domains import DomainTable
 from ..trainset.recipes import RECIPES
@@ -83,7 +83,7 @@ def given_profiles(path: str, warn: Callable[[str], None] | None = None) -> dict
     for number, hmm in enumerate(read_hmms(str(path), warn), 1):
         key, name = accession_key(key_text(hmm)), text_of(hmm, "name")
         where = f"{path}: profile {number} '{shown(name)}'"
-        if why := flaw(describe(Family(key_text(hmm), name), hmm)):
+        if why := flaw(own_family(hmm)):
             raise PfamnetError(f"{where}: {why}")
         for what, value in ("accession", key), ("name", name):
             before = first.setdefault((what, value), number)
@@ -98,6 +98,11 @@ def given_profiles(path: str, warn: Callable[[str], None] | None = None) -> dict
 def key_text(hmm: HMM) -> str:
     """What a profile's family is known by: its accession, or its name if it has none."""
     return text_of(hmm, "accession") or text_of(hmm, "name")
+
+
+def own_family(hmm: HMM) -> Family:
+    """The family that a profile states, under its `key_text`."""
+    return replace(family_of(hmm), accession=key_text(hmm))
 
 
 def with_dev(trainset: TrainSet, seed: int) -> TrainSet:
@@ -118,15 +123,10 @@ def with_dev(trainset: TrainSet, seed: int) -> TrainSet:
 
 def describe(family: Family, hmm: HMM) -> Family:
     """A family completed by its profile: accession, name, length, cutoffs and, if missing, description."""
-    cutoffs = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
-    return replace(
-        family,
-        accession=text_of(hmm, "accession") or family.accession,
-        name=text_of(hmm, "name"),
-        length=hmm.M,
-        description=family.description or text_of(hmm, "description"),
-        **{name: tuple(pair) if pair else None for name, pair in cutoffs.items()},
-    )
+    own = family_of(hmm)
+    stated = {name: getattr(own, name) for name in ("name", "length", *PAIRS)}
+    accession, description = own.accession or family.accession, family.description or own.description
+    return replace(family, accession=accession, description=description, **stated)
 
 
 def with_emitted(trainset: TrainSet, hmms: list[HMM], wanted: int, seed: int) -> TrainSet:

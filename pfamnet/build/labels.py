@@ -15,10 +15,8 @@ from itertools import accumulate, groupby
 from pyhmmer.plan7 import HMM
 
 from ..errors import PfamnetError
-from ..families import Family
 from ..hits import Domain, Hit
 from ..io.fasta import read_fasta
-from ..profiles.files import text_of
 from ..profiles.search import ProfileSearch
 from ..profiles.store import ProfileStore
 from ..profiles.thresholds import Thresholds
@@ -28,7 +26,7 @@ from ..trainset.entries import clean_sequence
 from ..trainset.trainset import TrainSet
 from .estimate import duration
 from .hmms import spread
-from .inputs import describe, key_text
+from .inputs import own_family
 from .work import Threads, Work, load_json, save_json
 
 E_VALUE = 0.001  # of families without gathering cutoffs
@@ -119,7 +117,7 @@ def search(hmms: Sequence[HMM], Z: int) -> Callable[[Sequence[Record]], list[tup
 
     Z is the number of comparisons for E-values.
     """
-    families = [describe(Family(key_text(hmm), text_of(hmm, "name")), hmm) for hmm in hmms]
+    families = list(map(own_family, hmms))
     limits = Thresholds(E=math.inf, domE=math.inf, Z=Z, domZ=Z)  # cutoffs decide, whatever the E-value
     engine, every = ProfileSearch(ProfileStore(hmms), families, limits), range(len(families))
 

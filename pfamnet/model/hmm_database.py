@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import PfamnetError
-from ..families import Family, accession_key
+from ..families import accession_key
 from ..io.textfile import numbered_lines
-from ..profiles.files import read_hmms, text_of
+from ..profiles.files import family_of, read_hmms
 from ..profiles.store import ProfileStore
 from ..records import shown
 from .directory import OpenedModel
@@ -52,15 +52,14 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None, title: 
 
     Raises PfamnetError if the file holds anything but profiles, or a name twice.
     """
-    hmms, families, numbers, about_them = [], [], {}, read_dat(path)
+    hmms, families, numbers, about = [], [], {}, read_dat(path)
     for number, hmm in enumerate(read_hmms(path, warn), 1):
-        name, accession, about = (text_of(hmm, field) for field in ("name", "accession", "description"))
-        first = numbers.setdefault(name, number)
+        family = family_of(hmm)
+        first = numbers.setdefault(family.name, number)
         if first != number:
-            raise PfamnetError(f"{path}: profile {number} '{shown(name)}': has the name of profile {first}")
-        limits = {"ga": hmm.cutoffs.gathering, "tc": hmm.cutoffs.trusted, "nc": hmm.cutoffs.noise}
-        more = about_them.get(accession_key(accession), {})
-        families.append(Family(accession, name, hmm.M, description=about, **limits, **more))
+            where = f"{path}: profile {number} '{shown(family.name)}'"
+            raise PfamnetError(f"{where}: has the name of profile {first}")
+        families.append(family.completed(**about.get(family.key, {})))
         hmms.append(hmm)
     if (counted := pressed_number(path)) and counted > len(hmms):
         cut_off = f"{path}: {len(hmms)} profiles, and hmmpress counted {counted} (.h3i)"

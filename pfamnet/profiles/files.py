@@ -20,6 +20,7 @@ from pyhmmer.errors import AlphabetMismatch, EaselError, InvalidHMM
 from pyhmmer.plan7 import HMM, HMMFile
 
 from ..errors import PfamnetError, reason
+from ..families import Family
 from ..records import shown
 from .hmm_guard import WatchedStream
 from .packing import pack
@@ -97,6 +98,13 @@ def text_of(one, field: str) -> str:
         return getattr(one, field) or ""
     except UnicodeDecodeError as error:
         return error.object.decode("utf-8", "surrogateescape")
+
+
+def family_of(hmm: HMM) -> Family:
+    """The family that a profile states; its accession is "" if there is none."""
+    texts = {field: text_of(hmm, field) for field in ("accession", "name", "description")}
+    cutoffs = hmm.cutoffs
+    return Family(length=hmm.M, **texts, ga=cutoffs.gathering, tc=cutoffs.trusted, nc=cutoffs.noise)
 
 
 def format_fault(error: Exception) -> str:
