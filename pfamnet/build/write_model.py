@@ -24,7 +24,7 @@ from ..network.light import LightNetwork
 from ..network.light_onnx import SAMPLES, export_light, family_offsets, quantize_light, save_light
 from ..network.runtime import EsmRuntime, LightRuntime
 from ..profiles.files import write_profiles
-from ..profiles.store import ProfileStore
+from ..profiles.store import ProfileFile, ProfileStore
 from ..profiles.words import Words, columns_of, sensitive_words
 from ..scan.evidence import Appraiser
 from ..training.checkpoints import write_training_log
@@ -94,7 +94,7 @@ class ModelOutput:
                 save_encoder(esm.encoder, folder / ENCODER)
                 save_head(esm, folder / HEAD)
                 runtimes["esm"] = EsmRuntime(folder / ENCODER, folder / HEAD, str(self.device))
-            store = ProfileStore.open(folder / PROFILES, offsets)
+            store = ProfileStore(ProfileFile(folder / PROFILES, offsets))
             networks, combination, evaluations = self.measured(runtimes, trainset, families, store, words)
             made = tables(families, evaluations)
             write_tables(folder / "evaluation", made)

@@ -27,7 +27,7 @@ from ..families import MOST, Family, read_families
 from ..io.signatures import COMPRESSED
 from ..network.evalues import Calibration
 from ..network.runtime import OVERLAP
-from ..profiles.store import ProfileStore
+from ..profiles.store import ProfileFile, ProfileStore
 from ..profiles.words import Words, read_words
 from ..records import shown
 from .combination import Combination
@@ -154,7 +154,7 @@ def _open(path: Path, description: dict) -> OpenedModel:
     if len(families) != number:
         raise PfamnetError(f"{path}: {FAMILIES} has {len(families)} families, {DESCRIPTION} {number}")
     offsets = [family.offset for family in families]
-    store = ProfileStore.open(path / description["profiles"], offsets, families)
+    store = ProfileStore(ProfileFile(path / description["profiles"], offsets, families))
     networks = {name: NetworkInfo.from_json(fields) for name, fields in description["networks"].items()}
     if "light" not in networks:
         raise KeyError("light")

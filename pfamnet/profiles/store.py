@@ -124,17 +124,6 @@ class ProfileStore:
         self._free: OrderedDict[int, list[OptimizedProfile]] = OrderedDict()
         self._lock = threading.Lock()
 
-    @classmethod
-    def open(
-        cls,
-        path: str | os.PathLike,
-        offsets: Sequence[int],
-        families: Sequence[Family] | None = None,
-        keep: int = KEEP,
-    ) -> "ProfileStore":
-        """The profiles of a file; arguments and errors as of `ProfileFile`."""
-        return cls(ProfileFile(path, offsets, families), keep)
-
     def __len__(self) -> int:
         return len(self._hmms)
 

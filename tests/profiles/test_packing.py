@@ -15,7 +15,7 @@ from pyhmmer.plan7 import HMM, HMMFile
 from pfamnet.errors import PfamnetError
 from pfamnet.profiles.files import read_hmms
 from pfamnet.profiles.packing import PACKED, _powers, pack, unpack
-from pfamnet.profiles.store import ProfileStore
+from pfamnet.profiles.store import ProfileFile, ProfileStore
 
 AMINO = Alphabet.amino()
 
@@ -144,7 +144,7 @@ def test_sizes_that_are_only_claimed_are_refused(tmp_path, states, filler):
     path = tmp_path / "profiles"
     path.write_bytes(head + bytes(38 * min(states, 70_000)) + body)
     with pytest.raises(PfamnetError, match="profiles: profile 1: damaged: not a packed profile$"):
-        ProfileStore.open(path, [0]).hmm(0)
+        ProfileStore(ProfileFile(path, [0])).hmm(0)
 
 
 def test_an_exported_profile_packs_to_the_same_bytes(tmp_path):

@@ -16,7 +16,7 @@ from pfamnet.profiles import search as search_module
 from pfamnet.profiles.files import write_profiles
 from pfamnet.profiles.hmmer_hits import to_hit
 from pfamnet.profiles.search import ProfileSearch, to_digital
-from pfamnet.profiles.store import ProfileStore, optimize
+from pfamnet.profiles.store import ProfileFile, ProfileStore, optimize
 from pfamnet.profiles.thresholds import Thresholds, check_cutoffs
 from pfamnet.records import Record
 
@@ -162,7 +162,7 @@ def test_neighbours_and_the_order_of_candidates_do_not_matter():
 
 def test_threads_do_not_matter(tmp_path):
     library = tmp_path / "profiles.h3m"
-    store = ProfileStore.open(library, write_profiles(library, golden.hmms()))
+    store = ProfileStore(ProfileFile(library, write_profiles(library, golden.hmms())))
     search = ProfileSearch(store, golden.families(), threads=2)
     tasks = [(r, h) for r, h in zip(golden.records(), golden.hits("default"))] * 3
     with ThreadPoolExecutor(4) as pool:

@@ -51,7 +51,7 @@ class Counted(list):
 
 
 def test_a_file_gives_each_profile_alone(library, hmms):
-    store = ProfileStore.open(*library)
+    store = ProfileStore(ProfileFile(*library))
     assert len(store) == len(hmms)
     for index in (3, 0, 2, 1):
         assert h3m(store.hmm(index)) == h3m(hmms[index])
@@ -79,13 +79,13 @@ def test_offsets_that_do_not_fit_are_refused(tmp_path, hmms, offsets):
     path = tmp_path / "a.h3m"
     write_profiles(path, hmms)
     with pytest.raises(PfamnetError, match="a.h3m: the offsets"):
-        ProfileStore.open(path, offsets)
+        ProfileStore(ProfileFile(path, offsets))
 
 
 def test_a_missing_file_or_a_directory_is_refused(tmp_path):
     for path in (tmp_path / "nothing.hmm", tmp_path):
         with pytest.raises(PfamnetError, match=str(path)):
-            ProfileStore.open(path, [0])
+            ProfileStore(ProfileFile(path, [0]))
 
 
 def test_a_profile_is_made_once_and_lent_again():
@@ -113,7 +113,8 @@ def test_what_is_lent_is_lent_to_no_other():
 
 
 def test_threads_share_a_store_but_no_search_profile(library, hmms):
-    store, lent, want = ProfileStore.open(*library, keep=3), set(), [search_bytes(optimize(h)) for h in hmms]
+    store, lent = ProfileStore(ProfileFile(*library), keep=3), set()
+    want = [search_bytes(optimize(hmm)) for hmm in hmms]
 
     def work(seed):
         draw = random.Random(seed)
@@ -183,7 +184,7 @@ def test_of_several_profiles_the_damaged_one_is_named(tmp_path, hmms):
     data = bytearray(path.read_bytes())
     data[offsets[1] : offsets[1] + 16] = b"H3Z\n" + bytes(12)
     path.write_bytes(data)
-    store = ProfileStore.open(path, offsets)
+    store = ProfileStore(ProfileFile(path, offsets))
     with pytest.raises(PfamnetError, match="profiles.h3z: profile 2: damaged: not a packed profile$"):
         store.prepare([0, 1, 2], 1)
     with store.borrowed([0, 2]) as profiles:
@@ -206,4 +207,4 @@ def test_a_profile_that_hmmer_cannot_bear_is_refused_before_it_is_read(tmp_path,
     path.write_bytes(gzip.compress(bytes(1 << 26)) if damage == "zeros" else data)
     words = {"states": "100000000 states", "zeros": "HMM file is empty", "not a number": "damaged"}
     with pytest.raises(PfamnetError, match=f"profiles.h3m: profile 1: .*{words[damage]}"):
-        ProfileStore.open(path, [0]).hmm(0)
+        ProfileStore(ProfileFile(path, [0])).hmm(0)

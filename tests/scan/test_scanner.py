@@ -18,7 +18,7 @@ from pfamnet.network.blocks import Blocks
 from pfamnet.network.evalues import Calibration, Tail
 from pfamnet.profiles.files import write_profiles
 from pfamnet.profiles.search import ProfileSearch
-from pfamnet.profiles.store import ProfileStore
+from pfamnet.profiles.store import ProfileFile, ProfileStore
 from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
 from pfamnet.scan import scanner
@@ -96,7 +96,7 @@ def profiles(tmp_path_factory):
         Family(f.accession, f.name, hmm.M, description=f.description, ga=f.ga)
         for f, hmm in zip(named, hmms, strict=True)
     ]
-    return ProfileStore.open(path, write_profiles(path, hmms)), families
+    return ProfileStore(ProfileFile(path, write_profiles(path, hmms))), families
 
 
 def scanner_of(model, mode="hybrid", sensitivity="default", network=None, **thresholds):
