@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from ..errors import PfamnetError
-from ..output.rows import COLUMNS, VALUES, clean
+from ..output.rows import COLUMNS, VALUES, arrow_schema, clean
 from .results import Protein
 
 DTYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}  # pandas'
@@ -48,7 +48,4 @@ def to_polars(proteins: Iterable[Protein]):
 
 def to_arrow(proteins: Iterable[Protein]):
     arrow = imported("pyarrow")
-    types = {"str": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
-    return arrow.table(
-        columns_of(proteins), schema=arrow.schema({name: types[kind] for name, kind in COLUMNS.items()})
-    )
+    return arrow.table(columns_of(proteins), schema=arrow_schema(arrow))

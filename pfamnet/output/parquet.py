@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -9,7 +10,7 @@ from ..errors import PfamnetError
 from ..families import Family
 from ..hits import Hit, reported
 from ..records import Record
-from .rows import COLUMNS, VALUES, clean, protein_domain
+from .rows import VALUES, arrow_schema, clean, protein_domain
 from .writer import Writer
 
 ROWS = 50_000  # of a row group
@@ -28,10 +29,9 @@ class ParquetWriter(Writer):
         except ImportError:
             raise PfamnetError("pyarrow is not installed; pip install 'pfamnet[table]'") from None
         super().__init__(out)
-        kinds = {"str": "string", "int": "int64", "float": "float64", "bool": "bool_"}
-        schema = pyarrow.schema({name: getattr(pyarrow, kinds[kind])() for name, kind in COLUMNS.items()})
         self._families, self._written, self._waiting = families, Sink(), []
-        self._arrow, self._schema, self._table = Arrow(self._written, schema), schema, pyarrow.table
+        self._table, self._schema = pyarrow.table, arrow_schema(pyarrow)
+        self._arrow = Arrow(self._written, self._schema)
 
     def _rows(self, record: Record, hits: Sequence[Hit]) -> bytes:
         for hit, domain in reported(hits):
@@ -56,14 +56,15 @@ class ParquetWriter(Writer):
         return b""
 
 
-class Sink:
-    """A file that hands on what is written to it."""
-
-    closed = False
+class Sink(io.RawIOBase):
+    """A file that hands on what is written to it; what was written stays to be taken when it is closed."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._place = 0
+
+    def writable(self) -> bool:
+        return True
 
     def write(self, data: bytes) -> int:
         self._parts.append(bytes(data))
@@ -72,12 +73,6 @@ class Sink:
 
     def tell(self) -> int:
         return self._place
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def close(self) -> None:
-        """What was written stays to be taken."""
 
     def taken(self) -> bytes:
         data = b"".join(self._parts)

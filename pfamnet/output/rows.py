@@ -57,6 +57,12 @@ COLUMNS |= {field.name: str(field.type) for field in fields(ProteinDomain) if fi
 VALUES = attrgetter(*list(COLUMNS)[2:])  # of a `ProteinDomain`, in the columns after those of the query
 
 
+def arrow_schema(pyarrow):
+    """`COLUMNS` as a schema of that library."""
+    kinds = {"str": "string", "int": "int64", "float": "float64", "bool": "bool_"}
+    return pyarrow.schema({name: getattr(pyarrow, kinds[kind])() for name, kind in COLUMNS.items()})
+
+
 def protein_domain(hit: Hit, domain: Domain, clan: str) -> ProteinDomain:
     """A domain together with what its hit has."""
     return ProteinDomain(
