@@ -8,13 +8,11 @@ their gathering cutoffs.
 
 import click
 import numpy as np
-from common import bin_names, by_bins, machine, markdown, percent, read_model, save, share
+from common import bin_names, by_bins, machine, markdown, percent, read_labels, read_model, save, share
 
-from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
 from pfamnet.network.candidates import best_blocks
-from pfamnet.trainset.domains import read_domains
 
 RECALLS = (0.96, 0.98, 0.99, 0.995, 0.998)
 FIRST = (8, 64, 128, 512)
@@ -31,8 +29,7 @@ ROWS = (0, 1, 4, 11, 31, 101)
 def main(model_path, proteins, domains, network, first, out):
     """Candidates on average for some recalls; recall among the first families of each protein."""
     model, about = open_model(model_path), read_model(model_path)
-    places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
-    table, runtime, words = read_domains(domains), model.runtime(network, "cpu"), model.words()
+    labels, runtime, words = read_labels(model.families, domains), model.runtime(network), model.words()
     peaks, own, ranks, rows = [], [], [], []
     for record, _ in zip(read_fasta(proteins), range(first)):
         found = np.full(len(model.families), -np.inf, np.float32)
@@ -40,8 +37,7 @@ def main(model_path, proteins, domains, network, first, out):
         families, values = best_blocks(runtime.blocks(record.sequence), matches=matches)
         found[families] = values
         peaks.append(found)
-        labels = [places.get(accession_key(a)) for _, _, a, *_ in table.domains.get(record.name, ())]
-        for family in (label for label in labels if label is not None):
+        for family in (family for *_, family in labels.get(record.name, ()) if family >= 0):
             own.append(found[family])
             ranks.append(int((found > found[family]).sum()))
             rows.append(model.families[family].rows)

@@ -21,7 +21,9 @@ from pyhmmer.hmmer import hmmpress
 from pyhmmer.plan7 import HMM
 
 from pfamnet import __version__
+from pfamnet.families import Family, accession_key
 from pfamnet.model.directory import open_model
+from pfamnet.trainset.domains import read_domains
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "pyhmmer", "onnxruntime")
@@ -94,6 +96,15 @@ def read_model(path: str | Path) -> Model:
             for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         ]
     return Model(path, json.loads((path / "model.json").read_text(encoding="utf-8")), rows)
+
+
+def read_labels(families: Sequence[Family], domains: str | Path) -> dict[str, list[tuple[int, int, int]]]:
+    """The domains of each protein of a table: start and end, from 1, and the family's place (-1: none)."""
+    places = {family.key: place for place, family in enumerate(families)}
+    return {
+        protein: [(start, end, places.get(accession_key(key), -1)) for start, end, key, *_ in rows]
+        for protein, rows in read_domains(domains).domains.items()
+    }
 
 
 # -- complete commands

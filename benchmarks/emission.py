@@ -9,9 +9,8 @@ without filters, and ranked by the network.
 
 import click
 import numpy as np
-from common import machine, markdown, read_model, save
+from common import machine, markdown, read_labels, read_model, save
 
-from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import OpenedModel, open_model
 from pfamnet.network.candidates import best_blocks
@@ -19,7 +18,6 @@ from pfamnet.profiles.files import emit_sequences
 from pfamnet.profiles.search import ProfileSearch
 from pfamnet.profiles.thresholds import Thresholds
 from pfamnet.records import Record
-from pfamnet.trainset.domains import read_domains
 
 POWERS = (1.0, 1.5, 1.75, 2.0, 3.0)
 FIRST = (1, 8, 64, 512)
@@ -61,12 +59,10 @@ def main(model_path, proteins, domains, count, out):
 
 def real_domains(model: OpenedModel, proteins: str, domains: str, count: int) -> dict[int, str]:
     """{family: one domain of it}, of at least 0.9 times the length of its profile."""
-    places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
-    table, found = read_domains(domains), {}
+    labels, found = read_labels(model.families, domains), {}
     for record in read_fasta(proteins):
-        for start, end, accession, *_ in table.domains.get(record.name, ()):
-            family = places.get(accession_key(accession))
-            if family is not None and end - start + 1 >= 0.9 * model.families[family].length:
+        for start, end, family in labels.get(record.name, ()):
+            if family >= 0 and end - start + 1 >= 0.9 * model.families[family].length:
                 found.setdefault(family, []).append(record.sequence[start - 1 : end])
     rng = np.random.default_rng(0)
     chosen = rng.permutation(sorted(found))[:count].tolist()

@@ -13,18 +13,17 @@ from collections.abc import Callable
 
 import click
 import numpy as np
-from common import machine, markdown, percent, read_model, save, share
+from common import machine, markdown, percent, read_labels, read_model, save, share
 
 from pfamnet.build import calibration
 from pfamnet.build.found import FoundByProfiles
 from pfamnet.build.work import Threads
-from pfamnet.families import accession_key, clan_numbers
+from pfamnet.families import clan_numbers
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
 from pfamnet.network import blocks
 from pfamnet.network.blocks import Blocks
 from pfamnet.network.candidates import propose
-from pfamnet.trainset.domains import read_domains
 from pfamnet.trainset.trainset import Fold
 
 EVALUES = (0.001, 0.01, 0.1, 1.0)
@@ -71,13 +70,8 @@ def main(model_path, train, proteins, domains, network, first, decoys, seed, cpu
 
 def fold_of(model, records: list, domains: str) -> Fold:
     """Proteins with their domains, families by their places in the model."""
-    places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
-    table = read_domains(domains).domains
-    rows = [
-        (number, start, end, places.get(accession_key(accession), -1))
-        for number, record in enumerate(records)
-        for start, end, accession, *_ in table.get(record.name, ())
-    ]
+    labels = read_labels(model.families, domains)
+    rows = [(n, *label) for n, record in enumerate(records) for label in labels.get(record.name, ())]
     sequences, names = [record.sequence for record in records], [record.name for record in records]
     return Fold(sequences, names, np.array(rows, np.int32).reshape(-1, 4), np.ones(len(records), bool))
 

@@ -13,14 +13,12 @@ from unittest.mock import patch
 
 import click
 import numpy as np
-from common import machine, markdown, read_model, save
+from common import machine, markdown, read_labels, read_model, save
 
-from pfamnet.families import accession_key
 from pfamnet.io.fasta import read_fasta
 from pfamnet.model.directory import open_model
 from pfamnet.network.candidates import best_blocks
 from pfamnet.profiles import words
-from pfamnet.trainset.domains import read_domains
 
 RECALLS, FIRST = (0.98, 0.99, 0.995, 0.998), (64, 256)
 VARIANTS = {
@@ -48,11 +46,11 @@ VARIANTS = {
 @click.option("--out", type=click.Path(dir_okay=False), help="JSON file for the results")
 def main(path, proteins, domains, skip, count, out):
     """Candidates on average for some recalls, and the time of words, by variant."""
-    model, table = open_model(path), read_domains(domains)
-    places = {accession_key(family.accession): i for i, family in enumerate(model.families)}
+    model = open_model(path)
+    labels = read_labels(model.families, domains)
     records = [r for r in islice(read_fasta(proteins), skip, skip + count) if r.sequence]
-    labels = [[places.get(accession_key(d[2])) for d in table.domains.get(r.name, ())] for r in records]
-    own = np.array([(n, k) for n, some in enumerate(labels) for k in some if k is not None]).T
+    some = ((n, label[2]) for n, record in enumerate(records) for label in labels.get(record.name, ()))
+    own = np.array([pair for pair in some if pair[1] >= 0]).T
     runtime, hmms = model.runtime("light"), list(map(model.store.hmm, range(len(model.families))))
     peaks = np.array([best_blocks(runtime.blocks(record.sequence))[1] for record in records], np.float16)
     rows = {name: measured(hmms, records, peaks, own, change) for name, change in VARIANTS.items()}
