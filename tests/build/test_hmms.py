@@ -1,6 +1,5 @@
 """Profiles built from rows and sequences: they find their family, and nothing else."""
 
-import io
 import itertools
 import random
 import sys
@@ -8,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from golden import h3m
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.plan7 import Pipeline
 
@@ -52,12 +52,6 @@ def relatives(number, length=90, changed=0.4, seed=1):
 
 def plain(rows):
     return [row.replace("-", "").replace(".", "") for row in rows]
-
-
-def h3m(hmm):
-    stream = io.BytesIO()
-    hmm.write(stream, binary=True)
-    return stream.getvalue()
 
 
 def found(hmm, texts):

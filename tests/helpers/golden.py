@@ -1,12 +1,12 @@
 """The golden fixtures: real profiles and proteins, and hmmscan's tables of them."""
 
 import functools
+import io
 from pathlib import Path
 
-from pfamnet.families import Family
 from pfamnet.io.fasta import read_fasta
 from pfamnet.output.hmmscan_tables import Trailer
-from pfamnet.profiles.files import read_hmms
+from pfamnet.profiles.files import family_of, read_hmms
 from pfamnet.profiles.search import ProfileSearch
 from pfamnet.profiles.store import ProfileStore
 from pfamnet.profiles.thresholds import Thresholds
@@ -22,23 +22,19 @@ def hmms():
 
 @functools.cache
 def families():
-    return [
-        Family(
-            hmm.accession,
-            hmm.name,
-            hmm.M,
-            description=hmm.description,
-            ga=hmm.cutoffs.gathering,
-            tc=hmm.cutoffs.trusted,
-            nc=hmm.cutoffs.noise,
-        )
-        for hmm in hmms()
-    ]
+    return list(map(family_of, hmms()))
 
 
 @functools.cache
 def records():
     return list(read_fasta(DATA / "golden.fa"))
+
+
+def h3m(hmm):
+    """A profile as HMMER writes it in binary."""
+    stream = io.BytesIO()
+    hmm.write(stream, binary=True)
+    return stream.getvalue()
 
 
 def record(name):

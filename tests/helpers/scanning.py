@@ -35,6 +35,14 @@ def rows(text):
     return [line for line in text.splitlines() if not line.startswith(b"#")]
 
 
+def table(capfdbinary, *arguments):
+    """The fields of the rows that a scan without a warning prints."""
+    assert run(scan, [str(word) for word in arguments]) == 0
+    said = capfdbinary.readouterr()
+    assert said.err == b""
+    return [row.split(b"\t") for row in rows(said.out)]
+
+
 def records(*names):
     """FASTA of some golden proteins."""
     texts = PROTEINS.read_bytes().split(b">")[1:]

@@ -18,6 +18,13 @@ FAMILIES = 8
 GA = 22.0
 
 
+def write(path, text):
+    """Write a text, in a directory that is made; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
 def random_sequence(rng, length, shares=SHARES):
     return "".join(rng.choice(RESIDUES, length, p=shares))
 

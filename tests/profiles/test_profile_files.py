@@ -7,6 +7,7 @@ import struct
 
 import numpy
 import pytest
+from golden import h3m
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, Randomness, TextSequence
 from pyhmmer.plan7 import HMM, Background, Builder, Pipeline
 
@@ -14,12 +15,6 @@ from pfamnet.errors import PfamnetError
 from pfamnet.profiles.files import emit_sequences, read_hmms, text_of, write_profiles
 
 AMINO = Alphabet.amino()
-
-
-def h3m(hmm):
-    stream = io.BytesIO()
-    hmm.write(stream, binary=True)
-    return stream.getvalue()
 
 
 def ascii_hmm(hmm):

@@ -7,17 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import golden
 import pytest
+from golden import h3m
 from pyhmmer.plan7 import HMMFile
 
 from pfamnet.errors import PfamnetError
 from pfamnet.profiles.files import write_profiles
 from pfamnet.profiles.store import ProfileFile, ProfileStore, optimize
-
-
-def h3m(hmm):
-    stream = io.BytesIO()
-    hmm.write(stream, binary=True)
-    return stream.getvalue()
 
 
 def search_bytes(profile):

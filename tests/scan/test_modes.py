@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import untrained
-from scanning import LIBRARY, PROTEINS, records, rows, scan_here
+from scanning import LIBRARY, PROTEINS, records, rows, scan_here, table
 
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
@@ -26,13 +26,6 @@ def two(tmp_path):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return untrained.write_model(tmp_path_factory.mktemp("modes") / "untrained")
-
-
-def table(capfdbinary, *arguments):
-    assert run(scan, [str(word) for word in arguments]) == 0
-    said = capfdbinary.readouterr()
-    assert said.err == b""
-    return [row.split(b"\t") for row in rows(said.out)]
 
 
 def test_hybrid_rows_are_those_of_every_profile(model, capfdbinary):

@@ -10,7 +10,7 @@ import synthetic
 import untrained
 from conftest import refused
 from conftest import scan as program
-from scanning import LIBRARY, PROTEINS, records, rows
+from scanning import LIBRARY, PROTEINS, records, rows, table
 
 from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
@@ -44,13 +44,6 @@ def queries(tmp_path_factory):
     ]
     path.write_bytes(records("P15056", "P06213", "P07949", "P04070") + synthetic.fasta(strange).encode())
     return path
-
-
-def table(capfdbinary, *arguments):
-    assert run(scan, [str(word) for word in arguments]) == 0
-    said = capfdbinary.readouterr()
-    assert said.err == b""
-    return [row.split(b"\t") for row in rows(said.out)]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import golden
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic import write
 
 from pfamnet.errors import PfamnetError
 from pfamnet.output.tsv import TsvWriter
@@ -16,12 +17,6 @@ from pfamnet.trainset.entries import FamilyBook
 from pfamnet.trainset.readers import read_input
 
 HEADER = "family_id,sequence_name,family_accession,aligned_sequence,sequence"
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def read(path, table=None):

@@ -4,18 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import write
 
 from pfamnet.errors import PfamnetError
 from pfamnet.trainset.domains import DomainTable
 from pfamnet.trainset.trainset import read_trainset
 
 DATA = Path(__file__).parents[1] / "data"
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def labelled(path, *rows):
