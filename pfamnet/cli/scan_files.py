@@ -94,6 +94,7 @@ class Done:
 
 def journal_of(options: dict, files: list[str], model):
     """The `Journal` of --resume; without it None."""
+    from ..model.directory import description_digest
     from ..output.journal import LASTING, Journal
 
     outputs = outputs_of(options)
@@ -106,7 +107,8 @@ def journal_of(options: dict, files: list[str], model):
             raise click.UsageError(f"--resume cannot go on with an output of {kind}")
     words = [word for word in sys.argv[1:] if word != "--resume"]
     read = [*inputs_of(options, files), *database_files(model.path)]
-    identity = [__version__, model.name, model.description.get("digest", ""), *words, *map(state_of, read)]
+    digest = description_digest(model.description)
+    identity = [__version__, model.name, digest, *words, *map(state_of, read)]
     return Journal(options["out"], identity)
 
 

@@ -3,12 +3,14 @@
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import golden
 import pytest
+import untrained
 from scanning import ENVIRONMENT, LIBRARY, PROTEINS, scan_here
 
 from pfamnet.cli import scan_files
@@ -140,6 +142,18 @@ def test_files_that_have_changed_are_other_files(changed, tmp_path, monkeypatch,
         assert scan_here("--resume", "-o", tmp_path / "out", *files) == 130
     os.utime(tmp_path / changed, (1, 1))
     assert scan_here("--resume", "-o", tmp_path / "out", *files) == 1
+    assert "is of a scan with other options or files" in capfd.readouterr().err
+
+
+def test_another_model_of_the_same_name_is_another_one(tmp_path, monkeypatch, argv, capfd):
+    model, command = tmp_path / "model", ["--resume", "-o", tmp_path / "out", tmp_path / "model", PROTEINS]
+    untrained.write_model(model)
+    with monkeypatch.context() as patches:
+        stop_after(patches, 5, KeyboardInterrupt())
+        assert scan_here(*command) == 130
+    shutil.rmtree(model)
+    untrained.write_model(model, candidates=9)
+    assert scan_here(*command) == 1
     assert "is of a scan with other options or files" in capfd.readouterr().err
 
 
