@@ -27,6 +27,7 @@ from .work import Threads, Work
 ALIGNERS = ("hmmalign", "famsa")
 # From three to five rounds held-out members gained half a bit on average, from five to eight a tenth.
 ROUNDS = 5
+KMER, COMPARED = 3, 400  # residues, and sequences, by which the medoid is found
 MOST_IN_ROUND = 200  # sequences before the last round, evenly spaced: variety counts
 MOST_SEQUENCES = 2000  # in any profile
 ROWS_FRACTION = 0.9  # of the sequences: as many aligned rows make the profile alone, fewer start the rounds
@@ -160,17 +161,17 @@ def choose_columns(msa: DigitalMSA) -> None:
         msa.reference = marks
 
 
-def medoid(sequences: Sequence[str], k: int = 3, most: int = 400) -> int:
+def medoid(sequences: Sequence[str]) -> int:
     """The index of the sequence that shares most k-mers with the others.
 
     A k-mer counts as often as other sequences have it, per k-mer of the sequence, and only
     sequences within a quarter of the median length compete: neither a fragment nor a
-    fusion wins. At most `most` sequences, evenly spaced, are compared.
+    fusion wins. At most `COMPARED` sequences, evenly spaced, are compared.
     """
-    indices = spread(range(len(sequences)), most)
+    indices = spread(range(len(sequences)), COMPARED)
     median = sorted(len(sequences[i]) for i in indices)[len(indices) // 2]
-    starts = {i: range(max(1, len(sequences[i]) - k + 1)) for i in indices}
-    kmers = {i: {sequences[i][j : j + k] for j in starts[i]} for i in indices}
+    starts = {i: range(max(1, len(sequences[i]) - KMER + 1)) for i in indices}
+    kmers = {i: {sequences[i][j : j + KMER] for j in starts[i]} for i in indices}
     shared = Counter(kmer for group in kmers.values() for kmer in group)
     usual = [i for i in indices if 0.75 <= len(sequences[i]) / median <= 1.25]
     return max(usual, key=lambda i: (sum(shared[kmer] for kmer in kmers[i]) / len(kmers[i]), -i))

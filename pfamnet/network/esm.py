@@ -89,13 +89,11 @@ def pool_blocks(hidden: torch.Tensor, inside: torch.Tensor, block: int) -> torch
     return sums / counts.clamp(min=1)[..., None]
 
 
-def parameter_groups(
-    network: EsmNetwork, lr: float, head_lr: float, layer_decay: float = LAYER_DECAY
-) -> list[dict]:
+def parameter_groups(network: EsmNetwork, lr: float, head_lr: float) -> list[dict]:
     """Sort the trainable parameters into groups for an optimizer.
 
     The head learns at `head_lr`, the encoder's last layer and final norm at `lr`, each layer below at
-    `layer_decay` times the rate of the one above, the embedding slowest. Norms and biases have no weight
+    `LAYER_DECAY` times the rate of the one above, the embedding slowest. Norms and biases have no weight
     decay.
 
     Returns:
@@ -104,8 +102,8 @@ def parameter_groups(
     encoder = network.encoder.encoder
     parts = [("head", network.head, head_lr), ("norm", encoder.emb_layer_norm_after, lr)]
     for below, layer in enumerate(reversed(encoder.layer)):
-        parts.append((f"layer{len(encoder.layer) - 1 - below}", layer, lr * layer_decay**below))
-    parts.append(("embedding", network.encoder.embeddings, lr * layer_decay ** len(encoder.layer)))
+        parts.append((f"layer{len(encoder.layer) - 1 - below}", layer, lr * LAYER_DECAY**below))
+    parts.append(("embedding", network.encoder.embeddings, lr * LAYER_DECAY ** len(encoder.layer)))
     groups = []
     for name, module, rate in parts:
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]

@@ -16,11 +16,11 @@ from .thresholds import Thresholds, passes, with_domZ
 OVERLAP = 20_000
 
 
-def windows(length: int, size: int, shared: int = OVERLAP) -> list[tuple[int, int]]:
-    """Cut a sequence into (start, end) of `size` residues, 0-based half-open; neighbours share `shared`."""
+def windows(length: int, size: int) -> list[tuple[int, int]]:
+    """Cut a sequence into (start, end) of `size` residues, 0-based half-open; neighbours share `OVERLAP`."""
     if length <= size:
         return [(0, length)]
-    starts = [*range(0, length - size, size - shared), length - size]
+    starts = [*range(0, length - size, size - OVERLAP), length - size]
     return [(start, start + size) for start in starts]
 
 

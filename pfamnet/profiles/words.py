@@ -51,7 +51,7 @@ for _letters in (LETTERS, LETTERS.lower()):
     _PLACES[[*_letters.encode()]] = range(len(LETTERS))
 
 
-def columns_of(hmms: Iterable[HMM], seed: int = 0) -> dict[str, np.ndarray]:
+def columns_of(hmms: Iterable[HMM]) -> dict[str, np.ndarray]:
     """What a model keeps of its profiles' match states for `Words`.
 
     Returns:
@@ -63,7 +63,7 @@ def columns_of(hmms: Iterable[HMM], seed: int = 0) -> dict[str, np.ndarray]:
     chances = np.concatenate([np.asarray(hmm.match_emissions, float)[1:] for hmm in hmms])
     with np.errstate(divide="ignore"):
         scores = np.clip(np.log2(chances / background), FLOOR, CEILING)
-    some = np.random.default_rng(seed).permutation(len(scores))[:COLUMNS]
+    some = np.random.default_rng(0).permutation(len(scores))[:COLUMNS]
     columns = np.rint(scores[np.sort(some)] * UNIT).astype(np.int8)
     few = columns.T / UNIT
     codes = np.empty(len(scores), np.uint16)

@@ -10,6 +10,7 @@ from ..errors import PfamnetError
 from ..families import PAIRS, Family, accession_version
 
 GAPS = "-._~"
+SOME = 3  # of many names, those that a message states
 _NO_GAPS = str.maketrans("", "", GAPS)
 
 
@@ -136,8 +137,8 @@ def warn(warnings: list[str], what: str, names: Sequence[str], then: str = "") -
         warnings.append(f"{what}: {len(names)} ({some(names)}){then}")
 
 
-def some(names: Iterable[str], limit: int = 3) -> str:
+def some(names: Iterable[str]) -> str:
     """The first few of many: "a, b, c and 14 more"."""
     names = list(names)
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+    shown = ", ".join(names[:SOME])
+    return shown if len(names) <= SOME else f"{shown} and {len(names) - SOME} more"

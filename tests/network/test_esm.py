@@ -87,14 +87,14 @@ def test_network_learns_to_tell_two_families_apart():
 
 def test_every_parameter_is_in_one_group_and_layers_learn_slower_downwards(encoder):
     network = esm.EsmNetwork(encoder, families=5)
-    groups = esm.parameter_groups(network, lr=1e-4, head_lr=1e-3, layer_decay=0.5)
+    groups = esm.parameter_groups(network, lr=1e-4, head_lr=1e-3)
     grouped = [id(p) for group in groups for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in network.parameters())
     rates = {group["name"]: group["lr"] for group in groups}
     assert rates["head"] == 1e-3
     assert rates["layer1"] == pytest.approx(1e-4)
-    assert rates["layer0"] == pytest.approx(0.5e-4)
-    assert rates["embedding"] == pytest.approx(0.25e-4)
+    assert rates["layer0"] == pytest.approx(0.8e-4)
+    assert rates["embedding"] == pytest.approx(0.64e-4)
     for group in groups:
         dimensions = {p.dim() > 1 for p in group["params"]}
         assert dimensions == {group["weight_decay"] > 0}

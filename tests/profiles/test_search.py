@@ -12,6 +12,7 @@ from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
 
 from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
+from pfamnet.profiles import long_sequences
 from pfamnet.profiles import search as search_module
 from pfamnet.profiles.files import write_profiles
 from pfamnet.profiles.hmmer_hits import to_hit
@@ -276,7 +277,7 @@ def test_a_long_sequence_is_searched_in_windows(monkeypatch):
     record = Record("long", "", "".join(order) + "".join(order[::-1]), 1)
     complete = {hit.family: hit for hit in one_search(record)}
     monkeypatch.setattr(search_module, "MAX_RESIDUES", 9000)
-    monkeypatch.setattr(search_module.windows, "__defaults__", (4000,))
+    monkeypatch.setattr(long_sequences, "OVERLAP", 4000)
     short = golden.record("P15056")
     before, parts, after = golden.search([short, record, short], unreported=True)
     assert before == after == one_search(short)
