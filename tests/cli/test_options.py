@@ -7,9 +7,11 @@ import click
 import pytest
 from scanning import DATA, ENVIRONMENT, LIBRARY, PROGRAM, PROTEINS, records, rows, scan_here
 
+from pfamnet.api import checks
 from pfamnet.cli import scan_checks
 from pfamnet.cli.common import Number, complete, default_cpus
 from pfamnet.cli.scan import FORMATS, scan
+from pfamnet.cli.scan_checks import CUTOFFS
 from pfamnet.cli.scan_files import as_thresholds
 from pfamnet.errors import os_reason
 from pfamnet.profiles.search import Thresholds
@@ -101,6 +103,20 @@ def test_help_and_version_load_nothing_heavy():
 def test_conflicts_are_hmmscans():
     ours = {pair for pair in scan_checks.EXCLUSIVE if not OURS & set(pair)}
     assert ours == REFUSED_THERE
+
+
+def test_conflicts_are_the_apis():
+    """And those of options that the API does not have."""
+    here = {"bit_cutoffs": CUTOFFS, "sensitivity='sensitive'": ["sensitive"], "bias_filter": ["nobias"]}
+    names = lambda option: here.get(option, [option])
+    expanded = (
+        pair for one, other in checks.EXCLUSIVE for pair in itertools.product(names(one), names(other))
+    )
+    theirs = {frozenset(pair) for pair in expanded if not any("mode" in name for name in pair)}
+    ours = set(map(frozenset, scan_checks.EXCLUSIVE))
+    assert theirs <= ours and checks.LIMITS == scan_checks.LIMITS
+    alone = {"max", "notextw", "fast", "quiet"}
+    assert all(pair & alone or pair <= {*CUTOFFS} for pair in ours - theirs)
 
 
 @pytest.mark.parametrize("pair", sorted(scan_checks.EXCLUSIVE))
