@@ -11,7 +11,6 @@ import numpy as np
 
 from .errors import PfamnetError
 from .io.textfile import read_table
-from .records import shown
 
 MOST_BITS = 1e9  # of a cutoff; no profile reaches them
 MOST = 1_000_000  # families of one table; all that were ever published are fewer
@@ -142,7 +141,7 @@ def read_families(path: str | Path, most: int = MOST) -> list[Family]:
 
 def _count(where, column, text):
     if text and not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise PfamnetError(f"{where}: {column} '{shown(text)}' is not a whole number")
+        raise PfamnetError(f"{where}: {column} '{text[:60]}' is not a whole number")
     return int(text) if text else None
 
 
