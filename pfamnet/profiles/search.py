@@ -13,7 +13,9 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import numpy as np
 from pyhmmer.easel import Alphabet, DigitalSequence, DigitalSequenceBlock
 from pyhmmer.errors import EaselError
 from pyhmmer.plan7 import OptimizedProfile, OptimizedProfileBlock, Pipeline, TopHits
@@ -21,6 +23,7 @@ from pyhmmer.plan7 import OptimizedProfile, OptimizedProfileBlock, Pipeline, Top
 from ..families import Family
 from ..hits import Hit
 from ..records import Record
+from .bias import most_bias, span_counts
 from .files import text_of
 from .hmmer_hits import to_hit
 from .long_sequences import merge_windows, windows
@@ -32,6 +35,7 @@ MAX_RESIDUES = 100_000  # HMMER's pipeline refuses longer sequences
 _PASSED = ("n_past_msv", "n_past_bias", "n_past_vit", "n_past_fwd")
 _AT_ONCE = 64  # profiles for each query in turn, few enough for the processor's cache
 _GOLDEN = 0.618034
+_OTHERWISE = 8.0  # bits by which scores of filter and domains may differ, but for the bias
 _AMINO = Alphabet.amino()
 _SYMBOLS = {ord(symbol): code for code, symbol in enumerate(_AMINO.symbols)}
 _SYMBOLS |= dict.fromkeys(b"._", _SYMBOLS[ord("-")])
@@ -65,6 +69,11 @@ class _Query:
     hits: list[Hit] = field(default_factory=list)
     passed: Counter = field(default_factory=Counter)
 
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """As of `span_counts`."""
+        return span_counts(self.sequence)
+
     def count(self, top: TopHits) -> None:
         """Add what passed the filters in a search."""
         counts = top.__getstate__()["pipeline"]
@@ -79,8 +88,9 @@ class ProfileSearch:
     finds in a sequence does not depend on the others.
 
     If bit scores decide what is reported, HMMER's last filter rejects what is more than `leeway` bits
-    below: its domains, which take most of the time, are not looked for. The filter's score and the
-    final one differ by what each subtracts for a biased composition.
+    below: its domains, which take most of the time, are not looked for. The filter's score may be below
+    the final one by what each subtracts for a biased composition: if the filter may subtract nearly as much
+    as the leeway, or more, the leeway is larger.
 
     Raises:
         PfamnetError: bit cutoffs are asked for and a family has none; of `search`: a domain would not
@@ -150,7 +160,7 @@ class ProfileSearch:
     def _scan(self, query: _Query, families: Sequence[int], as_it_goes: bool) -> None:
         if not (len(families) and query.sequence):
             return
-        pipeline = self._pipeline(as_it_goes)
+        pipeline = self._pipeline(as_it_goes, self.thresholds.F3)
         try:
             with self.store.borrowed(families) as profiles:
                 top = pipeline.scan_seq(query.sequence, OptimizedProfileBlock(_AMINO, profiles))
@@ -182,21 +192,21 @@ class ProfileSearch:
     def _search(
         self, family: int, block: DigitalSequenceBlock, queries: list[_Query], as_it_goes: bool
     ) -> None:
-        pipeline = self._pipeline(as_it_goes)
+        found = []
         try:
             with self.store.borrowed([family]) as (profile,):
-                if self._limited:
-                    pipeline.F3 = self._forward_p(family, profile)
-                top = pipeline.search_hmm(profile, block)
+                for part, F3 in self._limits(family, profile, block, queries):
+                    found.append(self._pipeline(as_it_goes, F3).search_hmm(profile, part))
         except (OverflowError, SystemError) as error:
             check_overflow(error)
             for half in _halves(block):
                 self._search(family, half, queries, as_it_goes)
             return
-        if self.alignments and block:  # of one query
-            queries[int(block[0].name)].count(top)
-        for hit in top:
-            self._keep(queries[int(hit.name)], hit, family, profile, as_it_goes)
+        for top in found:
+            if self.alignments and block:  # of one query
+                queries[int(block[0].name)].count(top)
+            for hit in top:
+                self._keep(queries[int(hit.name)], hit, family, profile, as_it_goes)
 
     def _keep(self, query: _Query, found, family: int, profile: OptimizedProfile, as_it_goes: bool) -> None:
         """Add a hit to those of the query, if hmmscan would keep it."""
@@ -206,18 +216,35 @@ class ProfileSearch:
         hit = to_hit(found, family, profile, query.record, self.Z, domZ, self.alignments)
         query.hits.append(with_Z(hit, self.thresholds) if as_it_goes else hit)
 
-    def _pipeline(self, as_it_goes: bool) -> Pipeline:
+    def _pipeline(self, as_it_goes: bool, F3: float) -> Pipeline:
         """This thread's pipeline, as new, with the least numbers for Z and domZ that may be right."""
         if not hasattr(self._local, "pipeline"):
             values = vars(self.thresholds) | {"domZ": self.thresholds.domZ or 1.0}
             self._local.pipeline = Pipeline(_AMINO, **values)
-        self._local.pipeline.Z = 1.0 if as_it_goes else self.Z
+        self._local.pipeline.Z, self._local.pipeline.F3 = 1.0 if as_it_goes else self.Z, F3
         self._local.pipeline.clear()
         return self._local.pipeline
 
-    def _forward_p(self, family: int, profile: OptimizedProfile) -> float:
-        """The P-value that the last filter demands of a family."""
-        score = reported_from(self.families[family], self.thresholds) - self.leeway
+    def _limits(
+        self, family: int, profile: OptimizedProfile, block: DigitalSequenceBlock, queries: list[_Query]
+    ) -> list[tuple[DigitalSequenceBlock, float]]:
+        """The parts of a block, and the P-value that the last filter demands in each."""
+        usual = self.thresholds.F3
+        least = self._forward_p(family, profile, self.leeway) if self._limited else usual
+        if least == usual or not self.thresholds.bias_filter:
+            return [(block, least)]
+        parts = defaultdict(list)
+        for sequence in block:
+            bias = most_bias(queries[int(sequence.name)].counts, profile)
+            parts[max(self.leeway, bias + _OTHERWISE)].append(sequence)
+        if [*parts] == [self.leeway]:
+            return [(block, least)]
+        demand = lambda leeway: self._forward_p(family, profile, leeway)
+        return [(DigitalSequenceBlock(_AMINO, part), demand(leeway)) for leeway, part in parts.items()]
+
+    def _forward_p(self, family: int, profile: OptimizedProfile, leeway: float) -> float:
+        """The P-value that the last filter demands of a family, so many bits below its cutoff."""
+        score = reported_from(self.families[family], self.thresholds) - leeway
         statistics = profile.evalue_parameters  # scores have an exponential tail
         log_p = statistics.f_lambda * (statistics.f_tau - score)
         return min(self.thresholds.F3, math.exp(min(log_p, 0.0)))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import golden
+import numpy as np
 import pytest
 from pyhmmer.easel import Alphabet, TextSequence
 from pyhmmer.plan7 import OptimizedProfileBlock, Pipeline
@@ -154,6 +155,22 @@ def test_what_is_far_below_the_cutoffs_is_rejected_by_the_last_filter(options):
     assert unfiltered.search(records, every) == golden.search(records, thresholds.unfiltered())
 
 
+@pytest.mark.parametrize("name, unit", (("Pkinase", "EK"), ("Trypsin", "CH"), ("DEAD", "ST")))
+def test_a_biased_sequence_is_not_rejected_for_its_bias(name, unit, monkeypatch):
+    """The last filter subtracts the bias of the complete sequence, a domain only its own."""
+    (family,) = (i for i, one in enumerate(golden.families()) if one.name == name)
+    tail = "".join(np.random.default_rng(0).choice([*unit], 600))
+    record = Record("biased", "", golden.hmms()[family].consensus.upper() + tail, 1)
+    found = lambda T: [
+        (hit.family, hit.score)
+        for hit in golden.profile_search(Thresholds(T=T), leeway=32.0).search([record], [[family]])[0]
+    ]
+    ((_, score),) = found(0.0)
+    assert found(score - 1) == [(family, score)] and found(score + 1) == []
+    monkeypatch.setattr(search_module, "most_bias", lambda counts, profile: 0.0)
+    assert found(score - 1) == []
+
+
 def test_neighbours_and_the_order_of_candidates_do_not_matter():
     search, records = golden.profile_search(), golden.records()
     every = [list(everything())[::-1], *[list(everything())] * (len(records) - 1)]
@@ -250,8 +267,8 @@ def test_a_profile_and_a_sequence_that_overflow_the_arithmetic_are_left_out(monk
     make = search._pipeline
 
     class Overflowing:
-        def __init__(self, as_it_goes):
-            self.pipeline = make(as_it_goes)
+        def __init__(self, *arguments):
+            self.pipeline = make(*arguments)
 
         def search_hmm(self, profile, block):
             if profile.name == family and length in map(len, block):
