@@ -137,11 +137,15 @@ class Hit:
         """hmmscan's inc: included domains."""
         return sum(domain.included for domain in self.domains)
 
-    @property
-    def order(self) -> tuple[float, str, int]:
-        """Sort key that puts hits in hmmscan's order: best E-value first."""
-        first = self.domains[0].ali_from if self.domains else 0
-        return self.log_p, self.target_name, first
+
+def is_strong(hit: Hit, domain: Domain, ga: tuple[float, float] | None) -> bool:
+    """Whether a domain reaches its family's gathering cutoffs.
+
+    If there are none, or the network alone calls it: whether it is included.
+    """
+    if ga is None or hit.source == "network":
+        return domain.included
+    return hit.score >= ga[0] and domain.score >= ga[1]
 
 
 def reported(hits: Iterable[Hit]) -> list[tuple[Hit, Domain]]:

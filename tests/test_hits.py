@@ -7,6 +7,7 @@ import golden
 import pytest
 
 from pfamnet.hits import Hit, network_domain, network_hit
+from pfamnet.profiles.thresholds import Thresholds, in_order
 from pfamnet.records import overlap
 
 
@@ -40,7 +41,7 @@ def test_hits_do_not_change():
 def test_counts_and_order():
     reported = 0
     for hits in golden.hits("default"):
-        assert hits == sorted(hits, key=lambda hit: hit.order)
+        assert hits == in_order(hits[::-1], Thresholds())
         for hit in hits:
             assert hit.n_domains >= hit.n_reported >= hit.n_included >= 0
             assert hit.best_domain.score == max(domain.score for domain in hit.domains)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from ..families import Family
-from ..hits import Domain, Hit, by_start
+from ..hits import Domain, Hit, by_start, is_strong
 from ..profiles.clans import architecture, best_of_clans
 from ..records import Record
 from .writer import Writer, as_bytes
@@ -38,8 +38,7 @@ class ArchitectureWriter(Writer):
 class PfamscanWriter(Writer):
     """pfam_scan's table: the domains by start, and of overlapping ones of a clan the best alone.
 
-    A domain is significant if its family's and its own score reach the gathering cutoffs or, if the family
-    has none, if it is included.
+    A domain is significant by `is_strong`.
     """
 
     def __init__(self, out: str | BinaryIO, families: Sequence[Family]) -> None:
@@ -55,7 +54,10 @@ class PfamscanWriter(Writer):
         places = domain.ali_from, domain.ali_to, domain.env_from, domain.env_to
         names = hit.target_accession or hit.target_name, hit.target_name, family.type or UNKNOWN
         profile = domain.hmm_from, domain.hmm_to, hit.target_length
-        ga = family.ga
-        sure = domain.included if ga is None else hit.score >= ga[0] and domain.score >= ga[1]
-        ends = domain.score, domain.i_evalue, sure, as_bytes(family.clan or "No_clan")
+        ends = (
+            domain.score,
+            domain.i_evalue,
+            is_strong(hit, domain, family.ga),
+            as_bytes(family.clan or "No_clan"),
+        )
         return _ROW % (as_bytes(record.name), *places, *map(as_bytes, names), *profile, *ends)

@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import BinaryIO
 
 from ..families import Family
+from ..hits import is_strong
 from ..profiles.clans import best_of_clans, without
 from .writer import Writer
 
@@ -55,8 +56,8 @@ class HtmlWriter(Writer):
     def _kinds(self, hits):
         """For each hit, what its reported domains are: the sum of `INCLUDED`, `STRONG` and `BEST`."""
         weak = [
-            {place for place, domain in enumerate(hit.domains) if not self._is_strong(hit, domain)}
-            for hit in hits
+            {place for place, domain in enumerate(hit.domains) if not is_strong(hit, domain, ga)}
+            for hit, ga in ((hit, self._families[hit.family].ga) for hit in hits)
         ]
         strong = best_of_clans([without(*pair) for pair in zip(hits, weak)], self._families)
         every = best_of_clans(hits, self._families)
@@ -68,13 +69,6 @@ class HtmlWriter(Writer):
                 kind = STRONG * (place not in weak[number]) + BEST * best + INCLUDED * domain.included
                 kinds += [kind] if domain.reported else []
             yield kinds
-
-    def _is_strong(self, hit, domain):
-        """Whether a domain reaches the gathering cutoffs; if these are not for it, whether it is included."""
-        ga = self._families[hit.family].ga
-        if ga is None or hit.source == "network":
-            return domain.included
-        return hit.score >= ga[0] and domain.score >= ga[1]
 
     def _family(self, hit):
         """What the page has to know of a family, the first time it is found."""

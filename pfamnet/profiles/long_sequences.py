@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, log
 
+from ..families import Family
 from ..hits import Domain, Hit
 from ..records import Record, overlap
-from .thresholds import Thresholds, passes, with_domZ
+from .thresholds import Thresholds, in_order, passes, with_cutoffs, with_domZ
 
 OVERLAP = 20_000
 
@@ -25,7 +26,11 @@ def windows(length: int, size: int) -> list[tuple[int, int]]:
 
 
 def merge_windows(
-    record: Record, found: Sequence[tuple[int, int, list[Hit]]], thresholds: Thresholds, Z: float
+    record: Record,
+    found: Sequence[tuple[int, int, list[Hit]]],
+    families: Sequence[Family],
+    thresholds: Thresholds,
+    Z: float,
 ) -> list[Hit]:
     """Make (start, end, hits) of each window, in order, into hits of the sequence, best first.
 
@@ -43,10 +48,11 @@ def merge_windows(
         excess = log(len(record.sequence) / (end - start))
         for hit in hits:
             by_family.setdefault(hit.family, []).append((owned, _moved(hit, start, excess, Z)))
-    merged = [_merge(parts, record) for parts in by_family.values()]
-    merged = [hit for hit in merged if passes(hit.evalue, hit.score, thresholds)]
+    merged = (_merge(parts, record) for parts in by_family.values())
+    merged = [with_cutoffs(hit, families[hit.family], thresholds) for hit in merged]
+    merged = [hit for hit in merged if hit.reported and passes(hit.evalue, hit.score, thresholds)]
     domZ = thresholds.domZ or len(merged)
-    return sorted((with_domZ(hit, domZ, thresholds) for hit in merged), key=lambda hit: hit.order)
+    return in_order((with_domZ(hit, domZ, thresholds) for hit in merged), thresholds)
 
 
 def _moved(hit: Hit, shift: int, excess: float, Z: float) -> Hit:

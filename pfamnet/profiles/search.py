@@ -29,7 +29,7 @@ from .hmmer_hits import to_hit
 from .long_sequences import merge_windows, windows
 from .memory import check_memory, matrix_bytes, memory_limit
 from .store import ProfileStore
-from .thresholds import Thresholds, check_cutoffs, passes, reported_from, with_domZ, with_Z
+from .thresholds import Thresholds, check_cutoffs, in_order, passes, reported_from, with_domZ, with_Z
 
 MAX_RESIDUES = 100_000  # HMMER's pipeline refuses longer sequences
 _PASSED = ("n_past_msv", "n_past_bias", "n_past_vit", "n_past_fwd")
@@ -259,7 +259,7 @@ class ProfileSearch:
         found = [self._thresholded(query.hits) for query in queries]
         if len(spans) > 1:
             parts = [(*span, [hit for hit in hits if hit.reported]) for span, hits in zip(spans, found)]
-            return SearchedHits(merge_windows(record, parts, self.thresholds, self.Z))
+            return SearchedHits(merge_windows(record, parts, self.families, self.thresholds, self.Z))
         if not self.alignments:
             return SearchedHits(found[0])
         families = queries[0].families
@@ -269,9 +269,7 @@ class ProfileSearch:
     def _thresholded(self, hits: list[Hit]) -> list[Hit]:
         """The hits of a query, now that all of them are known, in hmmscan's order."""
         domZ = self.thresholds.domZ or sum(hit.reported for hit in hits)
-        by_score = self.thresholds.inclusion_by_score
-        order = lambda hit: (-hit.score if by_score else hit.log_p, *hit.order[1:])
-        return sorted((with_domZ(hit, domZ, self.thresholds) for hit in hits), key=order)
+        return in_order((with_domZ(hit, domZ, self.thresholds) for hit in hits), self.thresholds)
 
 
 def check_overflow(error: Exception) -> None:

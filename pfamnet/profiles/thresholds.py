@@ -1,6 +1,6 @@
 """What is reported and included: hmmscan's options, and their tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import exp, inf
 
@@ -72,6 +72,26 @@ def reported_from(family: Family, thresholds: Thresholds) -> float:
     return -inf if thresholds.T is None else thresholds.T
 
 
+def in_order(hits: Iterable[Hit], thresholds: Thresholds) -> list[Hit]:
+    """Hits in hmmscan's order: by score if inclusion goes by score, else by E-value; the best first."""
+    by_score = thresholds.inclusion_by_score
+    first = lambda hit: hit.domains[0].ali_from if hit.domains else 0
+    return sorted(hits, key=lambda hit: (-hit.score if by_score else hit.log_p, hit.target_name, first(hit)))
+
+
+def with_cutoffs(hit: Hit, family: Family, thresholds: Thresholds) -> Hit:
+    """A hit whose scores are lower than in its search, and what still passes the family's own cutoffs."""
+    if thresholds.bit_cutoffs is None:
+        return hit
+    sequence, least = getattr(family, _CUTOFF_FIELDS[thresholds.bit_cutoffs][1])
+    passes = hit.score >= sequence
+    domains = tuple(
+        domain if passes and domain.score >= least else replace(domain, reported=False, included=False)
+        for domain in hit.domains
+    )
+    return replace(hit, domains=domains, reported=hit.reported and passes, included=hit.included and passes)
+
+
 def with_Z(hit: Hit, thresholds: Thresholds) -> Hit:
     """A hit of a search that counted fewer comparisons than its E-value does, and whether it still passes."""
     reported = passes(hit.evalue, hit.score, thresholds)
@@ -98,7 +118,7 @@ def with_domZ(hit: Hit, domZ: float, thresholds: Thresholds) -> Hit:
 def passes(evalue: float, score: float, thresholds: Thresholds, kind: str = "") -> bool:
     """Test against -E or -T, --domE or --domT, and so on (`kind`: "", "dom", "inc", "incdom").
 
-    Profiles' own cutoffs were applied by the search, to scores not lower than these.
+    Profiles' own cutoffs were applied by the search, or by `with_cutoffs`.
     """
     if thresholds.bit_cutoffs is not None:
         return True

@@ -19,7 +19,7 @@ from ..model.directory import NetworkInfo, Sensitivity
 from ..network.blocks import Blocks
 from ..network.candidates import Matches, Proposal, merged, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
-from ..profiles.thresholds import Thresholds
+from ..profiles.thresholds import Thresholds, in_order
 from ..profiles.words import Words
 from ..records import Record, overlap
 from .evidence import View
@@ -208,7 +208,7 @@ class NetworkHits:
         found = found.with_hits([replace(h, source="both") if h.family in agreed else h for h in found])
         alone = {hit.family: hit for hit in self.alone(record, calls, found)}
         kept = [hit for hit in found if hit.family not in alone]
-        return found.with_hits(sorted([*kept, *alone.values()], key=lambda hit: hit.order))
+        return found.with_hits(in_order([*kept, *alone.values()], self.network.limits))
 
     def agrees(self, hit: Hit, called: dict[int, list[int]], found: Sequence[Hit]) -> bool:
         """Whether the network's call is a domain of the hit, and no family of its clan is better there."""

@@ -51,6 +51,16 @@ def test_included_domains_by_start_and_the_best_of_a_clan(tmp_path):
     assert written(ArchitectureWriter, tmp_path, [])[1] == b"caf\xe9\t300\t-"
 
 
+@pytest.mark.parametrize(
+    "source, included, significance",
+    (("network", True, b"1"), ("network", False, b"0"), ("profile", True, b"0"), ("both", True, b"0")),
+)
+def test_cutoffs_are_those_of_profiles(source, included, significance, tmp_path):
+    below = hit(0, domain(0, 50, 1e-5, 15.0, included), source=source)  # bits; its cutoff is 20
+    _, _, row = written(PfamscanWriter, tmp_path, [below])
+    assert row.split()[-2] == significance
+
+
 def test_pfam_scan(tmp_path):
     head, blank, *rows = written(PfamscanWriter, tmp_path)
     assert head.startswith(b"# <seq id> <alignment start>") and blank == b""

@@ -15,11 +15,11 @@ from pfamnet.errors import PfamnetError
 from pfamnet.families import Family
 from pfamnet.profiles import long_sequences
 from pfamnet.profiles import search as search_module
-from pfamnet.profiles.files import write_profiles
+from pfamnet.profiles.files import family_of, write_profiles
 from pfamnet.profiles.hmmer_hits import to_hit
 from pfamnet.profiles.search import ProfileSearch, to_digital
 from pfamnet.profiles.store import ProfileFile, ProfileStore, optimize
-from pfamnet.profiles.thresholds import Thresholds, check_cutoffs
+from pfamnet.profiles.thresholds import Thresholds, check_cutoffs, in_order
 from pfamnet.records import Record
 
 KINASE = next(i for i, family in enumerate(golden.families()) if family.name == "Pkinase")
@@ -298,7 +298,7 @@ def test_a_long_sequence_is_searched_in_windows(monkeypatch):
     short = golden.record("P15056")
     before, parts, after = golden.search([short, record, short], unreported=True)
     assert before == after == one_search(short)
-    assert len(record.sequence) > 9000 and parts == sorted(parts, key=lambda hit: hit.order)
+    assert len(record.sequence) > 9000 and parts == in_order(parts[::-1], Thresholds())
     found = {hit.family: hit for hit in parts}
     sure = 0
     for family, hit in complete.items():
@@ -320,6 +320,28 @@ def test_a_long_sequence_is_searched_in_windows(monkeypatch):
         assert hit.query_length == len(record.sequence) and math.isfinite(hit.evalue)
         spans = [(d.env_from, d.env_to) for d in hit.domains]
         assert len(set(spans)) == len(spans)
+
+
+@pytest.mark.parametrize("kind", ("sequence", "domain"))
+def test_scores_of_windows_pass_the_cutoffs_when_they_are_those_of_the_sequence(kind):
+    """A domain of a longer sequence has a lower score."""
+    hmm, linker = golden.hmms()[KINASE].copy(), "GSAPTEQKDN" * 30_000
+    record = Record("long", "", linker + golden.record("P15056").sequence + linker, 1)
+
+    def found(cutoffs):
+        hmm.cutoffs.gathering = cutoffs
+        thresholds = Thresholds(bit_cutoffs="gathering")
+        search = ProfileSearch(ProfileStore([hmm]), [family_of(hmm)], thresholds)
+        return [hit for hit in search.search([record], [[0]])[0] if hit.reported]
+
+    ((hit),) = found((10.0, 10.0))
+    assert hit.score == pytest.approx(hit.best_domain.score, abs=2)
+    for bits, passes in ((-0.1, True), (0.1, False)):
+        if kind == "sequence":
+            assert bool(found((hit.score + bits, 10.0))) == passes
+        else:
+            (same,) = found((10.0, hit.best_domain.score + bits))
+            assert bool(same.reported_domains) == same.best_domain.included == passes
 
 
 def test_a_hundred_thousand_and_one_residues():

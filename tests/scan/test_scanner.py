@@ -8,7 +8,10 @@ import golden
 import numpy as np
 import pytest
 import synthetic
+import untrained
+from scanning import PROTEINS
 
+import pfamnet
 from pfamnet.build.hmms import build_profile
 from pfamnet.families import Family
 from pfamnet.hits import network_domain, network_hit
@@ -373,6 +376,16 @@ def test_hits_come_best_first_whatever_their_source(scan):
     sequence, _ = domain_at_32()
     hits = scan(sequence, [(2, 2, 7, 3), (4, 9, 15, 6)])
     assert len(hits) == 2 and hits[0].log_p <= hits[1].log_p
+
+
+def test_hits_come_by_score_if_inclusion_goes_by_score(tmp_path):
+    model = pfamnet.Model(untrained.write_model(tmp_path / "model"))
+    by_score, by_evalue = lambda hit: -hit.score, lambda hit: hit.log_p
+    found = lambda **options: [protein.hits for protein in model.scan(PROTEINS, mode="hybrid", **options)]
+    assert all(hits == sorted(hits, key=by_evalue) for hits in found())
+    hits = found(incT=20.0)
+    assert all(some == sorted(some, key=by_score) for some in hits)
+    assert any(some != sorted(some, key=by_evalue) for some in hits)
 
 
 # Thresholds
