@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 # what ends a program: from a terminal, a system or a batch system
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
+ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+ENDING += (signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Terminated(BaseException):

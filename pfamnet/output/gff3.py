@@ -30,6 +30,11 @@ class Gff3Writer(Writer):
         super().__init__(out, b"##gff-version 3.1.26\n")
         self._date, self._region = date, b""
 
+    def go_on(self, queries, size, checksum):
+        super().go_on(queries, size, checksum)
+        for line in self.kept_lines() if size else ():
+            self._region = line if line.startswith(b"##sequence-region") else self._region
+
     def _rows(self, record, hits):
         domains = reported(hits)
         if not domains:

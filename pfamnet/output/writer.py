@@ -4,11 +4,12 @@ An incomplete table never looks complete: it lacks its trailer or, if its format
 a line that says so, even if the disk was full.
 """
 
+import gzip
 import os
 import stat
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from ..errors import PfamnetError, reason
@@ -44,6 +45,7 @@ class Writer:
 
     def __init__(self, out: str | BinaryIO, head: bytes = b"") -> None:
         self._head, self._broken, self._cut, self._queries = head, False, False, 0
+        self._kept = 0  # bytes on disk from which a stopped scan can go on
         self._whole_at = None  # where the end of the table begins, once it is written
         self._old = False  # whether the file still has the content of an earlier run
         self._path = None if out == "-" or hasattr(out, "write") else out
@@ -106,7 +108,7 @@ class Writer:
             return 0, 0
         self.flush()
         self._guarded(lambda: os.fsync(self._out.raw.fileno()))
-        size = self._out.tell()
+        size = self._kept = self._out.tell()
         return size, _checksum(self._path, size)
 
     def go_on(self, queries: int, size: int, checksum: int) -> None:
@@ -122,7 +124,12 @@ class Writer:
             raise PfamnetError(f"{self._path}: has changed since the scan was stopped")
         os.ftruncate(self._out.raw.fileno(), size)
         self._out.seek(size)
-        self._head, self._old = b"", False
+        self._head, self._old, self._kept = b"", False, size
+
+    def kept_lines(self) -> Iterator[bytes]:
+        """The lines of the file that it goes on with, their ends too."""
+        with (gzip.open if self._packed else open)(self._path, "rb") as file:
+            yield from file
 
     def abandon(self, reason: str = "") -> None:
         """Close the file as incomplete, for this reason; what `end` wrote is taken back if possible."""
@@ -141,7 +148,7 @@ class Writer:
         else:
             _quietly(self._out.close)
         if not self._packed:
-            _quietly(_mark_file, self._path, self._whole_at, mark)
+            _quietly(_mark_file, self._path, self._whole_at, mark, self._kept)
         elif not broken:  # a file that breaks off within a member shows that itself
             _quietly(self._out.mark, self._path, self._whole_at, mark)
 
@@ -208,8 +215,11 @@ def _quietly(action, *args):
         pass
 
 
-def _mark_file(path, whole_at, mark):
-    """Cut the end off a file and add a mark, over its last rows if a full disk has no room for more."""
+def _mark_file(path, whole_at, mark, kept):
+    """Cut the end off a file and add a mark, over its last rows if a full disk has no room for more.
+
+    The first `kept` bytes stay: a journal beside the file tells that they are not all.
+    """
     with open(path, "r+b", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return
@@ -226,6 +236,8 @@ def _mark_file(path, whole_at, mark):
         except OSError:
             pass
         end = _last_line_end(file, max(0, end - len(mark)))
+        if end < kept:
+            return
         file.seek(end)
         file.write(mark)
         file.truncate(end + len(mark))

@@ -118,7 +118,7 @@ def test_rows_come_query_by_query(tmp_path):
     assert status == 0 and b"P06213" in b"".join(lines) + out
 
 
-@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1))
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1))
 def test_signals_end_a_run_in_order(tmp_path, number):
     table = tmp_path / "table"
     process = start("--mode", "profiles", "--domtblout", table, LIBRARY, "-", stdin=subprocess.PIPE)
@@ -245,7 +245,7 @@ def test_a_mark_goes_over_the_last_rows_of_a_full_disk(tmp_path, monkeypatch):
             return super().write(data)
 
     monkeypatch.setattr(writer, "open", lambda path, mode, buffering: Full(path, mode), raising=False)
-    writer._mark_file(str(path), None, mark)
+    writer._mark_file(str(path), None, mark, 0)
     assert path.read_bytes() == b"#header\n" + b"row\n" * 13 + mark
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -85,6 +86,31 @@ def test_killed_in_the_middle_of_a_row(tmp_path, monkeypatch, argv):
                 file.write(b"torn row without")
     assert scan_here(*outputs(two, ""), LIBRARY, PROTEINS) == 0
     assert contents(two) == contents(one)
+
+
+@pytest.mark.parametrize("room", (0, 10, 40))
+def test_a_disk_that_is_full_after_an_entry_leaves_it(room, tmp_path):
+    """There may be no room for the mark of an incomplete table: it replaces nothing that is complete."""
+    one, two = tmp_path / "one", tmp_path / "two"
+
+    def run(out, limit=resource.RLIM_INFINITY):
+        code = (
+            f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+            "from pfamnet.output import journal; journal.EVERY = 0.0; "
+            "from pfamnet.cli import main_scan; main_scan()"
+        )
+        options = ["--resume", "--no-date", "--mode", "profiles", "--cpu", "1", "-o", str(out)]
+        command = [sys.executable, "-c", code, *options, str(LIBRARY), str(PROTEINS)]
+        done = subprocess.run(command, env=ENVIRONMENT, stderr=subprocess.PIPE)
+        return done.returncode, done.stderr
+
+    assert run(one)[0] == 0
+    lines = one.read_bytes().splitlines(keepends=True)
+    names = [line.split(b"\t")[3] for line in lines]
+    limit = room + sum(map(len, lines[: next(n for n in range(20, 99) if names[n] != names[n - 1])]))
+    code, said = run(two, limit)
+    assert code == 1 and b"file too large" in said and two.stat().st_size <= limit
+    assert run(two)[0] == 0 and two.read_bytes() == one.read_bytes()
 
 
 def test_a_real_kill(tmp_path):

@@ -1,9 +1,11 @@
 """GFF3: the specification's grammar, and the values of the table."""
 
+import gzip
 import re
 import urllib.parse
 
 import golden
+import pytest
 import untrained
 from scanning import LIBRARY, PROTEINS, rows, scan_here
 
@@ -11,7 +13,7 @@ from pfamnet.cli.common import run
 from pfamnet.cli.scan import scan
 from pfamnet.hits import network_domain, network_hit
 from pfamnet.output.gff3 import Gff3Writer, today
-from pfamnet.records import Record
+from pfamnet.records import Origin, Record
 
 SEQID = re.compile(r"(?:[a-zA-Z0-9.:^*$@!+_?|-]|%[0-9A-F]{2})+$")
 
@@ -91,6 +93,34 @@ def test_features_do_not_depend_on_the_place_in_the_file(tmp_path):
         with Gff3Writer(str(tmp_path / str(number))) as writer:
             writer.write(record._replace(number=number), hits)
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
+@pytest.mark.parametrize("name", ("x.gff", "x.gff.gz"))
+def test_a_nucleotide_sequence_has_one_region_though_the_scan_was_stopped(name, tmp_path):
+    path, (family, *_) = str(tmp_path / name), golden.families()
+    frames = [
+        Record(f"f{n}", "", "M" * 90, n + 1, "", Origin("chr", 900, 90 * n, 90 * n + 90, "+"))
+        for n in range(3)
+    ]
+    hits = [[network_hit(0, family, frame, [network_domain(5, 50, 1e-9, 30.0, (1, 40))])] for frame in frames]
+    with Gff3Writer(path) as writer:
+        for pair in zip(frames, hits):
+            writer.write(*pair)
+    whole = content(path)
+    stopped = Gff3Writer(path)
+    stopped.write(frames[0], hits[0])
+    at = stopped.saved()
+    stopped.abandon("stopped")
+    with Gff3Writer(path) as writer:
+        writer.go_on(1, *at)
+        for pair in zip(frames[1:], hits[1:]):
+            writer.write(*pair)
+    assert content(path) == whole and whole.count(b"##sequence-region") == 1
+
+
+def content(path):
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+        return file.read()
 
 
 def test_nothing_found_and_not_whole(tmp_path):
