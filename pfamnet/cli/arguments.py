@@ -6,20 +6,23 @@ import contextlib
 import os
 import stat
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from ..errors import PfamnetError
 from ..io.signatures import ALIGNMENTS, PROFILES, SEQUENCES
-from ..io.textfile import file_chunks
+from ..io.textfile import EmptyFile, file_chunks
+
+FASTA = {".fa", ".fasta", ".faa", ".fas", ".fsa", ".aa", ".pep"}  # how FASTA files of proteins are named
 
 
-def model_and_files(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The model (None: the one that ships), and the sequence files.
+def model_and_files(words: Sequence[str], format: str | None = None) -> tuple[str | None, list[str]]:
+    """The model (None: the one that ships), and the sequence files, which are of `format` if one is given.
 
     Raises click.UsageError if a model stands where a sequence file must, or if there is none.
     """
-    kinds = list(map(kind_of, words))
+    kinds = [kind_of(word, format) for word in words]
     if len(words) == 1:
         if kinds[0] == "model":
             raise click.UsageError(f"{words[0]} is a model: the sequence file is missing")
@@ -31,8 +34,11 @@ def model_and_files(words: Sequence[str]) -> tuple[str | None, list[str]]:
     return (None, list(words)) if kinds[0] == "sequences" else (words[0], list(words[1:]))
 
 
-def kind_of(path: str) -> str | None:
-    """Whether a path is a "model" or holds "sequences", as far as its first bytes show; else None."""
+def kind_of(path: str, format: str | None = None) -> str | None:
+    """Whether a path is a "model" or holds "sequences", as far as its first bytes show; else None.
+
+    What is empty holds sequences if it is named as FASTA files are.
+    """
     if path == "-":
         return "sequences"
     if path.startswith("hf:") or os.path.isdir(path):
@@ -42,8 +48,11 @@ def kind_of(path: str) -> str | None:
             return None
         with contextlib.closing(file_chunks(path, lambda text: None)) as chunks:
             text = next(chunks).lstrip()
+    except EmptyFile:
+        text = b""
     except (OSError, PfamnetError):  # what is wrong comes out when it is read
         return None
     if text.startswith(PROFILES):
         return "model"
-    return "sequences" if text.startswith((*SEQUENCES, *ALIGNMENTS)) else None
+    is_empty = not text and not FASTA.isdisjoint(Path(path).suffixes)
+    return "sequences" if format or is_empty or text.startswith((*SEQUENCES, *ALIGNMENTS)) else None

@@ -135,7 +135,7 @@ def scan(files, **options):
         return save_profiles(model, options["save_hmm"], tell)
     if not files:
         raise click.UsageError("Missing argument '<seqfile>'")
-    model, sequences = model_and_files(files)
+    model, sequences = model_and_files(files, options["qformat"])
     outputs = [*(out for _, out in outputs_of(options)), *journals_of(options)]
     check_files(outputs, inputs_of(options, files))
     if model is None and len(files) > 1:

@@ -25,6 +25,29 @@ def test_kinds_of_files(two, tmp_path):
     ]
 
 
+def test_an_empty_file_is_named_as_fasta_or_is_none(tmp_path):
+    for content in (b"", b"\n", gzip.compress(b"")):
+        for name, kind in ("x.fa", "sequences"), ("my.x.faa.gz", "sequences"), ("x.hmm", None), ("x", None):
+            (tmp_path / name).write_bytes(content)
+            assert kind_of(str(tmp_path / name)) == kind
+
+
+def test_a_format_tells_sequences_that_do_not_show_it(two, tmp_path, capfd):
+    selex = tmp_path / "x.slx"
+    selex.write_text("x MKV\n")
+    assert kind_of(str(selex)) is None and kind_of(str(selex), "selex") == "sequences"
+    assert kind_of(str(LIBRARY), "selex") == "model" and kind_of("none", "selex") is None
+    assert scan_here("--qformat", "selex", selex, selex) == 0
+    assert "2 sequence files" in capfd.readouterr().err
+
+
+def test_an_empty_file_may_be_the_first(two, tmp_path, capfdbinary):
+    (tmp_path / "empty.fa").write_bytes(b"")
+    assert scan_here(tmp_path / "empty.fa", two[0]) == 0
+    out, err = capfdbinary.readouterr()
+    assert {row.split(b"\t")[3] for row in rows(out)} == {b"P15056"} and b"empty.fa: no sequences" in err
+
+
 def test_several_files_are_as_one(two, tmp_path, capfdbinary):
     both = tmp_path / "both.fa"
     both.write_bytes(FIRST + SECOND)
