@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 import click
@@ -15,6 +16,8 @@ def print_model(path: str | None, whole_list: bool, warn: Callable[[str], None])
     """Print the families of a model as a table, or a few lines about it."""
     from ..api import Model
 
+    if sys.stdout is None:
+        raise PfamnetError("stdout is closed")
     model = Model(path, warn)
     try:
         lines = families_of(model) if whole_list else about(model)

@@ -36,7 +36,7 @@ def scan_files(
     from ..scan.opening import needs_network
 
     say = warn if options["verbose"] else lambda text: None
-    scan_options = as_scan_options(options, threads)
+    scan_options = as_scan_options(options, threads, warn)
     if model_path and needs_network(scan_options) and find_database(Path(model_path)):
         raise click.UsageError(f"{model_path} is an HMM database and has no network")
     model = Model(model_path, warn)
@@ -154,7 +154,7 @@ def as_thresholds(options: dict):
     return thresholds.unfiltered() if options["max"] else thresholds
 
 
-def as_scan_options(options: dict, threads: int):
+def as_scan_options(options: dict, threads: int, warn: Callable[[str], None]):
     """How to scan, as `ScanOptions`."""
     from ..scan.opening import ScanOptions
 
@@ -163,19 +163,19 @@ def as_scan_options(options: dict, threads: int):
         device=options["device"] or "cpu",
         alignments=options["report"] == "text" or bool(options["stockholm"]),
         threads=threads,
-        families=words_of(options["families"]),
+        families=words_of(options["families"], warn),
         thresholds=as_thresholds(options),
         **{name: options[name] for name in ("mode", "network", "top", "clan_overlaps")},
     )
 
 
-def words_of(given: str | None) -> tuple[str, ...] | None:
+def words_of(given: str | None, warn: Callable[[str], None]) -> tuple[str, ...] | None:
     """The families of --families: separated by commas, or the first words of a file's lines."""
     if not is_list(given):
         return given and tuple(filter(None, map(str.strip, given.split(","))))
     from ..io.textfile import numbered_lines
 
-    lines = (line.split() for _, line in numbered_lines(given, lenient=True))
+    lines = (line.split() for _, line in numbered_lines(given, True, warn))
     return tuple(words[0] for words in lines if words and not words[0].startswith("#"))
 
 

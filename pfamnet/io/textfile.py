@@ -115,16 +115,18 @@ class ChunkFile(io.RawIOBase):
         return size
 
 
-def numbered_lines(path: str | Path, lenient: bool = False) -> Iterator[tuple[int, str]]:
+def numbered_lines(
+    path: str | Path, lenient: bool = False, warn: Callable[[str], None] = on_stderr
+) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end) of a text file, plain or compressed.
 
     Lines end in LF or CR LF. With `lenient`, bytes that are not UTF-8 are kept as surrogates
-    (Pfam-A.seed has such among its references).
+    (Pfam-A.seed has such among its references). `warn` is as of `file_chunks`.
 
     Raises:
         PfamnetError: the file cannot be read, or a line is not UTF-8 or has more than `MOST_LINE` bytes.
     """
-    number, reader = 0, io.BufferedReader(ChunkFile(file_chunks(path)), CHUNK)
+    number, reader = 0, io.BufferedReader(ChunkFile(file_chunks(path, warn)), CHUNK)
     try:
         for number, line in enumerate(iter(lambda: reader.readline(MOST_LINE + 1), b""), 1):
             if len(line) > MOST_LINE:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import PfamnetError
 from ..families import accession_key
-from ..io.textfile import numbered_lines
+from ..io.textfile import numbered_lines, on_stderr
 from ..profiles.files import family_of, read_hmms
 from ..profiles.store import ProfileStore
 from ..records import shown
@@ -52,7 +52,7 @@ def open_database(path: Path, warn: Callable[[str], None] | None = None, title: 
 
     Raises PfamnetError if the file holds anything but profiles, or a name twice.
     """
-    hmms, families, numbers, about = [], [], {}, read_dat(path)
+    hmms, families, numbers, about = [], [], {}, read_dat(path, warn)
     for number, hmm in enumerate(read_hmms(path, warn), 1):
         family = family_of(hmm)
         first = numbers.setdefault(family.name, number)
@@ -87,12 +87,12 @@ def dat_beside(path: Path) -> str | None:
     return next((file for ending in (".dat", ".dat.gz") if os.path.isfile(file := f"{stem}{ending}")), None)
 
 
-def read_dat(path: Path) -> dict[str, dict[str, str]]:
+def read_dat(path: Path, warn: Callable[[str], None] | None = None) -> dict[str, dict[str, str]]:
     """The clan and the type of each accession, from the `.dat` beside a database, if there is one."""
     table = dat_beside(path)
     found: dict[str, dict[str, str]] = {}
     entry: dict[str, str] = {}
-    for _, line in numbered_lines(table, lenient=True) if table else ():
+    for _, line in numbered_lines(table, True, warn or on_stderr) if table else ():
         fields = line.split(None, 2)
         if line.startswith("//"):
             entry = {}

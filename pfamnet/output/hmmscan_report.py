@@ -135,7 +135,7 @@ class ReportWriter(Writer):
         models = counts["nmodels"]
         yield _count("Target model(s)", models, f"({counts['nnodes']} nodes)")
         for name, key, limit in _FILTERS:
-            passed, share = counts[f"n_past_{key}"], getattr(self._thresholds, limit)
+            passed, share = counts[f"n_past_{key}"], min(1.0, getattr(self._thresholds, limit))
             rest = f"({passed / models if models else 0:.6g}); expected {models * share:.1f} ({share:.6g})"
             yield _count(f"Passed {name} filter", passed, rest)
         domZ = self._thresholds.domZ

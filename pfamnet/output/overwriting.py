@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -71,7 +72,8 @@ def places(file: str | IO | None) -> Iterator[Hashable]:
     except (OSError, ValueError, AttributeError):  # no such file; a stream that is closed or in memory
         pass
     if isinstance(file, str):
-        yield os.path.realpath(file)
+        with contextlib.suppress(OSError):  # the working directory was removed
+            yield os.path.realpath(file)
 
 
 def content(path: str) -> str | None:

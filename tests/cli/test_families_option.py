@@ -1,8 +1,10 @@
 """--families, --list-families, --info, and the look of the table on a terminal."""
 
+import gzip
 import json
 import os
 import pty
+import shlex
 import subprocess
 
 import golden
@@ -83,6 +85,22 @@ def test_info(tmp_path, capfd):
     assert run(scan, ["--info", str(LIBRARY)]) == 0
     assert "every profile is searched" in capfd.readouterr().out
     assert run(scan, ["--info", str(LIBRARY), "x.fa"]) == 2 and run(scan, []) == 2
+
+
+def test_a_list_is_quiet_with_quiet(path, tmp_path, capfd):
+    listed = tmp_path / "list.gz"
+    listed.write_bytes(gzip.compress(b"Pkinase\n") + b"garbage")
+    for quiet, said in (["--quiet"], ""), ([], "pfamnet-scan: warning: "):
+        assert scan_here(*quiet, "--families", listed, "-o", tmp_path / "out", LIBRARY, path) == 0
+        err = capfd.readouterr().err
+        assert err.startswith(said) and err.count("\n") == bool(said)
+
+
+@pytest.mark.parametrize("option", ("--info", "--list-families"))
+def test_descriptions_need_stdout(option):
+    words = shlex.join([*PROGRAM, option, str(LIBRARY)])
+    done = subprocess.run(["sh", "-c", f"{words} >&-"], env=ENVIRONMENT, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"pfamnet-scan: stdout is closed\n")
 
 
 @pytest.mark.parametrize("option", ("--info", "--list-families"))

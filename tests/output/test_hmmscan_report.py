@@ -36,6 +36,10 @@ def test_lines_are_hmmscans(capfdbinary):
     assert ours.endswith(b"[ok]\n")
 
 
+def test_a_filter_lets_no_more_than_all_pass(capfdbinary):
+    assert b"expected 22.0 (1)\n" in report(capfdbinary, "--F3", "10")
+
+
 @pytest.mark.parametrize(
     "options",
     (
