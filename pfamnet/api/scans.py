@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import BinaryIO
 
 from ..errors import PfamnetError, os_reason
-from ..output.outputs import ALIGNED, SUFFIXES, OutputOptions, Outputs
+from ..output.outputs import KINDS, SUFFIXES, OutputOptions, Outputs
 from ..output.overwriting import check_outputs
 from ..profiles.search import SearchedHits
 from ..records import Record
@@ -145,7 +145,7 @@ class Scan(Iterator[Protein]):
     def outputs(self, options: OutputOptions) -> Outputs:
         """Files for what this scan finds; PfamnetError if a format needs alignments that the scan lacks."""
         for kind, _ in options.tables if not self.options.alignments else ():
-            if kind in ALIGNED:
+            if kind in KINDS and KINDS[kind].aligned:
                 raise PfamnetError(f"{kind}: needs a scan with alignments=True")
         return Outputs(options, self.model.name, self.options.thresholds, self.model.families)
 

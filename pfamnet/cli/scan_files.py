@@ -22,9 +22,6 @@ from ..signals import stopping_in_order
 from .progress import Progress, plain_size, wanted
 from .scan_checks import CUTOFFS, LIMITS
 
-TABLES = ("tblout", "domtblout", "pfamtblout", "architecture", "pfamscan", "gff3", "json_lines", "parquet")
-TABLES += ("stockholm",)
-
 
 def scan_files(
     model_path: str | None, files: list[str], options: dict, threads: int, warn: Callable[[str], None]
@@ -95,7 +92,8 @@ class Done:
 def journal_of(options: dict, files: list[str], model):
     """The `Journal` of --resume; without it None."""
     from ..model.directory import description_digest
-    from ..output.journal import LASTING, Journal
+    from ..output.journal import Journal
+    from ..output.outputs import KINDS
 
     outputs = outputs_of(options)
     if not options["resume"]:
@@ -103,7 +101,7 @@ def journal_of(options: dict, files: list[str], model):
     for kind, out in outputs:
         if out == "-":
             raise click.UsageError("--resume needs a file for the main output: -o is missing")
-        if kind not in LASTING:
+        if not KINDS[kind].lasting:
             raise click.UsageError(f"--resume cannot go on with an output of {kind}")
     words = [word for word in sys.argv[1:] if word != "--resume"]
     read = [*inputs_of(options, files), *database_files(model.path)]
@@ -188,8 +186,10 @@ def journals_of(options: dict) -> list[str]:
 
 def outputs_of(options: dict) -> list[tuple[str, str]]:
     """The kind and the file of each output, the main one first."""
+    from ..output.outputs import KINDS
+
     main = options["report"], "-" if options["out"] is None else options["out"]
-    return [main, *((kind, options[kind]) for kind in TABLES if options[kind])]
+    return [main, *((kind, options[kind]) for kind in KINDS if options.get(kind))]
 
 
 def as_output_options(options: dict, files: list[str], exact: bool):

@@ -19,9 +19,6 @@ from .writer import Writer
 
 ENDING = ".resume"  # after the name of the main output
 EVERY = 10.0  # seconds between two entries
-# outputs of which each query's part stands for itself
-LASTING = ("tsv", "text", "tblout", "domtblout", "pfamtblout", "gff3", "json_lines", "architecture")
-LASTING += ("pfamscan",)
 
 
 class Journal:

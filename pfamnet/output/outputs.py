@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -29,16 +29,6 @@ from .hmmscan_tables import DomtblWriter, PfamtblWriter, TblWriter, Trailer
 from .json_lines import JsonLinesWriter
 from .tsv import TsvWriter
 from .writer import Writer
-
-# endings of the files of each kind
-SUFFIXES = {
-    **{".tsv": "tsv", ".tblout": "tblout", ".domtblout": "domtblout", ".pfamtblout": "pfamtblout"},
-    **{".architecture": "architecture", ".pfamscan": "pfamscan", ".sto": "stockholm"},
-    ".parquet": "parquet",
-    **{".gff3": "gff3", ".gff": "gff3", ".jsonl": "json_lines", ".txt": "text", ".html": "html"},
-}
-ALIGNED = ("text", "stockholm")  # need domains with alignments
-KINDS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 
 @dataclass(frozen=True)
@@ -83,33 +73,25 @@ class Outputs:
 
     def writer(self, kind: str, out: str | BinaryIO) -> Writer:
         """What writes one output."""
-        options = self.options
         if out == "-" and sys.stdout is None:
             raise PfamnetError("stdout is closed: the main output needs a file")
-        if kind == "tsv":
-            aligned = out == "-" and sys.stdout.isatty()
-            return TsvWriter(out, options.header, aligned)
-        if kind == "gff3":
-            return Gff3Writer(out, today() if options.date else None)
-        if kind == "json_lines":
-            return JsonLinesWriter(out, self.target)
-        if kind == "stockholm":
-            return AlignmentWriter(out, self.families)
-        if kind == "parquet":
-            from .parquet import ParquetWriter
+        if kind not in KINDS:
+            raise PfamnetError(f"{shown(kind)}: not one of the formats {', '.join(KINDS)}")
+        return KINDS[kind].make(self, out)
 
-            return ParquetWriter(out, self.families)
-        if kind in ("architecture", "pfamscan"):
-            return (ArchitectureWriter if kind == "architecture" else PfamscanWriter)(out, self.families)
-        if kind == "html":
-            return self.page(out)
-        if kind == "text":
-            return self.report(out)
-        if kind == "pfamtblout":
-            return PfamtblWriter(out, self.trailer(), self.thresholds.inclusion_by_score)
-        if kind in ("tblout", "domtblout"):
-            return (TblWriter if kind == "tblout" else DomtblWriter)(out, self.trailer())
-        raise PfamnetError(f"{shown(kind)}: not one of the formats {', '.join(KINDS)}")
+    def table(self, out: str | BinaryIO) -> Writer:
+        """The tab-separated table, whose columns are aligned on a terminal."""
+        return TsvWriter(out, self.options.header, out == "-" and sys.stdout.isatty())
+
+    def features(self, out: str | BinaryIO) -> Writer:
+        """GFF3."""
+        return Gff3Writer(out, today() if self.options.date else None)
+
+    def columns(self, out: str | BinaryIO) -> Writer:
+        """Parquet."""
+        from .parquet import ParquetWriter
+
+        return ParquetWriter(out, self.families)
 
     def report(self, out: str | BinaryIO) -> Writer:
         """hmmscan's text report."""
@@ -185,3 +167,41 @@ def is_live(stream) -> bool:
     except (AttributeError, OSError, ValueError):  # None if stdout is closed
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of output.
+
+    make     its writer for an `Outputs` and a file
+    endings  of the names of its files
+    aligned  it needs domains with alignments
+    lasting  each query's part stands for itself, so that a scan that was stopped can go on
+    """
+
+    make: Callable[[Outputs, str | BinaryIO], Writer]
+    endings: tuple[str, ...]
+    aligned: bool = False
+    lasting: bool = True
+
+
+KINDS = {
+    "tsv": Kind(Outputs.table, (".tsv",)),
+    "text": Kind(Outputs.report, (".txt",), aligned=True),
+    "html": Kind(Outputs.page, (".html",), lasting=False),
+    "tblout": Kind(lambda outputs, out: TblWriter(out, outputs.trailer()), (".tblout",)),
+    "domtblout": Kind(lambda outputs, out: DomtblWriter(out, outputs.trailer()), (".domtblout",)),
+    "pfamtblout": Kind(
+        lambda outputs, out: PfamtblWriter(out, outputs.trailer(), outputs.thresholds.inclusion_by_score),
+        (".pfamtblout",),
+    ),
+    "architecture": Kind(lambda outputs, out: ArchitectureWriter(out, outputs.families), (".architecture",)),
+    "pfamscan": Kind(lambda outputs, out: PfamscanWriter(out, outputs.families), (".pfamscan",)),
+    "gff3": Kind(Outputs.features, (".gff3", ".gff")),
+    "json_lines": Kind(lambda outputs, out: JsonLinesWriter(out, outputs.target), (".jsonl",)),
+    "parquet": Kind(Outputs.columns, (".parquet",), lasting=False),
+    "stockholm": Kind(
+        lambda outputs, out: AlignmentWriter(out, outputs.families), (".sto",), aligned=True, lasting=False
+    ),
+}
+SUFFIXES = {ending: name for name, kind in KINDS.items() for ending in kind.endings}

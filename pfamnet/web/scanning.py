@@ -22,15 +22,14 @@ from ..errors import PfamnetError
 from ..io.sequences import read_sequences
 from ..io.signatures import COMPRESSED
 from ..io.textfile import text_chunks
-from ..output.outputs import OutputOptions
+from ..output.outputs import KINDS, OutputOptions
 from ..records import Record, shown
 
 LIMIT = 2_000_000  # bytes of sequences that are taken at once, inflated: about 5,000 proteins
 KEPT = 20  # results whose files are kept for downloads
 AT_ONCE = 8  # proteins; when nobody waits any more, these are still finished
 PASTED = "the pasted text"
-TABLES = {kind: kind for kind in ("html", "tsv", "domtblout", "tblout", "pfamtblout")}
-TABLES |= {"gff3": "gff3", "json_lines": "jsonl"}
+TABLES = ("html", "tsv", "domtblout", "tblout", "pfamtblout", "gff3", "json_lines")
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class WebScanner:
             old = self._kept.popleft() if len(self._kept) > KEPT else None
         if old:
             shutil.rmtree(old, ignore_errors=True)
-        paths = [(kind, str(folder / f"pfamnet.{end}")) for kind, end in TABLES.items()]
+        paths = [(kind, str(folder / f"pfamnet{KINDS[kind].endings[0]}")) for kind in TABLES]
         return OutputOptions("query.fa", " ".join([*words, self.model.name, "query.fa"]), paths)
 
 
