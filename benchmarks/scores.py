@@ -71,7 +71,11 @@ def main(model_path, train, proteins, domains, network, first, decoys, seed, cpu
 def fold_of(model, records: list, domains: str) -> Fold:
     """Proteins with their domains, families by their places in the model."""
     labels = read_labels(model.families, domains)
-    rows = [(n, *label) for n, record in enumerate(records) for label in labels.get(record.name, ())]
+    rows = [
+        (number, start - 1, end, family)
+        for number, record in enumerate(records)
+        for start, end, family in labels.get(record.name, ())
+    ]
     sequences, names = [record.sequence for record in records], [record.name for record in records]
     return Fold(sequences, names, np.array(rows, np.int32).reshape(-1, 4), np.ones(len(records), bool))
 
