@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import synthetic
 
-import pfamnet.build.pipeline as pipeline
+import pfamnet.build.trainings as trainings
 from pfamnet.build.fine_tune import EMITTED, esm_sampler, esm_settings, light_settings
 from pfamnet.build.options import BuildOptions
 from pfamnet.training.corpus import Corpus
@@ -45,13 +45,13 @@ def test_profiles_emit_examples_of_the_light_network_unless_it_is_asked_not(
 ):
     seen = []
 
-    class Spy(pipeline.Sampler):
+    class Spy(trainings.Sampler):
         def batches(self, *arguments, **more):
             made = super().batches(*arguments, **more)
             seen.append(self.source.emission)
             return made
 
-    monkeypatch.setattr(pipeline, "Sampler", Spy)
+    monkeypatch.setattr(trainings, "Sampler", Spy)
     status, said = quick(*options, labelled)
     assert status == 0, said
     assert seen and all((tables is not None) == emitting for tables in seen)

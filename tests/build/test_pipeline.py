@@ -22,6 +22,7 @@ from small_build import make_small, tables
 from trainings import step_of
 
 import pfamnet.build.pipeline as module
+import pfamnet.build.trainings as trainings
 import pfamnet.build.write_model as output
 from pfamnet.build.provenance import input_digests
 from pfamnet.cli.build import build as command
@@ -646,7 +647,7 @@ CACHED = ["--freeze", 1, "--cache", 3000, "--batch", 256, "--crop", 64, "--esm-r
 def test_a_training_on_cached_layers_leaves_these_as_they_are(
     quick, tmp_path, base, labelled, monkeypatch, more
 ):
-    monkeypatch.setattr(module, "start_head", knowing_nothing)
+    monkeypatch.setattr(trainings, "start_head", knowing_nothing)
     status, said = quick("--base", base, *CACHED, *more, labelled)
     assert status == 0, said
     before, after = (
@@ -660,7 +661,7 @@ def test_a_training_on_cached_layers_leaves_these_as_they_are(
 def test_cached_layers_are_computed_once_though_the_build_is_resumed(
     quick, tmp_path, base, labelled, monkeypatch
 ):
-    vectors, step = tmp_path / "made.work" / module.VECTORS, module.Training.step
+    vectors, step = tmp_path / "made.work" / trainings.VECTORS, trainings.Training.step
 
     def stopping(training, batches):
         if training.state.step == 20:
@@ -669,11 +670,11 @@ def test_cached_layers_are_computed_once_though_the_build_is_resumed(
 
     with monkeypatch.context() as patch:
         patch.setattr("pfamnet.training.callbacks.CHECKPOINT_SECONDS", 0)
-        patch.setattr(module.Training, "step", stopping)
+        patch.setattr(trainings.Training, "step", stopping)
         assert quick("--base", base, *CACHED, labelled)[0] == 130
     assert vectors.stat().st_size - 128 == 16 * 3 * 80 * 32 * 2  # 16 batches of 3 rows
     with monkeypatch.context() as patch:
-        patch.setattr(module, "save_vectors", None)
+        patch.setattr(trainings, "save_vectors", None)
         assert quick("--resume", "--base", base, *CACHED, labelled)[0] == 0
     assert quick("--base", base, *CACHED, labelled, out=tmp_path / "again")[0] == 0
     assert tables(tmp_path / "made") == tables(tmp_path / "again")
@@ -682,7 +683,7 @@ def test_cached_layers_are_computed_once_though_the_build_is_resumed(
 @pytest.mark.slow
 def test_adapters_are_merged_into_the_encoder_that_is_written(quick, tmp_path, base, labelled, monkeypatch):
     """Its files are those of any ESM-2; query and value alone have changed."""
-    monkeypatch.setattr(module, "start_head", knowing_nothing)
+    monkeypatch.setattr(trainings, "start_head", knowing_nothing)
     status, said = quick(
         "--base", base, "--lora", 2, "--batch", 256, "--crop", 64, "--esm-residues", 9000, labelled
     )
@@ -708,7 +709,7 @@ def knowing_nothing(network, *_):
 
 @pytest.mark.slow
 def test_frozen_layers_stay_as_they_were(quick, tmp_path, base, labelled, monkeypatch):
-    monkeypatch.setattr(module, "start_head", knowing_nothing)
+    monkeypatch.setattr(trainings, "start_head", knowing_nothing)
     status, said = quick(
         "--base", base, "--freeze", 1, "--batch", 256, "--crop", 64, "--esm-residues", 9000, labelled
     )

@@ -11,6 +11,7 @@ from small_config import SMALL
 
 import pfamnet.build.pipeline as module
 import pfamnet.build.preparation as preparation
+import pfamnet.build.trainings as trainings
 from pfamnet.cli.build import build as command
 from pfamnet.cli.common import run
 from pfamnet.model.directory import open_model
@@ -51,9 +52,9 @@ def test_a_build_by_recipe_says_follows_and_stores_its_plan(few, here, tmp_path,
     )
     drawn = []
     monkeypatch.setattr(
-        module,
+        trainings,
         "SamplerSettings",
-        lambda settings=module.SamplerSettings, **given: drawn.append(given) or settings(**given),
+        lambda settings=trainings.SamplerSettings, **given: drawn.append(given) or settings(**given),
     )
     out = tmp_path / "made"
     status, _, said = here("--recipe", "specialist", "--light-residues", 20_000, out, labelled)
