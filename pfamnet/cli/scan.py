@@ -20,7 +20,8 @@ from .common import (
 from .model_info import print_model
 from .save_hmm import save_profiles
 from .scan_checks import HINTS, HMMSCANS, check_conflicts, without_effect
-from .scan_files import check_files, inputs_of, journals_of, outputs_of, scan_files
+from .scan_files import check_files, scan_files
+from .scan_settings import inputs_of, journals_of, outputs_of
 
 NUMBER, POSITIVE, FINITE, COUNT = Number(), Number(above=0), Number(above=0, finite=True), Whole(min=0)
 SEED = Whole(0, 2**32 - 1)  # the bits that HMMER's generator takes

@@ -12,7 +12,7 @@ from pfamnet.cli import scan_checks
 from pfamnet.cli.common import Number, complete, default_cpus
 from pfamnet.cli.scan import FORMATS, scan
 from pfamnet.cli.scan_checks import CUTOFFS
-from pfamnet.cli.scan_files import as_thresholds
+from pfamnet.cli.scan_settings import as_thresholds
 from pfamnet.errors import os_reason
 from pfamnet.profiles.search import Thresholds
 
