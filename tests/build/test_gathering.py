@@ -37,7 +37,7 @@ scores = st.lists(st.just(-np.inf) | st.floats(-20, 300), max_size=30).map(np.ar
 
 
 @pytest.fixture(scope="module")
-def trainset(tmp_path_factory):
+def train_set(tmp_path_factory):
     """Four families of 24 rows, the first two of one clan."""
     folder = tmp_path_factory.mktemp("trainset")
     synthetic.write_stockholm(folder / "seeds.sto", families=4, ga=None)
@@ -45,9 +45,9 @@ def trainset(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def built(trainset, tmp_path_factory):
+def built(train_set, tmp_path_factory):
     work = Work(tmp_path_factory.mktemp("work"), BuildOptions(()), False)
-    return build_profiles(trainset, "hmmalign", work, Threads())
+    return build_profiles(train_set, "hmmalign", work, Threads())
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def profiles(built):
     return [hmm.copy() for hmm in built]
 
 
-def made(trainset, hmms, tmp_path, cpus=1, seed=42):
+def made(train_set, hmms, tmp_path, cpus=1, seed=42):
     folder = tmp_path / f"{cpus}.{seed}"
     folder.mkdir(exist_ok=True)
-    said = set_gathering(trainset, hmms, seed, Work(folder, BuildOptions(()), False), Threads(cpus))
+    said = set_gathering(train_set, hmms, seed, Work(folder, BuildOptions(()), False), Threads(cpus))
     return [tuple(hmm.cutoffs.gathering) for hmm in hmms], said
 
 
@@ -129,8 +129,8 @@ def test_a_sequence_in_which_the_arithmetic_overflows_is_not_found(profiles):
     assert np.isfinite(found).all(1).tolist() == [False, True, False]
 
 
-def test_relatives_are_not_among_the_others(trainset):
-    material = Searched(trainset, 1)
+def test_relatives_are_not_among_the_others(train_set):
+    material = Searched(train_set, 1)
     for index, clan in enumerate([{0, 1}, {0, 1}, {2}, {3}]):
         strange = material.unrelated(index)
         of_others = {piece.family for piece, yes in zip(material.chosen, strange) if yes}
@@ -148,15 +148,15 @@ def test_what_overlaps_a_family_or_one_left_out():
     assert pieces(fold) == [("ACDEFGHI", 0, (0, 1)), ("HIKLMN", 1, (0, 1))]
 
 
-def test_the_sample_is_bounded_and_of_all_families(trainset):
-    material = Searched(trainset, 1, residues=2000)
+def test_the_sample_is_bounded_and_of_all_families(train_set):
+    material = Searched(train_set, 1, residues=2000)
     assert {piece.family for piece in material.chosen} == {0, 1, 2, 3}
     assert 2000 <= sum(len(piece.sequence) for piece in material.chosen) < 2200
     assert len(material.others) == 3 * len(material.chosen)
 
 
-def test_a_domain_of_every_family_is_tried_however_many_there_are(trainset):
-    material = Searched(trainset, 1, residues=100)
+def test_a_domain_of_every_family_is_tried_however_many_there_are(train_set):
+    material = Searched(train_set, 1, residues=100)
     assert sorted(piece.family for piece in material.chosen) == [0, 1, 2, 3]
     decoys = len(material.others) - 4
     assert 2 <= decoys < 8 and all(material.unrelated(i)[4:].all() for i in range(4))
@@ -187,16 +187,16 @@ def test_sisters_without_rows_are_told_apart(tmp_path):
     assert (bits(hmms[0], members, Thresholds()) >= pairs[0]).all()
 
 
-def test_dev_that_train_stands_in_for_is_not_taken_for_dev(trainset):
-    stand_in = replace(trainset, dev=trainset.train)
-    assert not any(Searched(stand_in, 1).dev) and all(Searched(trainset, 1).dev)
+def test_dev_that_train_stands_in_for_is_not_taken_for_dev(train_set):
+    stand_in = replace(train_set, dev=train_set.train)
+    assert not any(Searched(stand_in, 1).dev) and all(Searched(train_set, 1).dev)
 
 
 # Thresholds of profiles
 
 
-def test_members_pass_and_others_do_not(trainset, profiles, tmp_path):
-    pairs, said = made(trainset, profiles, tmp_path)
+def test_members_pass_and_others_do_not(train_set, profiles, tmp_path):
+    pairs, said = made(train_set, profiles, tmp_path)
     assert said["made"] == said["of"] == 4 and said["e_value"] == E_VALUE
     rng = np.random.default_rng(9)
     sequences = [synthetic.domain(family, rng) for family in range(4) for _ in range(20)]
@@ -209,20 +209,20 @@ def test_members_pass_and_others_do_not(trainset, profiles, tmp_path):
         assert not (bits(hmm, strangers, Thresholds()) >= pair).any()
 
 
-def test_profiles_that_bring_cutoffs_keep_them(trainset, profiles, tmp_path):
-    alone = made(trainset, [hmm.copy() for hmm in profiles], tmp_path)[0]
+def test_profiles_that_bring_cutoffs_keep_them(train_set, profiles, tmp_path):
+    alone = made(train_set, [hmm.copy() for hmm in profiles], tmp_path)[0]
     profiles[2].cutoffs.gathering = 77.0, 66.0
-    pairs, said = made(trainset, profiles, tmp_path, seed=42, cpus=2)
+    pairs, said = made(train_set, profiles, tmp_path, seed=42, cpus=2)
     assert pairs[2] == (77.0, 66.0) and said["made"] == 3
     assert [pairs[i] for i in (0, 1, 3)] == [alone[i] for i in (0, 1, 3)]
     for hmm in profiles:
         hmm.cutoffs.gathering = 20.0, 20.0
-    assert made(trainset, profiles, tmp_path, seed=7)[1] == {"made": 0, "of": 4}
+    assert made(train_set, profiles, tmp_path, seed=7)[1] == {"made": 0, "of": 4}
     assert not any((tmp_path / "1.7").iterdir())
 
 
-def test_neither_threads_nor_the_order_of_rows_matter(trainset, profiles, tmp_path):
-    one = made(trainset, [hmm.copy() for hmm in profiles], tmp_path)[0]
+def test_neither_threads_nor_the_order_of_rows_matter(train_set, profiles, tmp_path):
+    one = made(train_set, [hmm.copy() for hmm in profiles], tmp_path)[0]
 
     def mixed(fold):
         order = random.Random(1).sample(range(len(fold.sequences)), len(fold.sequences))
@@ -232,20 +232,20 @@ def test_neither_threads_nor_the_order_of_rows_matter(trainset, profiles, tmp_pa
             [fold.sequences[i] for i in order], [fold.names[i] for i in order], domains, fold.whole[order]
         )
 
-    other = replace(trainset, train=mixed(trainset.train), dev=mixed(trainset.dev))
+    other = replace(train_set, train=mixed(train_set.train), dev=mixed(train_set.dev))
     assert made(other, profiles, tmp_path, cpus=3)[0] == one
 
 
-def test_thresholds_once_made_are_taken_up_again(trainset, profiles, tmp_path, monkeypatch):
+def test_thresholds_once_made_are_taken_up_again(train_set, profiles, tmp_path, monkeypatch):
     again = [hmm.copy() for hmm in profiles]
-    first = made(trainset, profiles, tmp_path)
+    first = made(train_set, profiles, tmp_path)
     monkeypatch.setattr(module, "Searched", None)  # would fail
-    assert made(trainset, again, tmp_path) == first
+    assert made(train_set, again, tmp_path) == first
 
 
-def test_a_family_without_any_row_gets_one_too(trainset, profiles, tmp_path):
+def test_a_family_without_any_row_gets_one_too(train_set, profiles, tmp_path):
     def without(fold):
         return replace(fold, domains=fold.domains[fold.domains[:, 3] != 3])
 
-    pairs, _ = made(replace(trainset, train=without(trainset.train), dev=None), profiles, tmp_path)
+    pairs, _ = made(replace(train_set, train=without(train_set.train), dev=None), profiles, tmp_path)
     assert len(pairs) == 4 and all(5 < pair[0] < 40 for pair in pairs)
