@@ -65,7 +65,7 @@ def with_families(model: Model, families: int, path: Path) -> Model:
             {
                 "pfamnet": model.description["pfamnet"],
                 "profiles": PROFILES,
-                "word_bits": model.description["word_bits"],
+                "words": model.description["words"],
                 "networks": {"light": model.description["networks"]["light"]},
                 "families": families,
                 "provenance": {"padded": f"from {model.path.name}, for timing alone"},

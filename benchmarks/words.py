@@ -26,14 +26,17 @@ VARIANTS = {
     "no words": None,
     "two residues between the pairs": {"PATTERN": (0, 1, 4, 5)},
     "four residues side by side": {"PATTERN": (0, 1, 2, 3)},
-    "6 likely residues of a state": {"LIKELY": 6},
-    "3 likely residues of a state": {"LIKELY": 3},
+    "12 likely residues of a state": {"letters": 12},
+    "6 likely residues of a state": {"letters": 6},
+    "4 likely residues of a state": {"letters": 4},
     "256 columns": {"COLUMNS": 256},
     "1,024 columns": {"COLUMNS": 1024},
     "4,096 columns": {"COLUMNS": 4096},
-    "words of 9 bits": {"least": 9.0},
-    "words of 8 bits": {"least": 8.0},
-    "words of 7 bits": {"least": 7.0},
+    "words of 9 bits": {"bits": 9.0},
+    "words of 8 bits": {"bits": 8.0},
+    "words of 7.5 bits": {"bits": 7.5},
+    "words of 7.5 bits, 4 likely residues": {"bits": 7.5, "letters": 4},
+    "words of 6.5 bits, 4 likely residues": {"bits": 6.5, "letters": 4},
 }
 
 
@@ -73,13 +76,12 @@ def measured(hmms: list, records: list, peaks: np.ndarray, own: np.ndarray, chan
     alone = np.full(peaks.shape, -np.inf, np.float16)
     million = index = each = None
     if change is not None:
-        constants = {name: value for name, value in change.items() if name != "least"}
+        constants = {name: value for name, value in change.items() if name.isupper()}
+        rule = {name: value for name, value in change.items() if not name.isupper()}
         constants["WIDTH"] = constants.get("PATTERN", words.PATTERN)[-1] + 1
         with patch.multiple(words, **constants):
             columns, begun = words.columns_of(hmms), time.process_time()
-            made = words.Words(
-                **columns, lengths=[hmm.M for hmm in hmms], least=change.get("least", words.WORD)
-            )
+            made = words.Words(**columns, lengths=[hmm.M for hmm in hmms], **rule)
             million, index = round(len(made.places) / 1e6, 1), round(time.process_time() - begun, 2)
             begun = time.process_time()
             for row, record in zip(alone, records):

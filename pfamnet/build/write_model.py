@@ -104,7 +104,7 @@ class ModelOutput:
             description = {
                 "pfamnet": __version__,
                 "profiles": PROFILES,
-                "word_bits": words.bits,
+                "words": words.rule,
                 "networks": networks,
                 "combination": combination,
                 "families": len(families),

@@ -39,7 +39,7 @@ PROFILES, WORDS = "profiles.h3z", "words.safetensors"
 GRAPH, WEIGHTS = "light.onnx", "light.safetensors"
 ENCODER, HEAD = "encoder", "head.safetensors"
 FAMILIES, CARD = "families.tsv", "README.md"
-LEAST_BITS, MOST_BITS = 4, 28  # of a word
+LEAST_BITS, MOST_BITS, MOST_LETTERS = 4, 28, 20  # of words
 MOST_BYTES = 1 << 26  # of a description or a table of families, which are read as one
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][\w.-]{0,99}", re.ASCII)
 
@@ -106,7 +106,8 @@ class OpenedModel:
     def words(self) -> Words:
         """The words of the profiles, ready to be looked for; PfamnetError if their file is damaged."""
         lengths = [family.length for family in self.families]
-        return read_words(self.path / WORDS, lengths, self.description["word_bits"])
+        rule = self.description["words"]
+        return read_words(self.path / WORDS, lengths, rule["bits"], rule["letters"])
 
     def runtime(self, network: str, device: str = "cpu"):
         """The network itself, ready to run; `device` is for the esm network.
@@ -159,7 +160,8 @@ def _open(path: Path, description: dict) -> OpenedModel:
     if "light" not in networks:
         raise KeyError("light")
     model = OpenedModel(path, families, store, networks, description)
-    if not LEAST_BITS <= description["word_bits"] <= MOST_BITS:
+    bits, letters = (description["words"][name] for name in ("bits", "letters"))
+    if not LEAST_BITS <= bits <= MOST_BITS or letters not in range(1, MOST_LETTERS + 1):
         raise ValueError("words that no profile or every one has")
     for name in networks:  # errors come now, not at the first hit
         model.combination(name)

@@ -25,11 +25,11 @@ from pyhmmer.plan7 import HMM, Background
 from ..errors import PfamnetError, reason
 
 UNIT = 4  # of scores, in a bit
-WORD, SENSITIVE = 8.5, 6.5  # bits of a word at least, beside a network that knows proteins and beside none
+WORD, SENSITIVE = 8.5, 7.5  # bits of a word at least, beside a network that knows proteins and beside none
 PATTERN = (0, 1, 3, 4)  # places of its residues
 WIDTH = PATTERN[-1] + 1
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"  # HMMER's order
-LIKELY = 4  # residues of a match state that words are made of, at most
+LIKELY = 8  # residues of a match state that words are made of, the likeliest ones
 COLUMNS = 16384
 FLOOR, CEILING = -6, 7  # scores of a column, in bits
 UNKNOWN = -UNIT  # score of an unknown residue
@@ -74,10 +74,12 @@ def columns_of(hmms: Iterable[HMM]) -> dict[str, np.ndarray]:
     return {"columns": columns, "codes": codes}
 
 
-def read_words(path: str | os.PathLike, lengths: Sequence[int], least: float = WORD) -> Words:
+def read_words(
+    path: str | os.PathLike, lengths: Sequence[int], bits: float = WORD, letters: int = LIKELY
+) -> Words:
     """The words of profiles with `lengths` match states (F,), by the file of what `columns_of` gave.
 
-    Raises PfamnetError if the file is damaged or of other profiles.
+    `bits` and `letters` are as of `Words`. Raises PfamnetError if the file is damaged or of other profiles.
     """
     try:
         with open(path, "rb") as file:
@@ -88,7 +90,7 @@ def read_words(path: str | os.PathLike, lengths: Sequence[int], least: float = W
             np.frombuffer(data[end:][slice(*about[name]["data_offsets"])], kind)
             for name, kind in (("columns", np.int8), ("codes", "<u2"))
         )
-        return Words(columns.reshape(-1, len(LETTERS)), codes, lengths, least)
+        return Words(columns.reshape(-1, len(LETTERS)), codes, lengths, bits, letters)
     except OSError as error:
         raise PfamnetError(f"{path}: {reason(error)}") from error
     except (PfamnetError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -102,7 +104,7 @@ def sensitive_words(columns: np.ndarray, codes: np.ndarray, lengths: Sequence[in
     """
     for score in range(round(SENSITIVE * UNIT), round(WORD * UNIT)):
         with suppress(PfamnetError):
-            return Words(columns, codes, lengths, score / UNIT, MODERATE)
+            return Words(columns, codes, lengths, score / UNIT, most=MODERATE)
     return Words(columns, codes, lengths)
 
 
@@ -112,7 +114,8 @@ class Words:
     Arguments:
         columns, codes: of `columns_of`.
         lengths: the profiles' match states (F,).
-        least: what a word scores at least, in bits.
+        bits: what a word scores at least.
+        letters: how many residues of a match state words are made of, the likeliest ones.
         most: how many words there may be.
 
     Raises PfamnetError if they do not fit each other, or there are more.
@@ -123,10 +126,11 @@ class Words:
         columns: np.ndarray,
         codes: np.ndarray,
         lengths: Sequence[int],
-        least: float = WORD,
+        bits: float = WORD,
+        letters: int = LIKELY,
         most: int = MOST_WORDS,
     ):
-        self.least, self.most = round(least * UNIT), most
+        self.least, self.likely, self.most = round(bits * UNIT), letters, most
         self.lengths = np.array(lengths, int)
         fit = self.lengths.min(initial=1) >= 1 and self.lengths.sum() == len(codes)
         if not (fit and codes.max(initial=0) < len(columns) <= COLUMNS):
@@ -143,13 +147,13 @@ class Words:
         self.places, self.first = self.listed(scores[:, : len(LETTERS)], states)
 
     @property
-    def bits(self) -> float:
-        """What a word scores at least."""
-        return self.least / UNIT
+    def rule(self) -> dict[str, float]:
+        """`bits` and `letters`, by which the same words are made again."""
+        return {"bits": self.least / UNIT, "letters": self.likely}
 
     def listed(self, scores: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where each word begins, word by word, and where a word's list begins."""
-        likely = np.argsort(-scores, axis=1, kind="stable")[:, :LIKELY]
+        likely = np.argsort(-scores, axis=1, kind="stable")[:, : self.likely]
         values = np.take_along_axis(scores, likely, 1)
         found, best, count = [np.zeros(0, np.int64)], values[:, 0].copy(), len(states) - WIDTH + 1
         for first in range(0, count, AT_ONCE):
@@ -161,7 +165,7 @@ class Words:
                 state = states[starts + place]
                 reached = (bounds - best[state])[:, None] + values[state]
                 kept = np.flatnonzero(reached >= self.least)
-                row = kept // LIKELY
+                row = kept // self.likely
                 words = words[row] * len(LETTERS) + likely[state].ravel()[kept]
                 starts, bounds = starts[row], reached.ravel()[kept]
             found.append(words << 32 | starts)

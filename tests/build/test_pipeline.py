@@ -571,7 +571,7 @@ def test_profiles_alone_make_a_model(quick, tmp_path):
     assert "emitted from the profiles" in (tmp_path / "made" / "README.md").read_text()
     description = model.description  # no threshold is learnt from emitted sequences, and words find more
     assert description["networks"]["light"]["sensitivities"]["default"]["recall"] == 1.0
-    assert description["word_bits"] == SENSITIVE < WORD
+    assert description["words"]["bits"] == SENSITIVE < WORD
 
 
 @pytest.mark.parametrize(

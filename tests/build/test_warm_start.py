@@ -92,7 +92,7 @@ def test_what_is_no_light_network_is_refused(folder, tmp_path):
         for name in model.description["files"]:
             (writer.folder / name).write_bytes((folder / name).read_bytes())
         save_file({"embed": torch.zeros(2)}, writer.folder / WEIGHTS)
-        keys = ("pfamnet", "profiles", "word_bits", "networks", "families", "provenance")
+        keys = ("pfamnet", "profiles", "words", "networks", "families", "provenance")
         writer.finish({key: model.description[key] for key in keys})
     with pytest.raises(PfamnetError, match="no weights of a light network"):
         Stored(damaged)

@@ -62,7 +62,7 @@ def write_model(path, candidates=12, weights=None, packed=True):
             {
                 "pfamnet": "test",
                 "profiles": PROFILES,
-                "word_bits": 8.5,
+                "words": {"bits": 8.5, "letters": 8},
                 "networks": {"light": light},
                 "families": len(families),
                 "provenance": {},

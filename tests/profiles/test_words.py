@@ -164,6 +164,10 @@ def test_a_file_holds_what_a_model_needs(tmp_path, words):
     read = words_of.read_words(tmp_path / "words.safetensors", LENGTHS)
     sequence = golden.records()[0].sequence
     assert found(read, sequence) == found(words, sequence)
+    fewer = words_of.read_words(
+        tmp_path / "words.safetensors", LENGTHS, **Words(**KEPT, lengths=LENGTHS, letters=3).rule
+    )
+    assert fewer.rule == {"bits": WORD, "letters": 3} and len(fewer.places) < len(read.places)
 
 
 def damaged():
@@ -207,12 +211,13 @@ def test_columns_that_make_every_word_likely_do_not_fill_the_memory():
 
 def test_words_beside_an_ignorant_network_are_as_many_as_open_in_moderate_time(monkeypatch, words):
     sensitive = words_of.sensitive_words(**KEPT, lengths=LENGTHS)
-    assert sensitive.bits == SENSITIVE and len(sensitive.places) > 4 * len(words.places)
+    assert sensitive.rule == {"bits": SENSITIVE, "letters": LIKELY}
+    assert len(sensitive.places) > 2 * len(words.places)
     monkeypatch.setattr(words_of, "MODERATE", len(sensitive.places) - 1)
     fewer = words_of.sensitive_words(**KEPT, lengths=LENGTHS)
-    assert fewer.bits == SENSITIVE + 1 / UNIT and len(fewer.places) < len(sensitive.places)
+    assert fewer.rule["bits"] == SENSITIVE + 1 / UNIT and len(fewer.places) < len(sensitive.places)
     monkeypatch.setattr(words_of, "MODERATE", 1)
-    assert words_of.sensitive_words(**KEPT, lengths=LENGTHS).bits == WORD
+    assert words_of.sensitive_words(**KEPT, lengths=LENGTHS).rule["bits"] == WORD
 
 
 def test_as_many_words_as_are_permitted_may_be(words):
