@@ -21,6 +21,7 @@ from pfamnet.network.candidates import best_blocks
 from pfamnet.profiles import words
 
 RECALLS, FIRST = (0.98, 0.99, 0.995, 0.998), (64, 256)
+FEW = 10  # training rows of a family at most
 VARIANTS = {
     "in use": {},
     "no words": None,
@@ -56,8 +57,12 @@ def main(path, proteins, domains, skip, count, out):
     own = np.array([pair for pair in some if pair[1] >= 0]).T
     runtime, hmms = model.runtime("light"), list(map(model.store.hmm, range(len(model.families))))
     peaks = np.array([best_blocks(runtime.blocks(record.sequence))[1] for record in records], np.float16)
-    rows = {name: measured(hmms, records, peaks, own, change) for name, change in VARIANTS.items()}
+    few = np.array([0 < model.families[family].rows <= FEW for family in own[1]])
+    usual = model.networks["light"].sensitivities["default"].threshold
+    given = hmms, records, peaks, own, few, usual
+    rows = {name: measured(*given, change) for name, change in VARIANTS.items()}
     header = ["variant", "million words", "index, s", "ms a protein", *(f"{r:.1%}" for r in RECALLS)]
+    header += ["pass the threshold", "% found", f"% found of families of 1 to {FEW} rows"]
     header += [f"words alone: % among the first {n}" for n in FIRST]
     result = {
         "benchmark": "words",
@@ -71,8 +76,22 @@ def main(path, proteins, domains, skip, count, out):
     save(result | {"tables": {"words": markdown(header, body, result)}}, out)
 
 
-def measured(hmms: list, records: list, peaks: np.ndarray, own: np.ndarray, change: dict | None) -> dict:
-    """One row of the table; `own` (2, n) are the protein and the family of each domain."""
+def measured(
+    hmms: list,
+    records: list,
+    peaks: np.ndarray,
+    own: np.ndarray,
+    few: np.ndarray,
+    usual: float,
+    change: dict | None,
+) -> dict:
+    """One row of the table.
+
+    Arguments:
+        peaks: (proteins, families) of the network.
+        own: (2, n), the protein and the family of each domain; `few` (n,) whether the family has few rows.
+        usual: the threshold of a default scan.
+    """
     alone = np.full(peaks.shape, -np.inf, np.float16)
     million = index = each = None
     if change is not None:
@@ -95,6 +114,10 @@ def measured(hmms: list, records: list, peaks: np.ndarray, own: np.ndarray, chan
     ranks = np.array([(alone[n] > value).sum() for n, value in zip(own[0], found)])
     row = {"million_words": million, "index_s": index, "ms": each}
     row |= {f"{r:.1%}": round(float(mean), 1) for r, mean in zip(RECALLS, means)}
+    passing = together >= usual
+    row["passing"] = round(float(passing.sum(1).mean()), 1)
+    for name, some in (("found", passing[*own]), ("found_few", passing[*own][few])):
+        row[name] = round(100 * float(some.mean()), 2) if some.size else None
     first = {n: round(100 * float(((ranks < n) & np.isfinite(found)).mean()), 2) for n in FIRST}
     return row | {str(n): first[n] if change is not None else None for n in FIRST}
 

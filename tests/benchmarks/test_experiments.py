@@ -45,7 +45,9 @@ def test_candidates_are_counted_by_a_threshold_for_all_proteins(tmp_path):
 
 
 def test_variants_of_words_are_compared_with_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(words, "VARIANTS", {"in use": {}, "fewer": {"bits": 12.0, "letters": 3}, "no words": None})
+    monkeypatch.setattr(
+        words, "VARIANTS", {"in use": {}, "fewer": {"bits": 12.0, "letters": 3}, "no words": None}
+    )
     model, proteins = untrained.write_model(tmp_path / "model"), golden.DATA / "golden.fa"
     hits = zip(golden.records(), golden.hits("cut_ga"), strict=True)
     rows = [
