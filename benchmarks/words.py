@@ -107,7 +107,7 @@ def measured(
                 families, nats = made.matches(record.sequence)
                 row[families] = nats
             each = round(1000 * (time.process_time() - begun) / len(records), 2)
-    together = peaks + np.maximum(alone, 0)
+    together = peaks + np.maximum(alone, 0).astype(np.float32)
     values = np.sort(together[*own])[::-1]
     means = [(together >= values[int(np.ceil(r * len(values))) - 1]).sum() / len(records) for r in RECALLS]
     found = alone[*own]
