@@ -69,7 +69,8 @@ class Emission:
         chances = torch.softmax(self.match[row].float() * power, -1).cumsum(-1)
         letters = (chances < draw(n, longest, 1)).sum(-1).clamp(max=19)
 
-        opened = (draw(n, longest) < delete) & (place > 0)
+        deleted = delete.roll(1, 1)  # a state is deleted by a move from the one before it
+        opened = (draw(n, longest) < deleted) & (place > 0)
         until = torch.where(opened, place + run_lengths(draw(n, longest), longer_delete), 0)
         kept &= until.cummax(1).values <= place  # the rest is deleted
         added = (draw(n, longest) < insert) & kept & (place < states[:, None] - 1)

@@ -20,6 +20,7 @@ from .emission import Emission
 NEIGHBOUR = 0.3  # fraction of the flanked domains beside a second domain
 BARE = 0.25  # fraction of emitted sequences without flanks
 RARER = 0.3  # a family's sequences are emitted as its (rows + 1) ** RARER
+LEAST = 8  # residues of a longer domain in an example, from which these are its family's; fewer are ignored
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ class ExampleSource:
         counts = torch.where(sizes > 0, self.first[sequences + 1] - self.first[sequences], 0)
         counts[n - len(pieces.emitted) :, 0] = 0  # the domain of an emitted sequence is none of the corpus
         starts, ends, rows = self.spans(sequences, counts, firsts, sizes, places)
-        domains = starts, ends, torch.where(rows >= 0, self.domains[rows, 3], -1), rows
+        _, begin, end, family = self.domains[rows].unbind(-1)
+        known = (rows >= 0) & (ends - starts >= (end - begin).clamp(max=LEAST))
+        domains = starts, ends, torch.where(known, family, -1), rows
         pooled = torch.where(pieces.flanked | (pieces.family < 0), -1, pieces.family + 1)
         other = dice.up_to(torch.full_like(pieces.first, len(self.offsets) - 2))
         domains = with_emitted(pieces, places[:, 0], domains)

@@ -113,6 +113,15 @@ def test_inserts_occur_at_about_their_rate_and_have_the_background_frequencies(c
     assert seen[4] / (seen[4] + seen[5]) == pytest.approx(0.75, abs=0.03)
 
 
+def test_a_state_is_deleted_by_the_move_from_the_one_before(complete):
+    match, moves = certain(AMINO)
+    moves[5, DELETE] = 1.0
+    expected = encode(AMINO[:6] + AMINO[7:]).astype(np.uint8)
+    assert all(
+        sequence.tobytes() == expected.tobytes() for sequence in emitted(profiles((match, moves)), [0] * 20)
+    )
+
+
 def test_a_generator_of_the_same_seed_emits_the_same():
     tables = profiles(certain("ACDEFGHIKL" * 8, (0.1, 0.1, 0.5, 0.5)))
     one, again, other = (emitted(tables, [0] * 5, seed=seed) for seed in (1, 1, 2))

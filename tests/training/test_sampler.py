@@ -215,6 +215,20 @@ def test_what_an_example_says_of_its_residues_is_true(seed):
             assert len(piece) == len(whole) or start == 0 or end == 128
 
 
+def test_a_few_residues_of_a_longer_domain_are_ignored():
+    fold = make_fold(["A" * 400], [(0, 100, 160, 0), (0, 163, 169, 1), (0, 200, 260, 2)], [True])
+    examples, _ = drawn(sampler(fold, 3, crop=64, background=0.9), 400)
+    held = set()
+    columns = (part.tolist() for part in (examples.starts, examples.ends, examples.families, examples.rows))
+    for starts, ends, families, rows in zip(*columns, strict=True):
+        for start, end, family, row in zip(starts, ends, families, rows, strict=True):
+            if end:
+                least = min(8, (60, 6, 60)[row])  # a domain of six residues has no more
+                assert family == (row if end - start >= least else -1)
+                held.add((row, family))
+    assert {(0, 0), (0, -1), (1, 1), (1, -1), (2, 2), (2, -1)} == held
+
+
 def test_all_domains_of_a_crop_are_told():
     fold = make_fold(["A" * 200], [(0, 10, 60, 0), (0, 40, 90, 1), (0, 120, 180, 2)], [True])
     examples, _ = drawn(sampler(fold, 3, crop=256), 3)
