@@ -79,7 +79,7 @@ def calibrate(
 
     def scores(length: int, seed: int) -> dict[str, np.ndarray]:
         count = max(residues // length, FEWEST)
-        made = list(decoys(fold, length, count, seed))
+        made = list(decoys(fold, length, 2 * count, seed))  # of both kinds
         itself = lambda place, some: found(made[place], some)
         rows = decoy_scores(runtime, made, numbers, levels, threads, itself)
         kinds = {"shuffled": rows[::2], "reversed": rows[1::2]}
@@ -236,9 +236,12 @@ def stricter(found: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def checked(nominal: float, evalues: dict[str, list[np.ndarray]]) -> dict:
-    """How many calls of at most this E-value a decoy has: of the kind that has more, and of each kind."""
+    """How many calls of at most this E-value a decoy has: of the kind that has more, and of each kind.
+
+    `evalues` are those of each length; the lengths count alike.
+    """
     rates = {
-        kind: sum(int((rows <= nominal).sum()) for rows in parts) / sum(map(len, parts))
+        kind: float(np.mean([(rows <= nominal).sum() / len(rows) for rows in parts]))
         for kind, parts in evalues.items()
         if parts
     }

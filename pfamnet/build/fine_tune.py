@@ -51,7 +51,7 @@ def esm_network(encoder: nn.Module, families: int, options: BuildOptions) -> Esm
         encoder.embeddings.requires_grad_(False)
         encoder.encoder.layer[: options.freeze].requires_grad_(False)
     if options.lora:
-        add_adapters(encoder, options.lora)
+        add_adapters(encoder, options.lora, options.freeze)
     return EsmNetwork(encoder, families)
 
 

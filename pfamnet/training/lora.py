@@ -26,10 +26,13 @@ class Adapted(nn.Linear):
         return super().forward(hidden) + F.linear(F.linear(hidden, self.down) * self.scale, self.up)
 
 
-def add_adapters(encoder: nn.Module, rank: int) -> None:
-    """Freeze a `transformers.EsmModel` and add adapters, the only parts that learn, in place."""
+def add_adapters(encoder: nn.Module, rank: int, lowest: int = 0) -> None:
+    """Freeze a `transformers.EsmModel` and add adapters, the only parts that learn, in place.
+
+    Layers below the `lowest` one get none.
+    """
     encoder.requires_grad_(False)
-    for attention in [layer.attention.self for layer in encoder.encoder.layer]:
+    for attention in [layer.attention.self for layer in encoder.encoder.layer[lowest:]]:
         attention.query, attention.value = Adapted(attention.query, rank), Adapted(attention.value, rank)
 
 
@@ -38,7 +41,8 @@ def merge_adapters(encoder: nn.Module) -> None:
     """Add what the adapters learnt to the weights; the encoder is plain again, in place."""
     for attention in [layer.attention.self for layer in encoder.encoder.layer]:
         for name in ("query", "value"):
-            adapted = getattr(attention, name)
+            if not isinstance(adapted := getattr(attention, name), Adapted):
+                continue
             plain = nn.Linear(adapted.in_features, adapted.out_features, device="meta")
             plain.weight = nn.Parameter(adapted.weight + adapted.scale * adapted.up @ adapted.down)
             plain.bias = adapted.bias

@@ -14,6 +14,7 @@ from pfamnet.build.calibration import (
     LONG,
     baselines,
     calibrate,
+    checked,
     decoy_scores,
     decoys,
     never,
@@ -460,3 +461,12 @@ def test_from_too_few_domains_no_threshold_and_no_calls_are_learnt():
     assert too_little(LEAST - 1, both) == "9 validation domains, 10 are needed"
     assert "no domains of other families" in too_little(LEAST, order)
     assert never().log_p(np.array([-50.0, 0.0, 1e4]), 300).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_decoys_of_each_length_count_alike_however_many_they_are():
+    evalues = {"shuffled": [np.full((90, 2), 9.0), np.full((10, 2), 0.1)], "reversed": [np.full((5, 1), 9.0)]}
+    assert checked(1.0, evalues) == {
+        "nominal": 1.0,
+        "observed": 1.0,
+        "kinds": {"shuffled": 1.0, "reversed": 0.0},
+    }

@@ -86,3 +86,16 @@ def test_a_network_with_adapters_is_restored_from_its_state(plain):
     other = esm.EsmNetwork(adapted(tiny_encoder(), 2), families=2).eval()
     other.load_state_dict(network.state_dict())
     assert torch.equal(other(*ROWS), network(*ROWS))
+
+
+def test_layers_that_stay_as_they_are_get_no_adapters(plain):
+    encoder = plain
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    depth = len(encoder.encoder.layer)
+    add_adapters(encoder, 2, depth - 1)
+    learning = {name for name, tensor in encoder.named_parameters() if tensor.requires_grad}
+    assert learning and all(f"layer.{depth - 1}." in name for name in learning)
+    merge_adapters(encoder)
+    assert {name: tensor.tolist() for name, tensor in encoder.state_dict().items()} == {
+        name: tensor.tolist() for name, tensor in before.items()
+    }
