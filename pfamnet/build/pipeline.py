@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import PfamnetError
-from ..model.directory import DESCRIPTION
 from ..network.devices import autocast, pick_device
 from ..network.esm import EsmNetwork
 from ..network.light import LightNetwork
@@ -73,6 +72,7 @@ class Build:
         self.tracked = Path(f"{self.out}.track")
         self.work = Work(Path(f"{self.out}.work"), options, resume)
         self.threads, self.group, self.tracker = Threads(cpus, progress), group or Group(), Tracker()
+        self.encoder = self.start = None  # what the trainings begin with, in the first process
         self.device = pick_device(own_device(device, self.group))
         trains = until != "data" and not self.trained()  # what another machine trains need not fit this one
         self.context = autocast(self.device, options.precision if trains else "auto")[0]
@@ -85,7 +85,7 @@ class Build:
 
     def check(self) -> None:
         if os.path.lexists(self.out):  # a link that leads nowhere too
-            if (self.out / DESCRIPTION).exists():
+            if (self.out / "model.json").exists():
                 raise PfamnetError(f"{self.out}: exists already; delete it or choose another name")
             raise PfamnetError(
                 f"{self.out}: exists already and is no model; the first argument is the model to write"
