@@ -161,7 +161,8 @@ def _open(path: Path, description: dict) -> OpenedModel:
         raise KeyError("light")
     model = OpenedModel(path, families, store, networks, description)
     bits, letters = (description["words"][name] for name in ("bits", "letters"))
-    if not LEAST_BITS <= bits <= MOST_BITS or letters not in range(1, MOST_LETTERS + 1):
+    is_whole = isinstance(letters, int)
+    if not LEAST_BITS <= bits <= MOST_BITS or not (is_whole and 1 <= letters <= MOST_LETTERS):
         raise ValueError("words that no profile or every one has")
     for name in networks:  # errors come now, not at the first hit
         model.combination(name)

@@ -389,3 +389,17 @@ def test_a_table_of_families_that_unpacks_to_much_is_not_unpacked(foreign):
     path.write_bytes(gzip.compress(path.read_bytes() + bytes(1 << 20)))
     sign(foreign)
     assert refusal(foreign) == "families.tsv is damaged (compressed)"
+
+
+@pytest.mark.parametrize(
+    "rule", [{"bits": 8.5, "letters": n} for n in (0, 21, 4.0, "4", None)] + [{"bits": 2, "letters": 4}]
+)
+def test_words_that_no_profile_has_are_refused(rule, tmp_path):
+    model = untrained.write_model(tmp_path / "model")
+    description = json.loads((model / "model.json").read_text())
+    description["words"] = rule
+    del description["digest"]
+    description["digest"] = description_digest(description)
+    (model / "model.json").write_text(json.dumps(description, indent=1) + "\n")
+    with pytest.raises(PfamnetError, match="lacks what a model needs"):
+        open_model(model)
