@@ -11,7 +11,7 @@ the network: reversed collagen is like collagen, and labels do not tell of a dom
 profile finds something, a scan reports that, and not what the network alone is sure of.
 
 A validation set lacks many families. So each family's own training rows, reversed, give its baseline, over
-which its scores count.
+which its scores count. They come with what surrounds them: repeats stand side by side.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ..families import clan_numbers
+from ..families import Family
 from ..network.blocks import Blocks
-from ..network.candidates import CALLED, propose, runs_of
+from ..network.candidates import CALLED, Scoring, propose
 from ..network.evalues import MOST as SCORES_BELOW
 from ..network.evalues import Calibration, Tail
 from ..trainset.trainset import Fold
@@ -33,6 +33,7 @@ DECOY_LENGTHS = (64, 128, 256, 512, 1024)
 FEWEST = 20  # decoys of a length
 LONG = 50  # sequences, or domains, of a length
 BASELINE, OWN = 0.75, 8  # the quantile of a family's reversed rows that is its baseline; how many, at most
+CONTEXT = 512  # residues of the protein on each side of such a row, at most
 ALL_OWN = 40  # times as many residues as decoys of a length and kind have all families' rows, at most
 JUDGED = 8  # calls of a decoy that profiles judge, the best ones
 KINDS = ("shuffled", "reversed", "others")
@@ -55,7 +56,7 @@ def calibrate(
     runtime,
     train: Fold,
     fold: Fold,
-    clans: Sequence[str],
+    families: Sequence[Family],
     residues: int,
     seed: int,
     threads: Threads,
@@ -66,46 +67,45 @@ def calibrate(
     Arguments:
         train: the training set, of whose rows the baselines are.
         fold: the validation set.
-        clans: those of the families, "" for none.
         residues: of the decoys of each length and kind.
-        found: those of some families that the profiles find in a sequence.
+        found: those of some `families` that the profiles find in a sequence.
 
     Returns:
         The calibration; and for several nominal E-values how many calls a decoy has on
         average, of the kind that has more, which should be about E, and of each kind.
     """
-    families, numbers = len(clans), clan_numbers(clans)
-    levels = baselines(runtime, train, numbers, ALL_OWN * residues, seed, threads, found)
+    count, scoring = len(families), Scoring.of(families, runtime.block)
+    levels = baselines(runtime, train, scoring, ALL_OWN * residues, seed, threads, found)
 
     def scores(length: int, seed: int) -> dict[str, np.ndarray]:
-        count = max(residues // length, FEWEST)
-        made = list(decoys(fold, length, 2 * count, seed))  # of both kinds
+        wanted = max(residues // length, FEWEST)
+        made = list(decoys(fold, length, 2 * wanted, seed))  # of both kinds
         itself = lambda place, some: found(made[place], some)
-        rows = decoy_scores(runtime, made, numbers, levels, threads, itself)
+        rows = decoy_scores(runtime, made, scoring, levels, threads, itself)
         kinds = {"shuffled": rows[::2], "reversed": rows[1::2]}
         # a window in which most families are masked has little left to call
-        drawn = others(fold, numbers, length, count, seed)
-        hard = [other for other in drawn if 2 * other[1].sum() >= families]
+        drawn = others(fold, scoring.clans, length, wanted, seed)
+        hard = [other for other in drawn if 2 * other[1].sum() >= count]
         if hard:
             windows, allowed, sources = zip(*hard)
             known = lambda place, some: set().union(*(found(fold.sequences[i], some) for i in sources[place]))
-            kinds["others"] = decoy_scores(runtime, windows, numbers, levels, threads, known, allowed)
+            kinds["others"] = decoy_scores(runtime, windows, scoring, levels, threads, known, allowed)
         width = min(part.shape[1] for part in kinds.values())
         return {kind: part[:, :width] for kind, part in kinds.items()}
 
     kept = [(int(family), float(levels[family])) for family in np.flatnonzero(levels)]
-    calibration = Calibration.fit({n: stricter(scores(n, seed)) for n in DECOY_LENGTHS}, families, kept)
+    calibration = Calibration.fit({n: stricter(scores(n, seed)) for n in DECOY_LENGTHS}, count, kept)
     evalues: dict[str, list] = {kind: [] for kind in KINDS}
     for length in DECOY_LENGTHS:
         for kind, rows in scores(length, seed + 1).items():
-            evalues[kind].append(families * np.exp(calibration.log_p(rows, length)))
+            evalues[kind].append(count * np.exp(calibration.log_p(rows, length)))
     return calibration, [checked(nominal, evalues) for nominal in NOMINAL]
 
 
 def baselines(
     runtime,
     train: Fold,
-    clans: np.ndarray,
+    scoring: Scoring,
     residues: int,
     seed: int,
     threads: Threads,
@@ -114,30 +114,34 @@ def baselines(
     """The baseline of each family (F,) in nats, to a tenth: the score that three of four of its training rows
     do not exceed when they are reversed, at least 0. Rows in which the profile finds the family do not count.
 
-    The rows have about `residues` at most; one of each family is scored in any case.
+    A row has up to `CONTEXT` residues of its protein on each side. The rows have about `residues` in all at
+    most; one of each family is scored in any case.
     """
+    sizes = np.array([len(sequence) for sequence in train.sequences], int)
     domains = train.domains[np.random.default_rng([seed, 2]).permutation(len(train.domains))]
     domains = domains[np.argsort(domains[:, 3], kind="stable")]
-    first = np.searchsorted(domains[:, 3], np.arange(len(clans) + 1))
-    each = (domains[first[0] :, 2] - domains[first[0] :, 1]).mean() if first[0] < len(domains) else 1.0
-    rows = int(np.clip(residues / (len(clans) * each), 1, OWN))
+    families = len(scoring.clans)
+    first = np.searchsorted(domains[:, 3], np.arange(families + 1))
+    index, start, end, _ = domains[first[0] :].T
+    lengths = np.minimum(end + CONTEXT, sizes[index]) - np.maximum(start - CONTEXT, 0)
+    rows = int(np.clip(residues / (families * lengths.mean()), 1, OWN)) if len(lengths) else 0
 
     def look(family: int) -> float:
         own = []
         for index, start, end, _ in domains[first[family] : first[family + 1]][:rows].tolist():
-            sequence = train.sequences[index][start:end][::-1]
-            scores, *_ = runs_of(runtime.blocks(sequence), np.array([family]), clans)
+            sequence = train.sequences[index][max(start - CONTEXT, 0) : end + CONTEXT][::-1]
+            scores, *_ = scoring.best_runs(runtime.blocks(sequence), np.array([family]))
             if scores[0] <= 0 or not found(sequence, [family]):
                 own.append(float(scores[0]))
         return max(0.0, round(float(np.quantile(own, BASELINE)), 1)) if own else 0.0
 
-    return np.array(threads.map("baselines", look, range(len(clans))))
+    return np.array(threads.map("baselines", look, range(families)))
 
 
 def decoy_scores(
     runtime,
     sequences: Sequence[str],
-    clans: np.ndarray,
+    scoring: Scoring,
     levels: np.ndarray,
     threads: Threads,
     known: Callable[[int, list[int]], set[int]],
@@ -150,11 +154,11 @@ def decoy_scores(
     """
 
     def look(place: int) -> np.ndarray:
-        blocks, there = runtime.blocks(sequences[place]), np.arange(len(clans))
+        blocks, there = runtime.blocks(sequences[place]), np.arange(len(levels))
         if allowed is not None:
             there = np.flatnonzero(allowed[place])
             blocks = Blocks.of(blocks.logits()[:, np.concatenate([[0], there + 1])])
-        proposal = propose(blocks, runtime.block, len(sequences[place]), clans[there])
+        proposal = propose(blocks, runtime.block, len(sequences[place]), scoring.take(there))
         families = there[proposal.families[: len(proposal.scores)]]
         scores = proposal.scores - levels[families]
         order = np.argsort(-scores, kind="stable")[:CALLED]

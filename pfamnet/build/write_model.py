@@ -148,12 +148,12 @@ class ModelOutput:
         words: Words,
     ) -> dict:
         """A network's entry in model.json."""
-        options, clans, dev = self.options, [family.clan for family in families], trainset.dev
+        options, dev = self.options, trainset.dev
         recall = 1.0 if options.emitted_only else options.recall  # emitted sequences are found too easily
         ranks, peaks = dev_ranks(runtime, dev, effort.ranked, self.threads, words.matches)
         all_peaks = peaks_of_all(runtime, dev, effort.peaks, self.threads, words.matches)
         calibration, check = calibrate(
-            runtime, trainset.train, dev, clans, effort.decoys, options.seed, self.threads, found
+            runtime, trainset.train, dev, families, effort.decoys, options.seed, self.threads, found
         )
         for row in check:
             kinds = ", ".join(f"{kind} {rate:g}" for kind, rate in row["kinds"].items())

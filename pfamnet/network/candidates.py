@@ -4,9 +4,9 @@ The log-odds of a family in a block are its logit minus that of "no family". A f
 for proposal, is the largest mean, in a block, of its log-odds and the logarithm of its probability: by
 log-odds alone, a block that is surely of one family would propose all similar ones. A match of its profile
 (`profiles.words`) adds as many nats as it is better than chance: a network knows little of small families.
-A family's score is the largest sum, over a run of blocks (Kadane's algorithm), of its log-odds against all
-that is not of its clan: a shuffled membrane protein resembles many families better than none, and no clan
-better than the others. The run is the network's region.
+A family's score is the largest sum, over a run of blocks that is no longer than a long domain of the
+family, of its log-odds against all that is not of its clan: a shuffled membrane protein resembles many
+families better than none, and no clan better than the others. The run is the network's region.
 """
 
 from __future__ import annotations
@@ -16,11 +16,40 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..families import Family, clan_numbers
 from .blocks import CELLS, Blocks
 
+LONGEST = 1.5  # times as long as the family's profile is the run of blocks of one domain, and one block more
 CALLED = 64  # families per span whose scores are computed
 Matches = tuple[np.ndarray, np.ndarray]  # families and nats, of `profiles.words`
+ANY = 1 << 30  # blocks; no protein has so many
 SPAN = 64  # blocks; a protein of several spans may have several times as many candidates
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What the scores of families depend on besides blocks: the number of each family's clan (F,), and how
+    many blocks a run has at most (F,)."""
+
+    clans: np.ndarray
+    longest: np.ndarray
+
+    @classmethod
+    def of(cls, families: Sequence[Family], block: int) -> Scoring:
+        """That of families, for blocks of so many residues. One of unknown length has runs of any length."""
+        lengths = np.array([family.length or np.inf for family in families], float)
+        longest = np.minimum(np.ceil(LONGEST * lengths / block) + 1, ANY)
+        return cls(clan_numbers([family.clan for family in families]), longest.astype(int))
+
+    def take(self, families: np.ndarray) -> Scoring:
+        """That of some families (m,)."""
+        return Scoring(self.clans[families], self.longest[families])
+
+    def best_runs(self, blocks: Blocks, families: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The `best_runs` of some families (m,), by their log-odds against all that is not of their clans."""
+        contrasts, longest = blocks.contrasts(families, self.clans), self.longest[families]
+        runs = lambda part: best_runs(contrasts[:, part], longest[part])
+        return by_few(runs, np.arange(len(families)), blocks.count)
 
 
 @dataclass(frozen=True)
@@ -50,7 +79,7 @@ def propose(
     blocks: Blocks,
     block: int,
     length: int,
-    clans: np.ndarray,
+    scoring: Scoring,
     threshold: float = -np.inf,
     most: int | None = None,
     called: int = CALLED,
@@ -60,7 +89,6 @@ def propose(
 
     Arguments:
         blocks: of `block` residues each, of a protein of `length` residues.
-        clans: the number of each family's clan (F,).
         most, called: families per span, and those whose scores are computed, at most.
         matches: families (m,), ascending, whose profiles match the protein, and by how many nats (m,).
     """
@@ -69,7 +97,7 @@ def propose(
     if most is not None:
         order = order[: most * spans(blocks.count)]
     families = passed[order]
-    scores, starts, ends = runs_of(blocks, families[: called * spans(blocks.count)], clans)
+    scores, starts, ends = scoring.best_runs(blocks, families[: called * spans(blocks.count)])
     regions = np.stack([starts * block, np.minimum(ends * block, length)], 1)
     return Proposal(families, peaks[order], scores, regions)
 
@@ -123,14 +151,6 @@ def may_reach(blocks: Blocks, threshold: float) -> np.ndarray:
     return (levels >= least[:, None]).any(0)[1:]
 
 
-def runs_of(
-    blocks: Blocks, families: np.ndarray, clans: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`best_runs` of some families (m,), by their log-odds against all that is not of their clans."""
-    contrasts = blocks.contrasts(families, clans)
-    return by_few(lambda part: best_runs(contrasts[:, part]), np.arange(len(families)), blocks.count)
-
-
 def by_few(compute: Callable, families: np.ndarray, blocks: int) -> tuple[np.ndarray, ...]:
     """Arrays computed of a few families at once, joined."""
     few = max(1, CELLS // max(1, blocks))
@@ -140,12 +160,13 @@ def by_few(compute: Callable, families: np.ndarray, blocks: int) -> tuple[np.nda
     return tuple(map(np.concatenate, zip(*parts)))
 
 
-def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def best_runs(odds: np.ndarray, longest: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sum, first row and row after the last (m,) of the run with the largest sum in each column of (n, m).
 
-    Of runs with equal sums the one that ends first is chosen, then the shortest.
+    A run has as many rows as `longest` (m,) at most. Of runs with equal sums the one that ends first is
+    chosen, then the shortest.
 
-    >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]))
+    >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]), np.array([3]))
     (array([4.]), array([1]), array([4]))
     """
     columns, rows = np.arange(odds.shape[1]), np.arange(len(odds))[:, None]
@@ -155,8 +176,23 @@ def best_runs(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     sums = np.zeros((len(odds) + 1, len(columns)))
     np.cumsum(odds, 0, out=sums[1:])
     before = sums[:-1]
-    lowest = np.minimum.accumulate(before, 0)
+    lowest = lowest_of_last(before, longest)
     rises = sums[1:] - lowest
     last = rises.argmax(0)
-    first = np.maximum.accumulate(np.where(before == lowest, rows, -1), 0)
-    return rises[last, columns], first[last, columns], last + 1
+    begins = (rows <= last) & (rows > last - longest) & (before == lowest[last, columns])
+    first = np.where(begins, rows, -1).max(0)
+    return rises[last, columns], first, last + 1
+
+
+def lowest_of_last(values: np.ndarray, longest: np.ndarray) -> np.ndarray:
+    """The lowest (n, m) of each value and those above it, `longest` (m,) in all, by ever larger steps.
+
+    >>> lowest_of_last(np.array([[1], [2], [3], [4]]), np.array([3])).tolist()
+    [[1], [1], [1], [2]]
+    """
+    lowest, rows = values, np.arange(len(values))[:, None]
+    longest, looked = np.minimum(longest, len(values)), np.ones(len(longest), int)
+    while (step := np.minimum(looked, longest - looked)).any():
+        lowest = np.minimum(lowest, np.take_along_axis(lowest, np.maximum(rows - step, 0), 0))
+        looked = looked + step
+    return lowest

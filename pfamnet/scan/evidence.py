@@ -20,7 +20,7 @@ from ..families import Family
 from ..hits import Hit
 from ..model.combination import Combination, agreement, evidence, log_probabilities, rarity
 from ..network.blocks import Blocks
-from ..network.candidates import runs_of
+from ..network.candidates import Scoring
 from ..profiles.search import ProfileSearch
 from ..profiles.thresholds import Thresholds
 from ..profiles.words import Words
@@ -52,9 +52,9 @@ class View(NamedTuple):
         """Log-probabilities of the families (F,), from the mean logits over blocks [first, last)."""
         return log_probabilities(self.logits[first:last].mean(0, dtype=float)[1:])
 
-    def run(self, family: int, clans: np.ndarray) -> tuple[float, int, int]:
+    def run(self, family: int, scoring: Scoring) -> tuple[float, int, int]:
         """A family's best run of blocks [first, last): its score in nats, first, last."""
-        scores, first, last = runs_of(Blocks.of(self.logits), np.array([family]), clans)
+        scores, first, last = scoring.best_runs(Blocks.of(self.logits), np.array([family]))
         return float(scores[0]), int(first[0]), int(last[0])
 
 

@@ -12,12 +12,12 @@ from itertools import accumulate, groupby
 
 import numpy as np
 
-from ..families import Family, clan_numbers
+from ..families import Family
 from ..hits import Hit, network_domain, network_hit
 from ..model.combination import Combination, evidence
 from ..model.directory import NetworkInfo, Sensitivity
 from ..network.blocks import Blocks
-from ..network.candidates import Matches, Proposal, merged, propose, spans
+from ..network.candidates import Matches, Proposal, Scoring, merged, propose, spans
 from ..profiles.search import ProfileSearch, SearchedHits
 from ..profiles.thresholds import Thresholds, in_order
 from ..profiles.words import Words
@@ -103,7 +103,7 @@ class NetworkCaller:
     ):
         self.matched = words and words.matches
         self.runtime, self.block, self.calibration = runtime, info.block, info.calibration
-        self.clans = clan_numbers([family.clan for family in families])
+        self.scoring, self.classes = Scoring.of(families, self.block), len(families) + 1
         self.choice, self.limits, self.Z = choice, limits, Z
 
     def calls(self, records: Sequence[Record]) -> list[NetworkCalls]:
@@ -126,7 +126,7 @@ class NetworkCaller:
         The network looks at several, and then their words are looked up: what either needs stays in the
         processor's cache.
         """
-        found, most = [], LEVELS * self.block // (len(self.clans) + 1)
+        found, most = [], LEVELS * self.block // self.classes
         places = zip(accumulate(map(len, sequences)), sequences)
         for _, group in groupby(places, lambda place: place[0] // most):
             seen = [(sequence, self.runtime.blocks(sequence)) for _, sequence in group]
@@ -137,7 +137,7 @@ class NetworkCaller:
     def proposed(self, sequence: str, blocks: Blocks, matches: Matches | None) -> Proposal:
         """The candidates of a sequence."""
         limits = self.choice.threshold, self.choice.most
-        return propose(blocks, self.block, len(sequence), self.clans, *limits, matches=matches)
+        return propose(blocks, self.block, len(sequence), self.scoring, *limits, matches=matches)
 
     def view(self, sequence: str, start: int, end: int) -> View:
         """The logits of the blocks that hold a region, seen with the part that it was found in."""

@@ -68,7 +68,7 @@ class TopScanner:
 
     def call(self, record: Record, view: View, family: int) -> tuple[float, float, bool, tuple[int, int]]:
         """What the network says of a family: log P, E-value, whether it is sure, region in residues."""
-        score, first, last = view.run(family, self.network.clans)
+        score, first, last = view.run(family, self.network.scoring)
         log_p, evalues, sure = self.network.assess(
             np.array([score]), np.array([family]), len(record.sequence)
         )

@@ -1,6 +1,7 @@
 """Candidates on average and at most, thresholds for a recall, ranks, decoys and what they are for."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfamnet.build.calibration import (
+    CONTEXT,
     DECOY_LENGTHS,
     JUDGED,
     LONG,
@@ -34,13 +36,19 @@ from pfamnet.build.sensitivities import (
     usual_threshold,
 )
 from pfamnet.build.work import Threads
-from pfamnet.families import clan_numbers
+from pfamnet.families import Family, clan_numbers
 from pfamnet.network.blocks import Blocks
+from pfamnet.network.candidates import ANY, Scoring
 from pfamnet.profiles.words import Words
 from pfamnet.trainset.trainset import Fold
 
 FAMILIES = 30
 LEVEL = np.zeros(FAMILIES)  # baselines
+ALONE = Scoring(np.arange(FAMILIES), np.full(FAMILIES, ANY))  # each family is a clan of its own
+
+
+def families(clan=""):
+    return [Family(str(number), str(number), clan=clan) for number in range(FAMILIES)]
 
 
 class Runtime:
@@ -190,20 +198,20 @@ def test_decoys_depend_on_the_seed_alone():
 
 
 def test_every_decoy_has_as_many_scores_as_families():
-    made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
-    scores = decoy_scores(Runtime(), made, alone, LEVEL, Threads(2), nothing)
+    made = list(decoys(make_fold(), 64, 6, 0))
+    scores = decoy_scores(Runtime(), made, ALONE, LEVEL, Threads(2), nothing)
     assert scores.shape == (6, FAMILIES) and (np.diff(scores) <= 0).all()
 
 
 def test_scores_of_decoys_are_over_the_baselines_of_their_families():
-    made, alone = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES)
+    made = list(decoys(make_fold(), 64, 6, 0))
     scores, lower = (
-        decoy_scores(Runtime(), made, alone, level, ONE, nothing) for level in (LEVEL, LEVEL + 2.5)
+        decoy_scores(Runtime(), made, ALONE, level, ONE, nothing) for level in (LEVEL, LEVEL + 2.5)
     )
     assert np.allclose(scores - 2.5, lower)
     high = LEVEL.copy()
     high[:-1] = 1000.0
-    assert (decoy_scores(Runtime(), made, alone, high, ONE, nothing)[:, 1:] < -900).all()
+    assert (decoy_scores(Runtime(), made, ALONE, high, ONE, nothing)[:, 1:] < -900).all()
 
 
 def nothing(place, families):
@@ -212,8 +220,8 @@ def nothing(place, families):
 
 
 def test_what_is_in_a_decoy_after_all_is_no_false_call():
-    made, alone, one_clan = list(decoys(make_fold(), 64, 6, 0)), np.arange(FAMILIES), np.zeros(FAMILIES, int)
-    allowed, seen = [alone != 3] * 6, []
+    made, one_clan = list(decoys(make_fold(), 64, 6, 0)), Scoring(np.zeros(FAMILIES, int), ALONE.longest)
+    allowed, seen = [np.arange(FAMILIES) != 3] * 6, []
     known = lambda place, families: seen.append(families) or {families[1]}
     every, rest = (decoy_scores(Runtime(), made, one_clan, LEVEL, ONE, k, allowed) for k in (nothing, known))
     assert (every[:, JUDGED] > 0).all()  # against no family alone
@@ -290,11 +298,11 @@ class Sure(Runtime):
 def test_families_that_a_network_does_not_know_make_it_less_sure():
     """The E-value of what it takes for a neighbour grows to what it happens to be worth."""
     fold, score = long_fold(), np.array([15.0])  # that of seven blocks of a neighbour
-    calibration, check = calibrate(Sure(), fold, fold, [""] * FAMILIES, 20_000, 0, ONE, nothing)
+    calibration, check = calibrate(Sure(), fold, fold, families(), 20_000, 0, ONE, nothing)
     (row,) = [row for row in check if row["nominal"] == 1.0]
     assert row["kinds"].keys() == {"shuffled", "reversed", "others"}
     assert 0.5 < row["observed"] < 2 and row["kinds"]["others"] <= row["observed"]
-    of_order, check = calibrate(Sure(), fold, fold, ["same"] * FAMILIES, 20_000, 0, ONE, nothing)
+    of_order, check = calibrate(Sure(), fold, fold, families("same"), 20_000, 0, ONE, nothing)
     assert check[0]["kinds"].keys() == {"shuffled", "reversed"}  # nothing is left to be named
     evalue, without = (FAMILIES * np.exp(which.log_p(score, 128))[0] for which in (calibration, of_order))
     assert without < 0.01 < 0.1 < evalue
@@ -312,24 +320,24 @@ class Backwards(Runtime):
 
 
 def rows_fold(rows):
-    domains = [(i, 3, len(row) - 3, family) for i, (family, row) in enumerate(rows)]
+    domains = [(i, 0, len(row), family) for i, (family, row) in enumerate(rows)]
     domains = np.array(domains, np.int32).reshape(-1, 4)
     return Fold([row for _, row in rows], ["x"] * len(rows), domains, np.zeros(len(rows), bool))
 
 
 def test_a_baseline_is_what_three_of_four_reversed_rows_of_a_family_do_not_exceed():
-    own = [(0, "WWW" + "A" * n + "W" * 13 + "WWW") for n in (1, 2, 3, 4, 9)]
-    fold = rows_fold([*own, (1, "WWW" + "DC" * 5 + "WWW"), (-1, "WWWAAAAAWWW")])
-    levels = baselines(Backwards(), fold, np.arange(FAMILIES), 10**6, 0, ONE, nothing)
+    own = [(0, "A" * n + "W" * 13) for n in (1, 2, 3, 4, 9)]
+    fold = rows_fold([*own, (1, "DC" * 5), (-1, "AAAAA")])
+    levels = baselines(Backwards(), fold, ALONE, 10**6, 0, ONE, nothing)
     # a row's score is the number of its letter: against all else, which is background
     assert levels[0] == pytest.approx(4.0, abs=0.5) and (levels[1:] == 0).all()
 
 
 def test_a_row_that_its_profile_finds_reversed_gives_no_baseline():
-    fold = rows_fold([(0, "WWW" + "A" * n + "W" * 13 + "WWW") for n in (4, 9)])
+    fold = rows_fold([(0, "A" * n + "W" * 13) for n in (4, 9)])
     found = lambda sequence, families: {0} if sequence.count("A") == 9 else set()
     some, none = (
-        baselines(Backwards(), fold, np.arange(FAMILIES), 10**6, 0, ONE, known)
+        baselines(Backwards(), fold, ALONE, 10**6, 0, ONE, known)
         for known in (found, lambda sequence, families: set(families))
     )
     assert some[0] == pytest.approx(4.0, abs=0.5) and (none == 0).all()
@@ -337,23 +345,29 @@ def test_a_row_that_its_profile_finds_reversed_gives_no_baseline():
 
 @pytest.mark.parametrize("residues, rows", ((1, 1), (30 * 100 * 3, 3), (10**9, 8)))
 def test_rows_for_baselines_have_so_many_residues_at_most(residues, rows):
-    fold, asked = rows_fold([(0, "A" * 106)] * 20), []
-    baselines(
-        Backwards(), fold, np.arange(FAMILIES), residues, 0, ONE, lambda *what: asked.append(what) or set()
-    )
+    fold, asked = rows_fold([(0, "A" * 100)] * 20), []
+    baselines(Backwards(), fold, ALONE, residues, 0, ONE, lambda *what: asked.append(what) or set())
     assert len(asked) == rows
+
+
+def test_a_row_for_a_baseline_comes_with_what_surrounds_it():
+    long = "".join(np.random.default_rng(0).permutation(list(LETTERS * 200)))
+    fold, asked = rows_fold([(0, long), (1, long[:300]), (2, "W" * 90)]), []
+    fold.domains[:, 1:3] = (800, 850), (100, 120), (0, 90)
+    look = lambda sequence: asked.append(sequence) or Runtime().blocks(sequence)
+    baselines(SimpleNamespace(blocks=look), fold, ALONE, 10**6, 0, ONE, nothing)
+    whole = (long[800 - CONTEXT : 850 + CONTEXT], long[:300], "W" * 90)
+    assert asked == [sequence[::-1] for sequence in whole]
 
 
 def test_a_training_set_without_labels_gives_no_baselines():
     for fold in (rows_fold([(-1, "A" * 50)]), rows_fold([])):
-        assert not baselines(Backwards(), fold, np.arange(FAMILIES), 10**6, 0, ONE, nothing).any()
+        assert not baselines(Backwards(), fold, ALONE, 10**6, 0, ONE, nothing).any()
 
 
 def test_a_calibration_has_the_baselines_of_the_training_set():
-    own = [(0, "WWW" + "A" * 9 + "W" * 13 + "WWW")]
-    calibration, _ = calibrate(
-        Backwards(), rows_fold(own), long_fold(), [""] * FAMILIES, 2_000, 0, ONE, nothing
-    )
+    own = [(0, "A" * 9 + "W" * 13)]
+    calibration, _ = calibrate(Backwards(), rows_fold(own), long_fold(), families(), 2_000, 0, ONE, nothing)
     ((family, nats),) = calibration.baselines
     assert family == 0 and nats == pytest.approx(9.0, abs=0.5)
 
@@ -379,9 +393,7 @@ def test_kinds_of_which_there_are_fewer_decoys_count_as_much():
 
 
 def test_calls_on_fresh_decoys_are_as_many_as_the_evalue_says():
-    calibration, check = calibrate(
-        Runtime(), make_fold(), make_fold(), [""] * FAMILIES, 80_000, 0, ONE, nothing
-    )
+    calibration, check = calibrate(Runtime(), make_fold(), make_fold(), families(), 80_000, 0, ONE, nothing)
     assert [tail.residues for tail in calibration.tails] == list(DECOY_LENGTHS)
     observed = {row["nominal"]: row["observed"] for row in check}
     assert observed[0.1] == pytest.approx(0.1, rel=0.5)

@@ -6,9 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from pfamnet.families import Family
 from pfamnet.network import candidates
 from pfamnet.network.blocks import CHUNK, Blocks, log_none
-from pfamnet.network.candidates import CALLED, SPAN, best_blocks, best_runs, may_reach, merged, propose
+from pfamnet.network.candidates import (
+    ANY,
+    CALLED,
+    SPAN,
+    Scoring,
+    best_blocks,
+    best_runs,
+    may_reach,
+    merged,
+    propose,
+)
 
 # whole numbers and ties, so that sums are exact
 ODDS = arrays.arrays(
@@ -16,35 +27,59 @@ ODDS = arrays.arrays(
 )
 
 
-@given(ODDS)
-def test_the_best_run_has_the_largest_sum_of_all_runs(odds):
-    sums, firsts, lasts = best_runs(odds)
-    for column, (total, first, last) in enumerate(zip(sums, firsts, lasts, strict=True)):
-        runs = [odds[a:b, column].sum() for a in range(len(odds)) for b in range(a + 1, len(odds) + 1)]
-        assert total == max(runs)
-        assert 0 <= first < last <= len(odds)
+LONGEST = st.lists(st.integers(1, 14), min_size=4, max_size=4)
+
+
+def runs(odds, longest):
+    return best_runs(odds, np.array(longest[: odds.shape[1]]))
+
+
+@given(ODDS, LONGEST)
+def test_the_best_run_has_the_largest_sum_of_all_runs_that_are_not_too_long(odds, longest):
+    for column, (total, first, last) in enumerate(zip(*runs(odds, longest), strict=True)):
+        ends = [(a, min(a + longest[column], len(odds))) for a in range(len(odds))]
+        assert total == max(odds[a:b, column].sum() for a, end in ends for b in range(a + 1, end + 1))
+        assert 0 <= first < last <= min(first + longest[column], len(odds))
         assert odds[first:last, column].sum() == total
 
 
-@given(ODDS)
-def test_a_run_neither_begins_nor_ends_with_what_lowers_its_sum(odds):
-    for column, (total, first, last) in enumerate(zip(*best_runs(odds), strict=True)):
+@given(ODDS, LONGEST)
+def test_a_run_neither_begins_nor_ends_with_what_lowers_its_sum(odds, longest):
+    for column, (total, first, last) in enumerate(zip(*runs(odds, longest), strict=True)):
         if total > 0:
             for cut in range(first + 1, last):
                 assert odds[first:cut, column].sum() > 0
                 assert odds[cut:last, column].sum() > 0
 
 
-@given(ODDS)
-def test_a_column_has_the_same_run_alone(odds):
-    together = best_runs(odds)
+@given(ODDS, LONGEST)
+def test_a_column_has_the_same_run_alone(odds, longest):
+    together = runs(odds, longest)
     for column in range(odds.shape[1]):
-        alone = best_runs(odds[:, column : column + 1])
+        alone = runs(odds[:, column : column + 1], longest[column:])
         assert [part[column] for part in together] == [part[0] for part in alone]
 
 
 def test_no_families_no_runs():
-    assert [len(part) for part in best_runs(np.zeros((5, 0)))] == [0, 0, 0]
+    assert [len(part) for part in runs(np.zeros((5, 0)), [])] == [0, 0, 0]
+
+
+def test_a_run_is_half_as_long_again_as_the_profile_and_one_block_more():
+    families = [Family(str(length), str(length), length) for length in (1, 32, 33, 320, 0)]
+    longest = Scoring.of(families, 16).longest
+    assert longest[:4].tolist() == [2, 4, 5, 31]
+    assert longest[4] > 10**6  # of unknown length
+
+
+def test_an_array_of_repeats_scores_as_its_best_part():
+    odds = np.full((40, 2), 3.0)
+    odds[20:23] = 4.0
+    families = [Family("repeat", "repeat", 32, "clan"), Family("long", "long", 640, "clan")]
+    logits = np.concatenate([np.zeros((40, 1)), odds], 1)
+    proposal = propose(Blocks.of(logits), 16, 640, Scoring.of(families, 16))
+    repeat, long = proposal.families.argsort()
+    assert proposal.regions[repeat].tolist() == [19 * 16, 23 * 16]
+    assert proposal.regions[long].tolist() == [0, 640]
 
 
 # Proposals
@@ -57,8 +92,9 @@ def logits_of(odds):
 
 
 def proposed(logits, block, length, *args, **options):
-    clans = np.arange(logits.shape[1] - 1)  # each family is a clan of its own
-    return propose(Blocks.of(logits), block, length, clans, *args, **options)
+    families = logits.shape[1] - 1
+    scoring = Scoring(np.arange(families), np.full(families, ANY))  # each family is a clan of its own
+    return propose(Blocks.of(logits), block, length, scoring, *args, **options)
 
 
 def peaks_of(odds):
@@ -205,7 +241,8 @@ def test_integers_propose_what_their_logits_do(levels, threshold, step):
     """The level that a family needs in a block is rounded; what is proposed is not."""
     whole = Blocks(levels, np.zeros(9, np.float32), step, 250.0)
     counted = Blocks(levels, Blocks.of(whole.logits()).none, step, 250.0)
-    both, clans = (counted, Blocks.of(whole.logits())), np.array([0, 1, 0, 2, 2])
-    one, other = (propose(blocks, 16, 144, clans, threshold) for blocks in both)
+    both = counted, Blocks.of(whole.logits())
+    scoring = Scoring(np.array([0, 1, 0, 2, 2]), np.array([1, 2, 4, 9, ANY]))
+    one, other = (propose(blocks, 16, 144, scoring, threshold) for blocks in both)
     for name in ("families", "peaks", "scores", "regions"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
