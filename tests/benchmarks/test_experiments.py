@@ -86,7 +86,7 @@ def test_scores_are_compared_at_the_same_evalues(tmp_path):
     common += "--first", 5, "--decoys", 640
     done(scores.main, *common, "--out", out)
     found = json.loads(out.read_text())
-    assert found["proteins"] == 2 and len(found["scores"]) == 3 + len(scores.REST)
+    assert found["proteins"] == 2 and len(found["scores"]) == 6 + len(scores.REST)
     for row in found["scores"].values():
         counts = [share["count"] for share in row["evalues"].values()]
         assert counts == sorted(counts) and {share["of"] for share in row["evalues"].values()} == {1}
