@@ -169,19 +169,30 @@ def best_runs(odds: np.ndarray, longest: np.ndarray) -> tuple[np.ndarray, np.nda
     >>> best_runs(np.array([[-1.], [2.], [-1.], [3.], [-5.]]), np.array([3]))
     (array([4.]), array([1]), array([4]))
     """
-    columns, rows = np.arange(odds.shape[1]), np.arange(len(odds))[:, None]
-    if not len(columns):
-        return np.zeros(0), columns, columns
+    if not odds.shape[1]:
+        return np.zeros(0), np.zeros(0, int), np.zeros(0, int)
     # A run's sum is the difference of two sums from the first row on.
-    sums = np.zeros((len(odds) + 1, len(columns)))
+    sums = np.zeros((len(odds) + 1, odds.shape[1]))
     np.cumsum(odds, 0, out=sums[1:])
-    before = sums[:-1]
-    lowest = lowest_of_last(before, longest)
+    # Most runs are short enough as they are.
+    totals, first, end = highest_rises(sums, np.minimum.accumulate(sums[:-1], 0), len(odds))
+    if len(long := np.flatnonzero(end - first > longest)):
+        sums, longest = sums[:, long], longest[long]
+        totals[long], first[long], end[long] = highest_rises(
+            sums, lowest_of_last(sums[:-1], longest), longest
+        )
+    return totals, first, end
+
+
+def highest_rises(
+    sums: np.ndarray, lowest: np.ndarray, longest: np.ndarray | int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `best_runs`, from sums (n + 1, m) and the `lowest` (n, m) that may be taken off them."""
+    columns, rows = np.arange(sums.shape[1]), np.arange(len(lowest))[:, None]
     rises = sums[1:] - lowest
     last = rises.argmax(0)
-    begins = (rows <= last) & (rows > last - longest) & (before == lowest[last, columns])
-    first = np.where(begins, rows, -1).max(0)
-    return rises[last, columns], first, last + 1
+    begins = (rows <= last) & (rows > last - longest) & (sums[:-1] == lowest[last, columns])
+    return rises[last, columns], np.where(begins, rows, -1).max(0), last + 1
 
 
 def lowest_of_last(values: np.ndarray, longest: np.ndarray) -> np.ndarray:
