@@ -45,7 +45,7 @@ USUAL = 64  # or so many if that is more
 MOST_BYTES, MOST_WORDS = 1 << 28, 1 << 27  # of a file, and wherever in the profiles they begin
 MODERATE = 1 << 26  # words that open in some ten seconds
 _NONE, _END = len(LETTERS), len(LETTERS) + 1
-_ROW = np.intp(32)  # scores of a column as they are kept
+_ROW = np.int32(32)  # scores of a column as they are kept
 _PLACES = np.full(256, _NONE, np.uint8)
 for _letters in (LETTERS, LETTERS.lower()):
     _PLACES[[*_letters.encode()]] = range(len(LETTERS))
@@ -143,7 +143,7 @@ class Words:
         self.family[places] = families
         scores = np.full((len(columns) + 1, _ROW), OUTSIDE, np.int16)
         scores[:-1, : len(LETTERS)], scores[:-1, _NONE] = columns, UNKNOWN
-        self.states, self.scores = states, scores.ravel()
+        self.cells, self.scores = states * _ROW, scores.ravel()  # where each state's scores begin
         self.places, self.first = self.listed(scores[:, : len(LETTERS)], states)
 
     @property
@@ -184,7 +184,7 @@ class Words:
         """
         letters = _PLACES[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
         best = np.zeros(len(self.lengths), np.int16)
-        padded = np.full(len(letters) + 2 * FAR + WIDTH, _END, np.uint8)
+        padded = np.full(len(letters) + 2 * FAR + WIDTH, _END, np.int32)
         padded[FAR : FAR + len(letters)] = letters
         places, at = self.shared(letters)
         for start in range(0, len(places), AT_ONCE):
@@ -225,9 +225,10 @@ class Words:
     def extended(self, places: np.ndarray, at: np.ndarray, padded: np.ndarray, reach: int) -> np.ndarray:
         """The best score (m,) of matches with words, within `reach` states on each side of them."""
         width = 2 * reach + WIDTH
-        cells = windows_at(self.states, places - reach, width) * _ROW
+        cells = windows_at(self.cells, places - reach, width)
         cells += windows_at(padded, at + FAR - reach, width)
-        scores = self.scores.take(cells).T.copy()  # place by place: rows of so few numbers are slow
+        scores = self.scores.take(cells, mode="wrap")  # faster than a check of indices, which are right
+        scores = scores.T.copy()  # place by place: rows of so few numbers are slow
         left, right = best_sum(scores[reach - 1 :: -1]), best_sum(scores[reach + WIDTH :])
         return scores[reach : reach + WIDTH].sum(0, dtype=np.int16) + left + right
 
