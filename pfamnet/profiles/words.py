@@ -38,6 +38,7 @@ NEAR, FAR = 6, 28  # states on each side of a word in which its match is sought,
 PROMISING = 13 * UNIT  # what a match must score at first
 COMPARED = 1 << 11  # match states that are compared with all columns at once
 AT_ONCE = 1 << 14  # words, or states, that are looked at together
+START = (1 << 32) - 1  # bits of a word's number that say where it begins
 REPEATED = 8  # times that a word may occur in each `SPAN` residues of a sequence; others do not count
 SPAN = 1024
 BUSY = 8  # times as many words as a random residue a sequence's residues share at most, on average,
@@ -155,27 +156,33 @@ class Words:
         """Where each word begins, word by word, and where a word's list begins."""
         likely = np.argsort(-scores, axis=1, kind="stable")[:, : self.likely]
         values = np.take_along_axis(scores, likely, 1)
-        found, best, count = [np.zeros(0, np.int64)], values[:, 0].copy(), len(states) - WIDTH + 1
+        best, span = values[:, 0].copy(), (CEILING - FLOOR) * UNIT + 1  # no two letters differ by more
+        losses = np.minimum(best[:, None] - values, span)
+        # how many of a column's letters lose so many units at most, compared with the best one
+        within = (losses[:, :, None] <= np.arange(span)).sum(1, dtype=np.uint8)
+        codes = [likely.astype(np.int64) * len(LETTERS) ** power << 32 for power in range(len(PATTERN))[::-1]]
+        found, count = [np.zeros(0, np.int64)], len(states) - WIDTH + 1
         for first in range(0, count, AT_ONCE):
             size = min(AT_ONCE, count - first)
-            bounds = sum(best[states[first + place :][:size]] for place in PATTERN)
-            starts = np.flatnonzero(bounds >= self.least)
-            bounds, starts, words = bounds[starts], first + starts, np.zeros(len(starts), np.int64)
-            for place in PATTERN:  # letter by letter, as long as the best of the others would do
-                state = states[starts + place]
-                reached = (bounds - best[state])[:, None] + values[state]
-                kept = np.flatnonzero(reached >= self.least)
-                row = kept // self.likely
-                words = words[row] * len(LETTERS) + likely[state].ravel()[kept]
-                starts, bounds = starts[row], reached.ravel()[kept]
-            found.append(words << 32 | starts)
+            left = sum(best[states[first + place :][:size]] for place in PATTERN) - self.least
+            starts = np.flatnonzero(left >= 0)
+            left, words = left[starts], first + starts  # what may be lost; letters are put before the start
+            for place, letters in zip(PATTERN, codes):
+                state = states.take((words & START) + place).astype(np.intp)
+                number = within.take(state * span + np.minimum(left, span - 1)).astype(np.intp)
+                row = np.repeat(np.arange(len(state)), number)
+                cell = (state * self.likely - np.cumsum(number) + number).take(row)
+                cell += np.arange(len(row))
+                words, left = words.take(row), left.take(row) - losses.take(cell)
+                words += letters.take(cell)
+            found.append(words)
             if sum(map(len, found)) > self.most:
                 raise PfamnetError("more words than profiles have")
         words = np.concatenate(found)
         del found  # the largest arrays
         words.sort()
         firsts = np.searchsorted(words, np.arange(len(LETTERS) ** len(PATTERN) + 1) << 32)
-        return (words & 0xFFFFFFFF).astype(np.int32), firsts
+        return words.astype(np.int32), firsts  # the lower halves
 
     def matches(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
         """The families (m,) whose best match is better than chance, ascending, and by how many nats (m,).
