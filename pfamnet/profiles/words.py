@@ -216,9 +216,11 @@ class Words:
             known &= letters[place : place + count] < _NONE
         at = np.flatnonzero(known)
         words = words[at]
-        _, kind, times = np.unique(words, return_inverse=True, return_counts=True)
-        few = times[kind] <= REPEATED * -(-len(letters) // SPAN)
-        at, words = at[few], words[few]
+        limit, ordered = REPEATED * -(-len(letters) // SPAN), np.sort(words)
+        repeated = ordered[limit:][ordered[limit:] == ordered[: max(0, len(ordered) - limit)]]
+        if len(repeated):
+            few = ~np.isin(words, repeated)
+            at, words = at[few], words[few]
         firsts, numbers = self.first[words], self.first[words + 1] - self.first[words]
         most = len(letters) * max(USUAL, BUSY * len(self.places) // len(self.first))
         if numbers.sum() > most:
