@@ -6,6 +6,7 @@ import candidates
 import frozen_layers
 import golden
 import heads
+import numpy as np
 import pandas
 import pytest
 import row_split
@@ -32,6 +33,19 @@ def test_a_split_by_row_has_each_sequence_once(tmp_path):
     rows = pandas.concat(folds.values())
     assert rows.sequence.is_unique and len(rows) == 90 and rows.family_accession.nunique() == 3
     assert len(folds["train"]) > 50 and len(folds["dev"]) and len(folds["test"])
+
+
+def test_a_split_by_cluster_keeps_similar_rows_together(tmp_path):
+    rng = np.random.default_rng(6)
+    drawn = lambda length: "".join(rng.choice(list("ADEFGHIKLMNPQRSTVWY"), length))
+    starts = [drawn(60) for _ in range(40)]
+    records = [(f"s{i}_{j} PF00001", start + drawn(9)) for i, start in enumerate(starts) for j in range(3)]
+    (tmp_path / "domains.fa").write_text(synthetic.fasta(records))
+    done(row_split.main, "--by", "cluster", tmp_path / "split", tmp_path / "domains.fa")
+    assert sorted(fold.name for fold in (tmp_path / "split").iterdir()) == ["test", "train"]
+    read = lambda fold: pandas.read_csv(next((tmp_path / "split" / fold).iterdir())).sequence
+    train, test = ({sequence[:60] for sequence in read(fold)} for fold in ("train", "test"))
+    assert len(read("train")) + len(read("test")) == 120 and not train & test and 0 < len(test) <= 4
 
 
 def test_candidates_are_counted_by_a_threshold_for_all_proteins(tmp_path):
