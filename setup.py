@@ -51,6 +51,7 @@ setup(
             "tensorboard>=2.15",
             "accelerate>=1",
             "pytest>=8",
+            "filelock",
             "pytest-xdist>=3",
             "hypothesis>=6",
             "ruff>=0.17,<0.18",

@@ -1,13 +1,16 @@
-"""Models that the real pfamnet-build makes once, and ways to run both programs."""
+"""Models that pfamnet-build makes once, by fewer decoys, and ways to run both programs."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import synthetic
+from filelock import FileLock
 from hypothesis import settings
 
 # a busy machine is no failure
@@ -109,17 +112,33 @@ ESM_OPTIONS = [
 
 
 class Begun:
-    """A build that goes on while other tests run; `result` waits for its end."""
+    """A build that goes on while other tests run, in one worker for all of them.
+
+    `result` waits for the model. If the worker that builds ends before, another one builds.
+    """
 
     def __init__(self, folder, options, trainsets):
-        self.out, self.folder = folder / "made", folder
-        self.process = start_build(*options, self.out, *trainsets, folder=folder)
+        folder.mkdir(exist_ok=True)
+        self.out, self.process = folder / "made", None
+        self.options = [*options, self.out, *trainsets]
+        self.thread = threading.Thread(target=self.make, daemon=True)
+        self.thread.start()
+
+    def make(self):
+        with FileLock(self.out.with_name("lock")):
+            if not self.out.exists():
+                shutil.rmtree(f"{self.out}.work", ignore_errors=True)
+                self.process = start_build(*self.options, folder=self.out.parent, name="brief_build")
+                self.process.wait()
 
     def result(self):
-        status = self.process.wait(600)
-        said = (self.folder / "stderr").read_text()
-        assert status == 0, said
+        self.thread.join(600)
+        assert self.out.exists(), (self.out.parent / "stderr").read_text()
         return self.out
+
+    def end(self):
+        if self.process:
+            self.process.kill()
 
 
 def start_build(*arguments, folder, name="pfamnet-build"):
@@ -160,20 +179,18 @@ def pytest_collection_modifyitems(items):
 def begun(request, tmp_path_factory):
     """The builds of the models that any of the tests need, under way."""
     needed = set().union(*map(models_of, request.session.items))
-    builds = {}
+    builds, folder = {}, tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
     if "light_model" in needed:
         options = ["--light-residues", 800_000]
-        builds["light_model"] = Begun(
-            tmp_path_factory.mktemp("light"), options, request.getfixturevalue("trainset")
-        )
+        builds["light_model"] = Begun(folder / "light", options, request.getfixturevalue("trainset"))
     if "esm_model" in needed:
         base, labelled = map(request.getfixturevalue, ("base", "labelled"))
-        builds["esm_model"] = Begun(
-            tmp_path_factory.mktemp("esm"), ["--base", base, *ESM_OPTIONS], [labelled]
-        )
+        builds["esm_model"] = Begun(folder / "esm", ["--base", base, *ESM_OPTIONS], [labelled])
     yield builds
     for build in builds.values():
-        build.process.kill()
+        build.end()
 
 
 @pytest.fixture(scope="session")

@@ -107,7 +107,7 @@ def test_a_build_killed_again_and_again_ends_like_one_that_was_not(esm_model, ba
     assert 210 < step_of(work, "esm") < 330
     killed(lambda: step_of(work, "light") >= 2, "--resume")
     assert (work / "soft.safetensors").exists()
-    process = start_build("--resume", *options, folder=tmp_path)
+    process = start_build("--resume", *options, folder=tmp_path, name="brief_build")
     assert process.wait(300) == 0
     said = (tmp_path / "stderr").read_text()
     assert "Traceback" not in said and said.count("esm: validation accuracy") == 2

@@ -14,12 +14,17 @@ from pfamnet.cli.build import build
 from pfamnet.cli.common import run
 
 
+def make_brief(part, patch=setattr):
+    """Let this process' builds calibrate by a `part` of the decoys."""
+    for name in ("FULL", "SLOW"):
+        effort = getattr(write_model, name)
+        patch(write_model, name, effort._replace(decoys=effort.decoys // part))
+
+
 def make_small(patch=setattr):
     """Make the light network of this process' builds very small, and their measurements short."""
     patch(fine_tune, "LightConfig", SMALL)
-    for name in ("FULL", "SLOW"):
-        effort = getattr(write_model, name)
-        patch(write_model, name, effort._replace(decoys=effort.decoys // 20))
+    make_brief(20, patch)
 
 
 def quick(monkeypatch, capfd, tmp_path):
