@@ -61,34 +61,55 @@ def refused(done, status=1):
 
 
 @pytest.fixture(scope="session")
-def trainset(tmp_path_factory):
+def shared(tmp_path_factory):
+    """A folder of all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+def once(folder, fill):
+    """A folder that `fill` fills, in one worker for all of them."""
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            partial = folder.with_suffix(".partial")
+            partial.mkdir()
+            fill(partial)
+            partial.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trainset(shared):
     """Options and train sets of a build of 8 families, with GA, clans and proteins."""
-    folder = tmp_path_factory.mktemp("trainset")
-    synthetic.write_stockholm(folder / "seeds.sto")
-    synthetic.write_proteins(folder / "proteins.fa", folder / "domains.tsv")
+
+    def fill(folder):
+        synthetic.write_stockholm(folder / "seeds.sto")
+        synthetic.write_proteins(folder / "proteins.fa", folder / "domains.tsv")
+
+    folder = once(shared / "trainset", fill)
     return ["--domains", folder / "domains.tsv", folder / "seeds.sto", folder / "proteins.fa"]
 
 
 @pytest.fixture(scope="session")
-def labelled(tmp_path_factory):
+def labelled(shared):
     """A train set of 8 families without alignments, cutoffs or names."""
-    path = tmp_path_factory.mktemp("labelled") / "domains.fa"
-    synthetic.write_labelled(path)
-    return path
+    folder = once(shared / "labelled", lambda partial: synthetic.write_labelled(partial / "domains.fa"))
+    return folder / "domains.fa"
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory):
+def base(shared):
     """A tiny ESM-2 of random weights, in Hugging Face's layout."""
     import torch
     from encoders import tiny_encoder
 
     from pfamnet.network.esm_files import save_encoder
 
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("base") / "esm2_tiny"
-    save_encoder(tiny_encoder(32, 2, 4, 64), path)
-    return path
+    def fill(folder):
+        torch.manual_seed(0)
+        save_encoder(tiny_encoder(32, 2, 4, 64), folder / "esm2_tiny")
+
+    return once(shared / "base", fill) / "esm2_tiny"
 
 
 ESM_OPTIONS = [
@@ -125,7 +146,7 @@ class Begun:
         self.thread.start()
 
     def make(self):
-        with FileLock(self.out.with_name("lock")):
+        with FileLock(f"{self.out.parent}.lock"):
             if not self.out.exists():
                 shutil.rmtree(f"{self.out}.work", ignore_errors=True)
                 self.process = start_build(*self.options, folder=self.out.parent, name="brief_build")
@@ -176,18 +197,16 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def begun(request, tmp_path_factory):
+def begun(request, shared):
     """The builds of the models that any of the tests need, under way."""
     needed = set().union(*map(models_of, request.session.items))
-    builds, folder = {}, tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # that of all workers
+    builds = {}
     if "light_model" in needed:
         options = ["--light-residues", 800_000]
-        builds["light_model"] = Begun(folder / "light", options, request.getfixturevalue("trainset"))
+        builds["light_model"] = Begun(shared / "light", options, request.getfixturevalue("trainset"))
     if "esm_model" in needed:
         base, labelled = map(request.getfixturevalue, ("base", "labelled"))
-        builds["esm_model"] = Begun(folder / "esm", ["--base", base, *ESM_OPTIONS], [labelled])
+        builds["esm_model"] = Begun(shared / "esm", ["--base", base, *ESM_OPTIONS], [labelled])
     yield builds
     for build in builds.values():
         build.end()
