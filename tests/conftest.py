@@ -61,7 +61,7 @@ def refused(done, status=1):
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory):
+def workers_folder(tmp_path_factory):
     """A folder of all workers."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
@@ -79,26 +79,28 @@ def once(folder, fill):
 
 
 @pytest.fixture(scope="session")
-def trainset(shared):
+def trainset(workers_folder):
     """Options and train sets of a build of 8 families, with GA, clans and proteins."""
 
     def fill(folder):
         synthetic.write_stockholm(folder / "seeds.sto")
         synthetic.write_proteins(folder / "proteins.fa", folder / "domains.tsv")
 
-    folder = once(shared / "trainset", fill)
+    folder = once(workers_folder / "trainset", fill)
     return ["--domains", folder / "domains.tsv", folder / "seeds.sto", folder / "proteins.fa"]
 
 
 @pytest.fixture(scope="session")
-def labelled(shared):
+def labelled(workers_folder):
     """A train set of 8 families without alignments, cutoffs or names."""
-    folder = once(shared / "labelled", lambda partial: synthetic.write_labelled(partial / "domains.fa"))
+    folder = once(
+        workers_folder / "labelled", lambda partial: synthetic.write_labelled(partial / "domains.fa")
+    )
     return folder / "domains.fa"
 
 
 @pytest.fixture(scope="session")
-def base(shared):
+def base(workers_folder):
     """A tiny ESM-2 of random weights, in Hugging Face's layout."""
     import torch
     from encoders import tiny_encoder
@@ -109,7 +111,7 @@ def base(shared):
         torch.manual_seed(0)
         save_encoder(tiny_encoder(32, 2, 4, 64), folder / "esm2_tiny")
 
-    return once(shared / "base", fill) / "esm2_tiny"
+    return once(workers_folder / "base", fill) / "esm2_tiny"
 
 
 ESM_OPTIONS = [
@@ -197,16 +199,16 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def begun(request, shared):
+def begun(request, workers_folder):
     """The builds of the models that any of the tests need, under way."""
     needed = set().union(*map(models_of, request.session.items))
     builds = {}
     if "light_model" in needed:
         options = ["--light-residues", 800_000]
-        builds["light_model"] = Begun(shared / "light", options, request.getfixturevalue("trainset"))
+        builds["light_model"] = Begun(workers_folder / "light", options, request.getfixturevalue("trainset"))
     if "esm_model" in needed:
         base, labelled = map(request.getfixturevalue, ("base", "labelled"))
-        builds["esm_model"] = Begun(shared / "esm", ["--base", base, *ESM_OPTIONS], [labelled])
+        builds["esm_model"] = Begun(workers_folder / "esm", ["--base", base, *ESM_OPTIONS], [labelled])
     yield builds
     for build in builds.values():
         build.end()
